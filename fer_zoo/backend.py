@@ -1,0 +1,42 @@
+"""Choosing the Keras backend, which must happen before Keras is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+from fer_zoo.errors import UsageError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def installed_backends() -> list[str]:
+    """The backends whose package can be imported, found without importing it."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+
+def select_backend(name: str | None = None) -> str:
+    """Fix the Keras backend of this process: `name`, else `KERAS_BACKEND`, else the first one installed.
+
+    Returns:
+        The backend's name.
+
+    Raises:
+        UsageError: The backend is unknown or not installed, or Keras already runs on another one.
+    """
+    name = name or os.environ.get("KERAS_BACKEND") or next(iter(installed_backends()), None)
+    if name is None or importlib.util.find_spec("keras") is None:
+        raise UsageError("no Keras backend is installed; run `pip install 'fer-zoo[tensorflow]'` (or [jax], [torch])")
+    if name not in BACKENDS:
+        raise UsageError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)}")
+    if name not in installed_backends():
+        raise UsageError(f"the backend {name!r} is not installed; run `pip install 'fer-zoo[{name}]'`")
+    if "keras" in sys.modules:
+        import keras
+
+        if keras.backend.backend() != name:
+            raise UsageError(f"Keras already runs on {keras.backend.backend()}; start a new process for {name}")
+    os.environ["KERAS_BACKEND"] = name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return name

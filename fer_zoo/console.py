@@ -1,0 +1,73 @@
+"""What every command shares: messages, a progress bar with an estimate, errors without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from fer_zoo.errors import FerZooError
+
+Item = TypeVar("Item")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+def progress() -> Progress:
+    """A progress bar on stderr with elapsed and remaining time, silent when stderr is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+
+
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Iterate over `items` under a progress bar."""
+    with progress() as bar:
+        yield from bar.track(items, total=total, description=description)
+
+
+def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = None) -> int:
+    """Run a command and turn the failures a user can mend into one sentence on stderr.
+
+    Returns:
+        The exit code: what `main` returned (0 for `None`), 2 for wrong usage, 1 for a failure, 130 when interrupted.
+    """
+    try:
+        return main(sys.argv[1:] if arguments is None else arguments) or 0
+    except FerZooError as error:
+        err.print(f"[red]error:[/red] {_plain(error)}")
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        return 130
+    except MemoryError:
+        err.print("[red]error:[/red] not enough memory; use a smaller batch size or fewer images at a time")
+        return 1
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            err.print("[red]error:[/red] the disk is full; free some space and run the same command again")
+        elif error.filename is not None:
+            err.print(f"[red]error:[/red] {_plain(f'{error.filename}: {error.strerror}')}")
+        else:
+            raise
+        return 1
+
+
+def _plain(message: object) -> str:
+    return str(message).replace("[", r"\[")
