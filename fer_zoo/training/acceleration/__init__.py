@@ -1,0 +1,45 @@
+"""Faster layers for the training step, never part of a published model.
+
+A training model is a clone of the published one in which some layers are replaced by subclasses with the same variables
+and the same mathematics, computed the way the backend is fast at on a CPU.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import keras
+
+
+def training_model(model: keras.Model, precision: str = "float32") -> keras.Model:
+    """Clone `model` for training: fast layers, compute in `precision`, logits as output.
+
+    Args:
+        model: A zoo model; its last two layers are `logits` and `probabilities`.
+        precision: `float32` or `bfloat16` (weights, batch statistics, logits and loss stay in float32).
+
+    Returns:
+        A model to `logits`, float32 `[batch, classes]`, whose `get_weights()` are those of `model`, in the same order.
+    """
+    backend = import_module(f"fer_zoo.training.acceleration.{keras.backend.backend()}_layers")
+    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        config["dtype"] = "float32" if layer.name == "logits" else policy
+        return backend.FAST_LAYERS.get(type(layer), type(layer)).from_config(config)
+
+    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    clone_of_logits = keras.models.clone_model(logits, clone_function=clone)
+    clone_of_logits.set_weights(model.get_weights())
+    return clone_of_logits
+
+
+def has_fast_bfloat16() -> bool | None:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); `None` where it can't be told."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return None
+    flags = cpuinfo.read_text()
+    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags

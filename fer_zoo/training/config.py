@@ -1,0 +1,97 @@
+"""Everything that determines a training run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.data.augment import Augmentation
+from fer_zoo.errors import FerZooError, UsageError
+
+SCHEDULES = ("constant", "cosine")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A run's settings; the defaults are the original project's.
+
+    Attributes:
+        model: Registry name.
+        backend: `tensorflow`, `jax` or `torch`.
+        data: Folder, zip or CSV; `None` is the bundled sample.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
+        learning_rate: At its highest.
+        schedule: `constant`, or `cosine` down to 0.
+        warmup_epochs: Of linear increase from 0, cosine only.
+        weight_decay: Decoupled, on all weights but biases and normalization; 0 for none.
+        label_smoothing: Share of the target spread over all classes, 0 to 1.
+        ema: Decay a step of the exponential moving average of the weights, which is then what is evaluated and
+            published; 0 for none.
+        dropout: Overrides the model's own rate where given.
+        augmentation: `None` for none.
+        class_weights: Weigh the loss inversely to class frequency.
+        precision: Of the compute in a training step: `float32` or `bfloat16`.
+        seed: Of weights, dropout, shuffling and augmentation.
+    """
+
+    model: str = "baseline_cnn"
+    backend: str = "tensorflow"
+    data: str | None = None
+    epochs: int = 30
+    batch_size: int = 128
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    dropout: float | None = None
+    augmentation: Augmentation | None = None
+    class_weights: bool = False
+    precision: str = "float32"
+    seed: int = 2025
+
+    def __post_init__(self) -> None:
+        limits = [
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("learning_rate", self.learning_rate > 0, "above 0"),
+            ("warmup_epochs", 0 <= self.warmup_epochs < self.epochs, "from 0 to less than the epochs"),
+            ("weight_decay", self.weight_decay >= 0, "at least 0"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to less than 1"),
+            ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),
+            ("dropout", self.dropout is None or 0 <= self.dropout < 1, "from 0 to less than 1"),
+            ("seed", self.seed >= 0, "at least 0"),
+            ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+            ("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
+            ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+        ]
+        for name, holds, allowed in limits:
+            if not holds:
+                raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; it must be {allowed}")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def load(cls, path: Path) -> TrainingConfig:
+        """Read the settings of a run from its `config.json`.
+
+        Raises:
+            FerZooError: The file is missing or is not such a file.
+        """
+        try:
+            values = json.loads(path.read_text())["training"]
+            augmentation = values.pop("augmentation")
+            return cls(**values, augmentation=Augmentation(**augmentation) if augmentation else None)
+        except FileNotFoundError as error:
+            raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise FerZooError(f"{path} is not the config of a training run ({error})") from error
