@@ -1,0 +1,7 @@
+"""Classifying faces with a trained model; imports neither Keras nor TensorFlow unless the model is a `.keras` file."""
+
+from __future__ import annotations
+
+from fer_zoo.inference.classifier import Classifier, load_classifier
+
+__all__ = ["Classifier", "load_classifier"]

@@ -1,0 +1,173 @@
+"""One classifier over ONNX Runtime, LiteRT and Keras."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from fer_zoo.artifacts import FORMATS, artifacts_dir, load_manifest
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime
+
+_SUFFIXES = tuple(f".{name}" for name in FORMATS)
+
+
+class Classifier:
+    """A model file, ready to classify faces; made by `load_classifier`.
+
+    Attributes:
+        path: The model file.
+        runtime: `onnxruntime`, `litert` or `keras`.
+        labels: The expressions, in the order of the probabilities.
+        input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
+        run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`.
+    """
+
+    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | Keras) -> None:
+        self.path = path
+        self.runtime = model.name
+        self.labels = model.labels or EXPRESSIONS
+        self.input_shape = model.input_shape
+        self.run = model.run
+        expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
+        if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
+            raise FerZooError(f"it takes images of shape {_text(self.input_shape)}, not {_text((None, *expected))}")
+        if len(model.output_shape) != 2 or model.output_shape[1] != len(self.labels):
+            classes = _text((None, len(self.labels)))
+            raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
+
+    def predict_proba(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """The probability of each expression.
+
+        Args:
+            images: uint8 or float, gray, 0..255: `[n, 48, 48]`, `[n, 48, 48, 1]`, or one `[48, 48]`.
+            batch_size: Images in one call of the runtime.
+
+        Returns:
+            float32 `[n, 7]`, columns in the order of `labels`.
+
+        Raises:
+            UsageError: `images` is no such array, or `batch_size` is below 1.
+            FerZooError: The runtime failed, or gave values that are not numbers.
+        """
+        if batch_size < 1:
+            raise UsageError(f"the batch size must be at least 1, not {batch_size}")
+        images = _batched(np.asarray(images))
+        size = self.input_shape[0] or batch_size
+        result = np.empty((len(images), len(self.labels)), np.float32)
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            _check_values(batch)
+            result[start : start + size] = self._checked_run(np.ascontiguousarray(batch, np.float32))
+        return result
+
+    def _checked_run(self, batch: np.ndarray) -> np.ndarray:
+        try:
+            probabilities = self.run(batch)
+        except MemoryError:
+            raise
+        except Exception as error:  # Each runtime has exceptions of its own.
+            raise FerZooError(f"{self.runtime} could not run {self.path}: {_first_line(error)}") from error
+        if not np.isfinite(probabilities).all():
+            raise FerZooError(f"{self.path} gave probabilities that are not numbers (NaN or infinite)")
+        return probabilities
+
+
+def load_classifier(
+    model: str | os.PathLike[str] = "baseline_cnn", *, threads: int = 1, backend: str | None = None
+) -> Classifier:
+    """Load a model file for whatever runtime it needs.
+
+    Args:
+        model: A path to a `.onnx`, `.tflite` or `.keras` file, or the name of a model in the manifest. A name alone
+            means its exact ONNX file; `name:tflite` and `name:onnx:int8` choose a format and a precision.
+        threads: CPU threads of the runtime.
+        backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
+
+    Raises:
+        UsageError: There is no such file or name, or its runtime is not installed.
+        FerZooError: The file is not a model, or one with another input or output.
+    """
+    if threads < 1:
+        raise UsageError(f"the number of threads must be at least 1, not {threads}")
+    path = _resolve(os.fspath(model))
+    try:
+        if path.suffix == ".onnx":
+            return Classifier(path, OnnxRuntime(path, threads))
+        if path.suffix == ".tflite":
+            return Classifier(path, LiteRT(path, threads))
+        return Classifier(path, Keras(path, threads, backend))
+    except (UsageError, MemoryError):
+        raise
+    except FerZooError as error:
+        raise FerZooError(f"{path} does not fit: {error}") from error
+    except Exception as error:  # Each runtime has exceptions of its own.
+        raise FerZooError(f"{path} is damaged or not a {path.suffix} model: {_first_line(error)}") from error
+
+
+def _resolve(model: str) -> Path:
+    path = Path(model)
+    if path.suffix not in _SUFFIXES and not path.exists() and os.sep not in model:
+        return _from_manifest(model)
+    if not path.exists():
+        raise UsageError(f"there is no model {path}")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give the model file in it ({', '.join(_SUFFIXES)})")
+    if path.suffix not in _SUFFIXES:
+        raise UsageError(f"{path} is not a model file: its name must end in {', '.join(_SUFFIXES)}")
+    if not path.stat().st_size:
+        raise FerZooError(f"{path} is empty")
+    return path
+
+
+def _from_manifest(reference: str) -> Path:
+    name, _, kind = reference.partition(":")
+    format, _, precision = kind.partition(":")
+    wanted = (name, format or "onnx", precision or "fp32")
+    folder = artifacts_dir()
+    artifacts = load_manifest(folder)
+    for artifact in artifacts:
+        if (artifact.model, artifact.format, artifact.precision) == wanted:
+            path = folder / artifact.path
+            if not path.exists():
+                raise FerZooError(f"{path} is in the manifest but missing; restore it or run the export again")
+            return path
+    known = ", ".join(artifact.name.replace(" ", ":") for artifact in artifacts) or f"nothing in {folder}"
+    raise UsageError(f"there is no model {reference!r}; give a model file or one of: {known}")
+
+
+def _batched(images: np.ndarray) -> np.ndarray:
+    if images.dtype.kind not in "uif":
+        raise UsageError(f"images must be numbers in 0..255, not {images.dtype}")
+    if images.shape == (IMAGE_SIZE, IMAGE_SIZE):
+        return images[None, :, :, None]
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
+        raise UsageError(
+            f"images must have shape [n, {IMAGE_SIZE}, {IMAGE_SIZE}] or [n, {IMAGE_SIZE}, {IMAGE_SIZE}, 1], "
+            f"not {list(images.shape)}"
+        )
+    return images
+
+
+def _check_values(batch: np.ndarray) -> None:
+    if batch.dtype == np.uint8:
+        return
+    low, high = batch.min(), batch.max()
+    if not 0 <= low <= high <= 255:  # Also false for NaN.
+        raise UsageError(f"images must lie in 0..255, not {low}..{high}")
+    if batch.dtype.kind == "f" and 0 < high <= 1:
+        warnings.warn("images look scaled to 0..1; the models take 0..255", stacklevel=3)
+
+
+def _text(shape: tuple[int | None, ...]) -> str:
+    return "[" + ", ".join("*" if size is None else str(size) for size in shape) + "]"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,136 @@
+"""One class for each runtime, all alike: `input_shape`, `output_shape`, `labels` and `run(batch)`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_zoo.backend import select_backend
+from fer_zoo.errors import FerZooError, UsageError
+
+Shape = tuple[int | None, ...]
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the CPU."""
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise UsageError("ONNX Runtime is not installed; run `pip install onnxruntime`") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # The default, fixed here: idle threads that spin keep latency low, which is what the benchmarks compare. It
+        # does nothing with one thread.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        _expect_one(len(inputs), len(outputs))
+        _expect_float32("float32" if inputs[0].type == "tensor(float)" else inputs[0].type)
+        self._input, self._output = inputs[0].name, outputs[0].name
+        self.input_shape = _shape(inputs[0].shape)
+        self.output_shape = _shape(outputs[0].shape)
+        labels = self._session.get_modelmeta().custom_metadata_map.get("labels")
+        self.labels: tuple[str, ...] | None = tuple(json.loads(labels)) if labels else None
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return self._session.run([self._output], {self._input: batch})[0]
+
+
+class LiteRT:
+    """LiteRT (TensorFlow Lite) with XNNPACK; the batch dimension is resized whenever it changes."""
+
+    name = "litert"
+    labels = None
+
+    def __init__(self, path: Path, threads: int) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        except ImportError as error:
+            raise UsageError("LiteRT is not installed; run `pip install 'fer-zoo[litert]'`") from error
+        # BUILTIN applies the default delegate, XNNPACK, with the same number of threads.
+        self._interpreter = Interpreter(
+            str(path), num_threads=threads, experimental_op_resolver_type=OpResolverType.BUILTIN
+        )
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        _expect_one(len(inputs), len(outputs))
+        _expect_float32(np.dtype(inputs[0]["dtype"]).name)
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._batch: int | None = None
+        self.input_shape: Shape = (None, *map(int, inputs[0]["shape"][1:]))
+        self.output_shape: Shape = (None, *map(int, outputs[0]["shape"][1:]))
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        if len(batch) != self._batch:
+            self._batch = None
+            self._interpreter.resize_tensor_input(self._input, batch.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = len(batch)
+        self._interpreter.set_tensor(self._input, batch)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)
+
+
+class Keras:
+    """Keras on any backend.
+
+    The number of threads is fixed when a backend starts: it holds unless this process has run the backend before.
+    """
+
+    name = "keras"
+    labels = None
+
+    def __init__(self, path: Path, threads: int, backend: str | None) -> None:
+        _set_threads(select_backend(backend), threads)
+        import keras
+
+        self._model = keras.models.load_model(path, compile=False)
+        _expect_one(len(self._model.inputs), len(self._model.outputs))
+        _expect_float32(self._model.inputs[0].dtype)
+        self.input_shape: Shape = tuple(self._model.inputs[0].shape)
+        self.output_shape: Shape = tuple(self._model.outputs[0].shape)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(self._model.predict_on_batch(batch))
+
+
+def _set_threads(backend: str, threads: int) -> None:
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:  # TensorFlow has already started.
+            return
+    elif backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+    elif "jax" not in sys.modules:
+        os.environ["PJRT_NPROC"] = str(threads)
+
+
+def _shape(dimensions: list[Any]) -> Shape:
+    """Dimensions that are not a number are dynamic."""
+    return tuple(size if isinstance(size, int) else None for size in dimensions)
+
+
+def _expect_one(inputs: int, outputs: int) -> None:
+    if (inputs, outputs) != (1, 1):
+        raise FerZooError(f"the model must have one input and one output, not {inputs} and {outputs}")
+
+
+def _expect_float32(dtype: str) -> None:
+    if dtype != "float32":
+        raise FerZooError(f"the model must take float32 images, not {dtype}")
