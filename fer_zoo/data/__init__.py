@@ -1,0 +1,7 @@
+"""FER2013: reading, caching, checking, and joining FER+ votes."""
+
+from __future__ import annotations
+
+from fer_zoo.data.dataset import Dataset, load_dataset
+
+__all__ = ["Dataset", "load_dataset"]

@@ -1,0 +1,163 @@
+"""The labelled images of FER2013 as arrays, decoded once and memory-mapped from a cache after that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_zoo.data.readers import SPLITS, Decoded, open_source
+from fer_zoo.errors import UsageError
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+
+BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
+
+# Part of each cache key: raise it when the same source would be decoded differently.
+_VERSION = 1
+_ARRAYS = ("images", "labels", "splits", "names")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled face images.
+
+    Attributes:
+        images: uint8 `[n, 48, 48]`, gray, read-only (memory-mapped from the cache).
+        labels: int64 `[n]`, index into `EXPRESSIONS`.
+        splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for a test image that tells neither.
+        names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
+        source: What the user gave.
+        fingerprint: Hexadecimal key of the source's content, the name of its cache folder.
+        notes: Plain sentences worth telling the user.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    names: np.ndarray
+    source: str
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def has(self, split: str) -> bool:
+        """Whether `subset(split)` has any image."""
+        return bool(self._mask(split).any())
+
+    def subset(self, split: str) -> Dataset:
+        """The images of one split, in the same order.
+
+        Args:
+            split: `train`, `public_test`, `private_test`, or `test` for all test images whatever their prefix.
+
+        Raises:
+            UsageError: There is no such split or it has no images.
+        """
+        index = np.flatnonzero(self._mask(split))
+        if not len(index):
+            here = ", ".join(name for name in SPLITS if (self.splits == name).any())
+            raise UsageError(f"{self.source} has no {split} images (it has: {here or 'none'}); pass other --data")
+        start, stop = int(index[0]), int(index[-1]) + 1
+        # A slice of the memory map costs nothing, an index array copies.
+        chosen = slice(start, stop) if stop - start == len(index) else index
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
+
+    def _mask(self, split: str) -> np.ndarray:
+        if split not in SPLITS:
+            raise UsageError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+        return self.splits != "train" if split == "test" else self.splits == split
+
+
+def load_dataset(path: str | Path | None = None) -> Dataset:
+    """Load FER2013 from wherever it is, without decoding any image the second time.
+
+    Args:
+        path: A folder `train|test/<class>/*.png|jpg`, that folder as a zip, `fer2013.csv` or `icml_face_data.csv`;
+            told apart by content. `None` takes the sample bundled with the checkout.
+
+    Raises:
+        UsageError: The path does not exist, is no known form of FER2013, or has unknown classes.
+        FerZooError: Nothing in it can be read.
+    """
+    if path is None and not BUNDLED.is_file():
+        raise UsageError(
+            "no data given, and the bundled sample comes only with a checkout; "
+            "pass --data with your copy of FER2013, or get one with `fer-zoo data download`"
+        )
+    source = open_source(BUNDLED if path is None else path)
+    fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
+    shown = f"data/{BUNDLED.name}" if path is None else str(path)
+    folder = cache_dir() / fingerprint
+    arrays, notes = _load(folder)
+    if not arrays:
+        decoded = source.read()
+        arrays, notes = {name: getattr(decoded, name) for name in _ARRAYS}, decoded.notes()
+        try:
+            _store(folder, decoded)
+        except OSError as error:
+            notes += (
+                f"cannot write the cache {folder.parent} ({error.strerror or error}): the images stay in memory and "
+                "are decoded again next time; set FER_ZOO_CACHE to a folder with room",
+            )
+        else:
+            arrays = _load(folder)[0] or arrays
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes)
+
+
+def cache_dir() -> Path:
+    """Where decoded sets are kept: `FER_ZOO_CACHE`, else `~/.cache/fer_zoo`. Safe to delete."""
+    return Path(os.environ.get("FER_ZOO_CACHE") or "~/.cache/fer_zoo").expanduser()
+
+
+def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The arrays and notes of a cache folder, nothing where it is missing or damaged."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS[1:]}
+        arrays["images"] = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        notes = tuple(map(str, meta["notes"]))
+        intact = (
+            all(len(array) == meta["count"] for array in arrays.values())
+            and arrays["images"].shape[1:] == (IMAGE_SIZE, IMAGE_SIZE)
+            and arrays["labels"].max() < len(EXPRESSIONS)
+            and all(_checksum(arrays[name]) == meta["crc32"][name] for name in _ARRAYS)
+        )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError):
+        return {}, ()
+    return (arrays, notes) if intact else ({}, ())
+
+
+def _store(folder: Path, decoded: Decoded) -> None:
+    """Write a cache folder under a temporary name, then rename it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
+    try:
+        for name in _ARRAYS:
+            with (temporary / f"{name}.npy").open("wb") as file:
+                np.save(file, getattr(decoded, name), allow_pickle=False)
+        meta = {
+            "count": len(decoded.images),
+            "crc32": {name: _checksum(getattr(decoded, name)) for name in _ARRAYS},
+            "notes": decoded.notes(),
+        }
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf-8")
+        if not _load(folder)[0]:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data)

@@ -1,0 +1,420 @@
+"""Readers for the forms FER2013 is found in: a folder of images, that folder as a zip, the official CSV."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fer_zoo.console import track
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.files import sha256
+
+SPLITS = ("train", "public_test", "private_test", "test")
+
+# The official CSV numbers its classes in an order of its own.
+CSV_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+LAYOUT = (
+    "expected train/<class>/ and test/<class>/ with .png or .jpg images (a folder or a zip), "
+    "or FER2013's CSV with the columns emotion, pixels, Usage"
+)
+
+_FOLDER_CLASSES = {name: label for label, name in enumerate(EXPRESSIONS)} | {
+    alias: EXPRESSIONS.index(name)
+    for name, aliases in {
+        "angry": ("anger",),
+        "disgust": ("disgusted",),
+        "fear": ("fearful", "afraid", "scared"),
+        "happy": ("happiness",),
+        "sad": ("sadness",),
+        "surprise": ("surprised",),
+    }.items()
+    for alias in aliases
+}
+_FOLDER_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "publictest": "public_test",
+    "privatetest": "private_test",
+}
+_FILE_SPLITS = {"PublicTest_": "public_test", "PrivateTest_": "private_test"}
+_CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
+_CSV_COLUMNS = ("emotion", "pixels", "usage")
+_CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+_IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"))
+# A folder around train and test, the split, the class.
+_MAX_DEPTH = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A set read from its source, with everything that was odd about it.
+
+    Attributes:
+        images: uint8 `[n, 48, 48]`.
+        labels: int64 `[n]`, index into `EXPRESSIONS`.
+        splits: str `[n]`, one of `SPLITS`.
+        names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
+        unreadable: Name and reason of each image that was left out.
+        resized: Names of the images that were not 48x48.
+        recoloured: Names of the images that were not 8-bit gray.
+        outside: Image files that are in no class folder of a split, left out.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    names: np.ndarray
+    unreadable: tuple[tuple[str, str], ...] = ()
+    resized: tuple[str, ...] = ()
+    recoloured: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+    def notes(self) -> tuple[str, ...]:
+        """One plain sentence for each thing worth telling the user."""
+        notes = []
+        if self.unreadable:
+            few = "; ".join(f"{name} ({reason})" for name, reason in self.unreadable[:3])
+            notes.append(f"{_count(self.unreadable, 'unreadable image')} left out: {few}{_more(self.unreadable)}")
+        if self.outside:
+            few = "; ".join(self.outside[:3])
+            notes.append(
+                f"{_count(self.outside, 'image')} outside train/<class>/ and test/<class>/ left out: "
+                f"{few}{_more(self.outside)}"
+            )
+        if self.resized:
+            notes.append(f"{_count(self.resized, 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
+        if self.recoloured:
+            notes.append(f"{_count(self.recoloured, 'image')} in colour or another depth turned to 8-bit gray")
+        if unmarked := int((self.splits == "test").sum()):
+            notes.append(
+                f"{unmarked:,} test image{'s' if unmarked > 1 else ''} without PublicTest_ or PrivateTest_ "
+                "in the file name: they form one test split"
+            )
+        return tuple(notes)
+
+
+class Source(Protocol):
+    """A place FER2013 can be read from."""
+
+    def fingerprint(self) -> str:
+        """A hexadecimal key that changes with the content; opens no image."""
+
+    def read(self) -> Decoded:
+        """Decode everything.
+
+        Raises:
+            UsageError: This is not FER2013 in a known form.
+            FerZooError: Nothing in it can be read.
+        """
+
+
+def open_source(path: str | Path) -> Source:
+    """Find out what `path` is, by its content.
+
+    Raises:
+        UsageError: It does not exist or is none of the known forms.
+        FerZooError: It is a damaged archive.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        found = [path / name for name in _CSV_NAMES if (path / name).is_file()]
+        return CsvSource(found[0]) if found else FolderSource(path)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; --data takes a folder, a zip or a CSV with FER2013")
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if not start:
+        raise UsageError(f"{path} is empty; {LAYOUT}")
+    if zipfile.is_zipfile(path):
+        return _open_zip(path)
+    if start.startswith(b"PK"):
+        raise FerZooError(f"{path} is a damaged zip (a download that broke off?); get it again")
+    if _is_tar(path):
+        raise UsageError(f"{path} is a tar archive; unpack it (tar xf {path.name}) and pass the CSV or folder inside")
+    if b"," in start.splitlines()[0] and b"\0" not in start:
+        return CsvSource(path)
+    raise UsageError(f"{path} is neither a zip nor a CSV; {LAYOUT}")
+
+
+def read_image(content: bytes) -> tuple[np.ndarray, bool, bool]:
+    """Decode one image file.
+
+    Returns:
+        The image as uint8 `[48, 48]`, whether it had another size, whether it had another mode than 8-bit gray.
+
+    Raises:
+        ValueError: It is not a readable image; the message is the reason.
+    """
+    if not content:
+        raise ValueError("empty file")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(content))
+        image.load()
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
+        raise ValueError(_reason(error)) from error
+    recoloured = image.mode != "L"
+    resized = image.size != (IMAGE_SIZE, IMAGE_SIZE)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif recoloured:
+        image = image.convert("L")
+    if resized:
+        image = ImageOps.exif_transpose(image).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
+    return np.asarray(image), resized, recoloured
+
+
+class FolderSource:
+    """`train|test/<class>/<image>`, directly in the folder or one folder deeper."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files = sorted(_image_files(path, "", _MAX_DEPTH))
+
+    def fingerprint(self) -> str:
+        key = hashlib.sha256(f"folder {self.path.resolve()}\n".encode())
+        for name, size, modified in self._files:
+            key.update(f"{name}\0{size}\0{modified}\n".encode(errors="surrogateescape"))
+        return key.hexdigest()
+
+    def read(self) -> Decoded:
+        names = [name for name, _, _ in self._files]
+        return _read_images(str(self.path), names, lambda name: (self.path / name).read_bytes())
+
+
+class ZipSource:
+    """The folder layout inside a zip."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fingerprint(self) -> str:
+        return sha256(self.path)
+
+    def read(self) -> Decoded:
+        with zipfile.ZipFile(self.path) as archive:
+            members = {info.filename.replace("\\", "/"): info for info in archive.infolist()}
+            if any(info.flag_bits & 1 for info in members.values()):
+                raise FerZooError(f"{self.path} is encrypted; unpack it with its password and pass the folder")
+            names = [name for name in members if _is_image(name)]
+            return _read_images(str(self.path), names, lambda name: archive.read(members[name]))
+
+
+class CsvSource:
+    """`fer2013.csv` or `icml_face_data.csv`: one row an image, with its 2,304 gray values as text.
+
+    Args:
+        path: The CSV, or a zip that contains it.
+        member: Its name in that zip.
+    """
+
+    def __init__(self, path: Path, member: str | None = None) -> None:
+        self.path = path
+        self.member = member
+
+    def fingerprint(self) -> str:
+        return sha256(self.path)
+
+    def read(self) -> Decoded:
+        with self._open() as file:
+            total = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        images, labels, splits, names = [], [], [], []
+        unreadable = []
+        with self._open() as file, io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="") as text:
+            try:
+                rows = (row for row in csv.reader(text) if row)
+                columns = self._columns(next(rows, []))
+                for number, row in enumerate(track(rows, "Reading the CSV", max(total - 1, 1))):
+                    try:
+                        label, split, image = _read_row(row, *columns)
+                    except ValueError as error:
+                        unreadable.append((f"row {number}", str(error)))
+                        continue
+                    images.append(image)
+                    labels.append(label)
+                    splits.append(split)
+                    names.append(f"row {number}")
+            except csv.Error as error:
+                raise FerZooError(f"{self.path} is not a readable CSV ({error}); get it again") from error
+        if not images:
+            first = f" ({unreadable[0][0]}: {unreadable[0][1]})" if unreadable else ""
+            raise FerZooError(f"{self.path} has no readable row{first}; {LAYOUT}")
+        return Decoded(
+            images=np.stack(images),
+            labels=np.array(labels, np.int64),
+            splits=np.array(splits),
+            names=np.array(names),
+            unreadable=tuple(unreadable),
+        )
+
+    def _open(self) -> IO[bytes]:
+        if self.member is None:
+            return self.path.open("rb")
+        return zipfile.ZipFile(self.path).open(self.member)
+
+    def _columns(self, header: list[str]) -> list[int]:
+        found = [column.strip().casefold() for column in header]
+        if missing := [column for column in _CSV_COLUMNS if column not in found]:
+            raise UsageError(
+                f"{self.path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
+                f"(it has: {', '.join(header)[:200]}); fer2013.csv and icml_face_data.csv have emotion, pixels, Usage"
+            )
+        return [found.index(column) for column in _CSV_COLUMNS]
+
+
+def _open_zip(path: Path) -> Source:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise FerZooError(f"{path} is a damaged zip ({error}); get it again") from error
+    found = [name for name in names if PurePosixPath(name).name in _CSV_NAMES]
+    if found and not any(map(_is_image, names)):
+        return CsvSource(path, found[0])
+    return ZipSource(path)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except (OSError, EOFError):
+        return False
+
+
+def _is_image(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.casefold() in _IMAGE_SUFFIXES and not hidden
+
+
+def _image_files(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int, int]]:
+    """Relative path, size and modification time of each image, at most `depth` folders down."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir():
+                if depth and not entry.name.startswith("."):
+                    yield from _image_files(folder / entry.name, f"{name}/", depth - 1)
+            elif _is_image(name):
+                stat = entry.stat()
+                yield name, stat.st_size, stat.st_mtime_ns
+
+
+def _read_images(source: str, paths: Iterable[str], read_bytes: Callable[[str], bytes]) -> Decoded:
+    places, outside = _places(source, paths)
+    images = np.empty((len(places), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    kept: list[_Place] = []
+    unreadable, resized, recoloured = [], [], []
+    for place in track(places, "Decoding images", len(places)):
+        try:
+            image, other_size, other_mode = read_image(read_bytes(place.path))
+        except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+            unreadable.append((place.name, _reason(error)))
+            continue
+        images[len(kept)] = image
+        kept.append(place)
+        if other_size:
+            resized.append(place.name)
+        if other_mode:
+            recoloured.append(place.name)
+    if not kept:
+        raise FerZooError(
+            f"none of the {len(places):,} images in {source} can be read "
+            f"({unreadable[0][0]}: {unreadable[0][1]}); get the data again"
+        )
+    return Decoded(
+        images=images[: len(kept)],
+        labels=np.array([place.label for place in kept], np.int64),
+        splits=np.array([place.split for place in kept]),
+        names=np.array([place.name for place in kept]),
+        unreadable=tuple(unreadable),
+        resized=tuple(resized),
+        recoloured=tuple(recoloured),
+        outside=tuple(outside),
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: str
+    name: str
+    split: str
+    label: int
+
+
+def _places(source: str, paths: Iterable[str]) -> tuple[list[_Place], list[str]]:
+    """Split and class of each image path, in the order of split, class and name, and the paths that have none."""
+    places, outside, roots, unknown = [], [], set(), set()
+    for path in paths:
+        parts = path.split("/")
+        split = _FOLDER_SPLITS.get(parts[-3].casefold().replace("_", "").replace("-", "")) if len(parts) > 2 else None
+        if split is None:
+            outside.append(path)
+            continue
+        roots.add("/".join(parts[:-3]))
+        label = _FOLDER_CLASSES.get(parts[-2].strip().casefold())
+        if label is None:
+            unknown.add("/".join(parts[:-1]))
+            continue
+        if split == "test":
+            split = next((name for prefix, name in _FILE_SPLITS.items() if parts[-1].startswith(prefix)), split)
+        places.append(_Place(path, "/".join(parts[-3:]), split, label))
+    if unknown:
+        raise UsageError(
+            f"unknown class folder{'s' if len(unknown) > 1 else ''} {', '.join(sorted(unknown))} in {source}; "
+            f"the classes are {', '.join(EXPRESSIONS)}"
+        )
+    if not places:
+        raise UsageError(f"no images of FER2013 found in {source}; {LAYOUT}")
+    if len(roots) > 1:
+        several = ", ".join(root or "the top folder" for root in sorted(roots))
+        raise UsageError(f"{source} holds more than one data set ({several}); pass one of them")
+    return sorted(places, key=lambda place: (SPLITS.index(place.split), place.label, place.name)), sorted(outside)
+
+
+def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[int, str, np.ndarray]:
+    if len(row) <= max(emotion, pixels, usage):
+        raise ValueError("too few columns")
+    split = _CSV_SPLITS.get(row[usage].strip().casefold())
+    if split is None:
+        raise ValueError(f"unknown Usage {row[usage].strip()[:30]!r}")
+    number = row[emotion].strip()
+    if number not in ("0", "1", "2", "3", "4", "5", "6"):
+        raise ValueError(f"unknown emotion {number[:30]!r}")
+    try:
+        values = bytes(map(int, row[pixels].split()))
+    except ValueError as error:
+        raise ValueError("pixels that are no numbers from 0 to 255") from error
+    if len(values) != IMAGE_SIZE**2:
+        raise ValueError(f"{len(values):,} pixels instead of {IMAGE_SIZE**2:,}")
+    image = np.frombuffer(values, np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE)
+    return EXPRESSIONS.index(CSV_EXPRESSIONS[int(number)]), split, image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _count(items: tuple, noun: str) -> str:
+    return f"{len(items):,} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _more(items: tuple, shown: int = 3) -> str:
+    return f"; and {len(items) - shown:,} more" if len(items) > shown else ""
