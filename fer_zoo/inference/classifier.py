@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +123,8 @@ def _resolve(model: str) -> Path:
         raise UsageError(f"{path} is not a model file: its name must end in {', '.join(_SUFFIXES)}")
     if not path.stat().st_size:
         raise FerZooError(f"{path} is empty")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise FerZooError(f"{path} is damaged or not a .keras model: it is not a zip file")
     return path
 
 
@@ -170,4 +174,5 @@ def _text(shape: tuple[int | None, ...]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    text = str(error).strip() or type(error).__name__
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text).splitlines()[0][:300]
