@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from fer_zoo.inference.classifier import Classifier, load_classifier
+from fer_zoo.inference.images import read_image
 
-__all__ = ["Classifier", "load_classifier"]
+__all__ = ["Classifier", "load_classifier", "read_image"]
