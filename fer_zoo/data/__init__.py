@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fer_zoo.data.copies import train_copies
 from fer_zoo.data.dataset import Dataset, load_dataset
 
-__all__ = ["Dataset", "load_dataset"]
+__all__ = ["Dataset", "load_dataset", "train_copies"]
