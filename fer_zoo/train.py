@@ -1,0 +1,95 @@
+"""Train a model: `python -m fer_zoo.train --model baseline_cnn --backend jax`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from fer_zoo.backend import BACKENDS, select_backend
+from fer_zoo.console import out, run
+from fer_zoo.data.augment import Augmentation
+from fer_zoo.errors import UsageError
+from fer_zoo.models import list_models
+from fer_zoo.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
+
+
+def main(arguments: list[str]) -> int | None:
+    given = _parser().parse_args(arguments, argparse.Namespace())
+    folder, config = _resumed(given) if given.resume else _new(given)
+    from fer_zoo.training.run import train
+
+    try:
+        evaluations = train(config, folder, given.tensorboard)
+    except KeyboardInterrupt:
+        out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}")
+        raise
+    for split, evaluation in evaluations.items():
+        low, high = evaluation.accuracy_interval
+        out.print(
+            f"{split:13} accuracy {evaluation.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), "
+            f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
+        )
+    out.print(f"model, report and plots are in {folder}")
+    return 0
+
+
+def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
+    names = {field.name for field in dataclasses.fields(TrainingConfig)}
+    values = {name: value for name, value in vars(given).items() if name in names}
+    values["augmentation"] = Augmentation() if given.augmentation else None
+    config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
+    config = dataclasses.replace(config, backend=select_backend(given.backend))
+    folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
+    if (folder / "config.json").exists():
+        raise UsageError(f"{folder} already holds a run; choose another --output, or go on with --resume {folder}")
+    return folder, config
+
+
+def _resumed(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
+    config = TrainingConfig.load(given.resume / "config.json")
+    select_backend(config.backend)
+    return given.resume, config
+
+
+def _unused(folder: Path) -> Path:
+    """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist."""
+    candidate, number = folder, 2
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return candidate
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = TrainingConfig()
+    parser = argparse.ArgumentParser(
+        description="Train a facial expression model; the defaults are the original project's recipe.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model", choices=list_models(), default=default.model)
+    add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
+    add("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
+    add("--epochs", type=int, default=default.epochs)
+    add("--batch-size", type=int, default=default.batch_size)
+    add("--optimizer", choices=OPTIMIZERS, default=default.optimizer)
+    add("--learning-rate", type=float, default=default.learning_rate)
+    add("--schedule", choices=SCHEDULES, default=default.schedule, help="of the learning rate")
+    add("--warmup-epochs", type=float, default=default.warmup_epochs, help="cosine only")
+    add("--weight-decay", type=float, default=default.weight_decay, help="decoupled; not on biases and normalization")
+    add("--label-smoothing", type=float, default=default.label_smoothing)
+    add("--ema", type=float, default=default.ema, help="decay a step of the weights' moving average; 0 for none")
+    add("--dropout", type=float, help="else the model's own")
+    add("--augmentation", action="store_true", help="rotation 10°, shift 0.1, zoom 0.1, horizontal flip")
+    add("--class-weights", action="store_true", help="weigh the loss inversely to class frequency")
+    add("--precision", choices=PRECISIONS, default=default.precision, help="of the compute in a training step")
+    add("--seed", type=int, default=default.seed)
+    add("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")
+    add("--resume", type=Path, metavar="FOLDER", help="go on with the run in FOLDER; other options come from its config")
+    add("--tensorboard", action="store_true", help="also write TensorBoard event files")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

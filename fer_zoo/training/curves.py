@@ -1,0 +1,27 @@
+"""Learning curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.files import atomic_path
+
+
+def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
+    """Plot accuracy and loss by epoch, on training and selection images, the best epoch marked, to a PNG."""
+    from matplotlib.figure import Figure
+
+    epochs = [entry["epoch"] for entry in history]
+    best = max(history, key=lambda entry: entry["selection_accuracy"])
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
+        axes.plot(epochs, [entry[measure] for entry in history], color="C7", label="training batches")
+        axes.plot(epochs, [entry[f"selection_{measure}"] for entry in history], color="C0", label="selection images")
+        axes.plot(best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}")
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    figure.axes[0].yaxis.set_major_formatter("{x:.0%}")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

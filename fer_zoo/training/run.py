@@ -1,0 +1,275 @@
+"""One training run: from a config to a folder with a model, its history and its evaluation."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.metrics import f1_score
+from sklearn.model_selection import train_test_split
+
+from fer_zoo import console
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data.batches import Batches, balanced_class_weights
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.models import build_model
+from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
+from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.curves import plot_curves
+
+
+def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
+    """Train as `config` says, or go on from the checkpoint in `folder`.
+
+    Args:
+        config: The run's settings; its backend is the one Keras runs on.
+        folder: Gets `model.keras` (best epoch on the selection split), `config.json`, `history.csv` and `.json`,
+            `curves.png`, the evaluation report, and `checkpoint.npz` until the run ends.
+        tensorboard: Also write event files to `folder/tensorboard`.
+
+    Returns:
+        The evaluation of `model.keras` on each test split.
+
+    Raises:
+        FerZooError: The loss became infinite, or a checkpoint does not fit.
+    """
+    dataset = load_dataset(config.data)
+    for note in dataset.notes:
+        console.out.print(note)
+    training, selection = _splits(dataset, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    _deterministic()
+    model = build_model(config.model, **({} if config.dropout is None else {"dropout": config.dropout}))
+    batches = Batches(
+        training.images,
+        training.labels,
+        config.batch_size,
+        config.seed,
+        config.augmentation,
+        balanced_class_weights(training.labels) if config.class_weights else None,
+    )
+    trained = training_model(model, config.precision)
+    trained.compile(
+        optimizer=_optimizer(config, len(batches)),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    trained.optimizer.build(trained.trainable_variables)
+    folder.mkdir(parents=True, exist_ok=True)
+    history = load_checkpoint(folder / "checkpoint.npz", trained)
+    if config.precision == "bfloat16" and has_fast_bfloat16() is False:
+        console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
+    write_json(folder / "config.json", _description(config, dataset, model))
+    console.out.print(
+        f"{config.model}: {model.count_params():,} weights, {len(training):,} training images, best epoch chosen on "
+        f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend} {config.precision}"
+    )
+    with _Epochs(config, folder, model, selection, history, len(batches), tensorboard) as epochs:
+        if len(history) < config.epochs:
+            trained.fit(
+                batches.epochs(len(history), config.epochs),
+                steps_per_epoch=len(batches),
+                initial_epoch=len(history),
+                epochs=config.epochs,
+                callbacks=[epochs],
+                shuffle=False,
+                verbose=0,
+            )
+    evaluations = _evaluate(config, folder, dataset)
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    return evaluations
+
+
+class _Epochs(keras.callbacks.Callback):
+    """After each epoch: weights into the published model, selection, history, checkpoint; a progress bar throughout."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        folder: Path,
+        published: keras.Model,
+        selection: Dataset,
+        history: list[dict[str, Any]],
+        steps: int,
+        tensorboard: bool,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.folder = folder
+        self.published = published
+        self.images = selection.images[..., None].astype(np.float32)
+        self.labels = selection.labels
+        self.past = history
+        self.writer = _tensorboard_writer(folder / "tensorboard") if tensorboard else None
+        self.bar = console.progress()
+        self.task = self.bar.add_task("training", total=config.epochs * steps, completed=len(history) * steps)
+
+    def __enter__(self) -> _Epochs:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.stop()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.bar.update(self.task, description=f"epoch {epoch + 1}/{self.config.epochs}")
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.advance(self.task)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        assert logs is not None
+        if not math.isfinite(logs["loss"]):
+            raise FerZooError(f"the loss became {logs['loss']} in epoch {epoch + 1}; try a lower learning rate")
+        self.published.set_weights(self.model.get_weights())
+        self.model.optimizer.finalize_variable_values(self.published.trainable_variables)
+        seconds = time.perf_counter() - self.started
+        probabilities = self.published.predict(self.images, batch_size=256, verbose=0)
+        entry = {
+            "epoch": epoch + 1,
+            "seconds": round(seconds, 2),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+            "selection_loss": float(-np.log(probabilities[np.arange(len(self.labels)), self.labels] + 1e-7).mean()),
+            "selection_accuracy": float((probabilities.argmax(1) == self.labels).mean()),
+            "selection_macro_f1": float(f1_score(self.labels, probabilities.argmax(1), average="macro")),
+        }
+        if entry["selection_accuracy"] > max((past["selection_accuracy"] for past in self.past), default=-1.0):
+            with atomic_path(self.folder / "model.keras") as temporary:
+                self.published.save(temporary)
+        self.past.append(entry)
+        _write_history(self.folder, self.past)
+        save_checkpoint(self.folder / "checkpoint.npz", self.model, self.past)
+        if self.writer:
+            for name, value in entry.items():
+                self.writer.add_scalar(name, value, epoch + 1)
+            self.writer.flush()
+        console.out.print(
+            f"epoch {epoch + 1:3}/{self.config.epochs}  {seconds:6.1f} s  loss {entry['loss']:.4f}  accuracy "
+            f"{entry['accuracy']:.2%}  selection loss {entry['selection_loss']:.4f}  accuracy "
+            f"{entry['selection_accuracy']:.2%}"
+        )
+
+
+def _splits(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """The training images, and those on which the best epoch is chosen: PublicTest, else a tenth held out of train."""
+    training = dataset.subset("train")
+    if dataset.has("public_test"):
+        return training, dataset.subset("public_test")
+    console.out.print("no PublicTest images: the best epoch is chosen on a tenth held out of the training images")
+    try:
+        kept, held = train_test_split(
+            np.arange(len(training)), test_size=0.1, random_state=seed, stratify=training.labels
+        )
+    except ValueError as error:
+        raise UsageError(f"{dataset.source} has too few training images to hold a tenth out ({error})") from error
+    return training.take(np.sort(kept)), training.take(np.sort(held))
+
+
+def _deterministic() -> None:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.schedule == "cosine":
+        warmup = round(config.warmup_epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup else config.learning_rate,
+            decay_steps=config.epochs * steps - warmup,
+            warmup_target=config.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    kind, options = {
+        "adam": (keras.optimizers.Adam, {}),
+        "adamw": (keras.optimizers.AdamW, {}),
+        "sgd": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
+    }[config.optimizer]
+    optimizer = kind(
+        learning_rate=rate,
+        weight_decay=config.weight_decay or None,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+        **options,
+    )
+    if config.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset) -> dict[str, Evaluation]:
+    if not dataset.has("test"):
+        console.out.print("no test images: the evaluation is left out")
+        return {}
+    test = dataset.subset("test")
+    best = keras.models.load_model(folder / "model.keras")
+    probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
+    details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source}
+    return write_report(folder, f"{config.model}, trained on {config.backend}", test, probabilities, details)
+
+
+def _write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    write_json(folder / "history.json", history)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(folder / "history.csv", table.getvalue())
+    plot_curves(history, folder / "curves.png")
+
+
+def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -> dict[str, Any]:
+    names = ("fer-zoo", "keras", "numpy", config.backend)
+    return {
+        "model": config.model,
+        "backend": config.backend,
+        "command": shlex.join(["python", "-m", "fer_zoo.train", *sys.argv[1:]]),
+        "training": dataclasses.asdict(config),
+        "weights": model.count_params(),
+        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in names}},
+        "commit": _commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    result = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return result.stdout.strip() or None
+
+
+def _tensorboard_writer(folder: Path) -> Any:
+    try:
+        from tensorboard.summary import Writer
+    except ImportError as error:
+        raise UsageError("TensorBoard is not installed; run `pip install 'fer-zoo[tensorboard]'`") from error
+    return Writer(str(folder))
