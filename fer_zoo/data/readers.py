@@ -51,7 +51,7 @@ _FOLDER_SPLITS = {
     "privatetest": "private_test",
 }
 _FILE_SPLITS = {"PublicTest_": "public_test", "PrivateTest_": "private_test"}
-_CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
+CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 _IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"))
@@ -388,7 +388,7 @@ def _places(source: str, paths: Iterable[str]) -> tuple[list[_Place], list[str]]
 def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[int, str, np.ndarray]:
     if len(row) <= max(emotion, pixels, usage):
         raise ValueError("too few columns")
-    split = _CSV_SPLITS.get(row[usage].strip().casefold())
+    split = CSV_SPLITS.get(row[usage].strip().casefold())
     if split is None:
         raise ValueError(f"unknown Usage {row[usage].strip()[:30]!r}")
     number = row[emotion].strip()

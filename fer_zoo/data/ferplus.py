@@ -1,0 +1,133 @@
+"""FER+ votes: ten annotators for each image of FER2013 (Barsoum et al., 2016, https://arxiv.org/abs/1608.01041)."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from fer_zoo.data.dataset import Dataset
+from fer_zoo.data.readers import CSV_SPLITS
+from fer_zoo.errors import FerZooError, UsageError
+
+FERPLUS_CLASSES = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
+
+# The column of each of EXPRESSIONS; contempt, unknown and NF (not a face) have no counterpart in FER2013.
+FERPLUS_COLUMNS = tuple(
+    map(FERPLUS_CLASSES.index, ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"))
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """The rows of a FER+ file.
+
+    Attributes:
+        rows: int64 `[m]`, row of the image in the official `fer2013.csv`, counted from 0 below the header.
+        names: File name of the image without its suffix, empty where the file gives none.
+        splits: Split of each row, empty where the file does not tell.
+        votes: float32 `[m, 10]`, in the order of `FERPLUS_CLASSES`.
+    """
+
+    rows: np.ndarray
+    names: tuple[str, ...]
+    splits: tuple[str, ...]
+    votes: np.ndarray
+
+
+def read_ferplus(path: str | Path) -> Votes:
+    """Read `ferplus.csv` (keys `row` and `image`) or the original `fer2013new.csv` (the row is the position).
+
+    Raises:
+        UsageError: The file does not exist or lacks a column.
+        FerZooError: A value is not a number.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; pass FER+'s fer2013new.csv or a ferplus.csv")
+    rows, names, splits, votes = [], [], [], []
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            header = [column.strip().casefold() for column in next(reader, [])]
+            wanted = [name.casefold() for name in FERPLUS_CLASSES]
+            if missing := [name for name in wanted if name not in header]:
+                raise UsageError(f"{path} is not a FER+ file: it lacks the columns {', '.join(missing)}")
+            columns = [header.index(name) for name in wanted]
+            row_column = header.index("row") if "row" in header else None
+            name_column = next((header.index(name) for name in ("image", "image name") if name in header), None)
+            split_column = header.index("usage") if "usage" in header else name_column
+            for position, line in enumerate(line for line in reader if line):
+                rows.append(position if row_column is None else int(line[row_column]))
+                names.append("" if name_column is None else PurePosixPath(line[name_column].strip()).stem)
+                usage = "" if split_column is None else line[split_column].strip().casefold().partition("_")[0]
+                splits.append(CSV_SPLITS.get(usage, ""))
+                votes.append([float(line[column]) for column in columns])
+        except (csv.Error, ValueError, IndexError) as error:
+            raise FerZooError(f"line {reader.line_num} of {path} is damaged ({error}); get the file again") from error
+    if not rows:
+        raise FerZooError(f"{path} has no rows; get the file again")
+    return Votes(np.array(rows, np.int64), tuple(names), tuple(splits), np.array(votes, np.float32))
+
+
+def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """The votes for each image of `dataset`, found by row for a CSV, else by file name.
+
+    Two file names in FER2013's train split stand for two images each. Such an image gets the row with more votes for
+    its own class, and none where that does not decide.
+
+    Args:
+        dataset: Images named `row N` or by their files.
+        path: A file that `read_ferplus` reads.
+
+    Returns:
+        Votes, float32 `[n, 10]` in the order of `FERPLUS_CLASSES`, zero where there are none; and bool `[n]`, whether
+        the image was found.
+
+    Raises:
+        UsageError: No image of the set is in the file, or the rows are those of another file.
+    """
+    table = read_ferplus(path)
+    by_row: dict[str, list[int]] = defaultdict(list)
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for index, (row, name) in enumerate(zip(table.rows.tolist(), table.names, strict=True)):
+        by_row[f"row {row}"].append(index)
+        by_name[name].append(index)
+    votes = np.zeros((len(dataset), len(FERPLUS_CLASSES)), np.float32)
+    matched = np.zeros(len(dataset), bool)
+    for position, name in enumerate(dataset.names.tolist()):
+        if name.startswith("row "):
+            found = by_row.get(name, [])
+            if found and table.splits[found[0]] not in ("", dataset.splits[position]):
+                raise UsageError(
+                    f"{name} is {dataset.splits[position]} in {dataset.source} but {table.splits[found[0]]} in {path}: "
+                    "one of them is not in the official order, so the votes cannot be joined"
+                )
+        else:
+            found = by_name.get(PurePosixPath(name).stem, [])
+        if len(found) > 1:
+            agreement = table.votes[found, FERPLUS_COLUMNS[int(dataset.labels[position])]]
+            found = [found[int(agreement.argmax())]] if (agreement == agreement.max()).sum() == 1 else []
+        if found:
+            votes[position] = table.votes[found[0]]
+            matched[position] = True
+    if not matched.any():
+        raise UsageError(
+            f"none of the images in {dataset.source} is in {path}: fer2013new.csv joins fer2013.csv by row, "
+            "folders join a ferplus.csv that has their file names"
+        )
+    return votes, matched
