@@ -18,9 +18,9 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Read an image file that shows one face.
 
-    The EXIF orientation is applied, transparent parts become black (as FER2013's own borders are), an animation gives
-    its first frame, 16-bit gray is scaled to 8 bits, and colour becomes ITU-R 601 luma. An image that is not square is
-    cut to its centre, then averaged down to 48x48 by area, or enlarged bicubically; 48x48 gray keeps its pixels.
+    The EXIF orientation is applied, transparent parts become black, an animation gives its first frame, 16-bit gray is
+    scaled to 8 bits, and colour becomes ITU-R 601 luma. An image that is not square is cut to its centre, then averaged
+    down to 48x48 by area, or enlarged bicubically; 48x48 gray keeps its pixels.
 
     Args:
         path: Any format that Pillow reads.
