@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from fer_zoo.evaluation.metrics import Evaluation, evaluate
+from fer_zoo.evaluation.report import write_report
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "write_report"]

@@ -1,0 +1,93 @@
+"""`python -m fer_zoo.evaluate MODEL`: how good a .keras, .onnx or .tflite model is on the test images."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from fer_zoo.backend import BACKENDS
+from fer_zoo.console import err, out, progress, run
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.inference import Classifier, load_classifier
+
+
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    for package in ("sklearn", "matplotlib"):
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"{package} is not installed; run `pip install 'fer-zoo[benchmark]'`")
+    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+    if classifier.labels != EXPRESSIONS:
+        raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's")
+    dataset = load_dataset(options.data)
+    for note in dataset.notes:
+        err.print(note, markup=False)
+    test = dataset.subset("test")
+    probabilities = _predict(classifier, test, options.batch_size)
+    folder = options.output or Path(
+        "runs", "evaluate", f"{classifier.path.absolute().parent.name}-{classifier.path.name}"
+    )
+    details = {"model": str(options.model), "runtime": classifier.runtime}
+    if classifier.runtime == "keras":
+        details["backend"] = os.environ["KERAS_BACKEND"]
+    evaluations = write_report(folder, classifier.path.name, test, probabilities, details)
+    out.print(_summary(evaluations))
+    out.print(f"report: {folder / 'evaluation.md'}", markup=False)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Measure a model on the labelled test images and write a report.")
+    parser.add_argument("model", metavar="MODEL", help="a .keras, .onnx or .tflite file, or a name as in the manifest")
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled sample)")
+    parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
+    )
+    return parser
+
+
+def _predict(classifier: Classifier, dataset: Dataset, batch_size: int) -> np.ndarray:
+    parts = []
+    chunk = max(batch_size, 1)
+    with progress() as bar:
+        task = bar.add_task("predict", total=len(dataset))
+        for start in range(0, len(dataset), chunk):
+            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size))
+            bar.advance(task, len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def _summary(evaluations: dict[str, Evaluation]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("split")
+    for heading in ("images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for split, evaluation in evaluations.items():
+        low, high = evaluation.accuracy_interval
+        rest = evaluation.without_train_copies
+        table.add_row(
+            split,
+            f"{evaluation.n:,}",
+            f"{evaluation.accuracy:.2%}",
+            f"{low:.2%} to {high:.2%}",
+            f"{evaluation.macro_f1:.3f}",
+            f"{evaluation.ece:.3f}",
+            f"{rest['accuracy']:.2%}" if rest else "",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

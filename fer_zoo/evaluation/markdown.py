@@ -1,0 +1,141 @@
+"""The text of an evaluation report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fer_zoo.evaluation import original
+from fer_zoo.evaluation.metrics import CALIBRATION_BINS, Evaluation
+from fer_zoo.expressions import EXPRESSIONS
+
+_NAMES = {"test": "test (all)", "public_test": "PublicTest", "private_test": "PrivateTest"}
+_PAIRS = 10
+
+
+def to_markdown(title: str, details: dict[str, str], evaluations: dict[str, Evaluation]) -> str:
+    """The report as markdown, with links to the plots beside it.
+
+    Args:
+        title: Which model this is.
+        details: Facts for the head of the report.
+        evaluations: By split; `test` is always there.
+    """
+    whole = evaluations["test"]
+    sections = (
+        f"# Evaluation of {title}",
+        _headline(whole),
+        "\n".join(f"- {name}: {value}" for name, value in details.items()),
+        _splits(evaluations),
+        _copies(evaluations),
+        _classes(whole),
+        _confusion(whole),
+        _pairs(whole),
+        _calibration(whole),
+    )
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _headline(whole: Evaluation) -> str:
+    low, high = whole.accuracy_interval
+    change = 100 * (whole.accuracy - original.ACCURACY)
+    return (
+        f"**{_percent(whole.accuracy)}** of {whole.n:,} test images are right (95 % interval {_percent(low)} to "
+        f"{_percent(high)}), macro-F1 {whole.macro_f1:.3f}. The original project published "
+        f"{_percent(original.ACCURACY)} on {original.N:,}: {change:+.1f} points."
+    )
+
+
+def _splits(evaluations: dict[str, Evaluation]) -> str:
+    header = ("split", "images", "accuracy", "95 % interval", "macro precision", "macro recall", "macro-F1")
+    rows = [
+        (
+            _NAMES[split],
+            f"{e.n:,}",
+            _percent(e.accuracy),
+            _interval(e.accuracy_interval),
+            f"{e.macro_precision:.3f}",
+            f"{e.macro_recall:.3f}",
+            f"{e.macro_f1:.3f}",
+            f"{e.weighted_f1:.3f}",
+            f"{e.nll:.3f}",
+            f"{e.ece:.3f}",
+        )
+        for split, e in evaluations.items()
+    ]
+    note = "Epochs, recipes and settings are chosen on PublicTest; PrivateTest is the figure that was not looked at."
+    return f"## Splits\n\n{_table((*header, 'weighted F1', 'NLL', 'ECE'), rows)}" + (
+        f"\n\n{note}" if len(evaluations) == 3 else ""
+    )
+
+
+def _copies(evaluations: dict[str, Evaluation]) -> str:
+    rows = []
+    for split, evaluation in evaluations.items():
+        rest = evaluation.without_train_copies
+        if rest:
+            change = f"{100 * (rest['accuracy'] - evaluation.accuracy):+.2f} points"
+            interval = _interval(rest["accuracy_interval"])
+            rows.append((_NAMES[split], f"{rest['n']:,}", _percent(rest["accuracy"]), interval, change))
+    if not rows:
+        return ""
+    return (
+        "## Without the test images that have an exact copy in train\n\n"
+        f"{_table(('split', 'images', 'accuracy', '95 % interval', 'change'), rows)}"
+    )
+
+
+def _classes(whole: Evaluation) -> str:
+    header = ("expression", "images", "precision", "recall", "F1")
+    rows = []
+    for name in EXPRESSIONS:
+        here, there = whole.per_class[name], original.PER_CLASS[name]
+        measures = [f"{values[key]:.2f}" for values in (here, there) for key in ("precision", "recall", "f1")]
+        rows.append((name, f"{here['support']:,}", *measures, f"{here['f1'] - there['f1']:+.2f}"))
+    return (
+        "## Expressions, beside the original\n\n"
+        f"{_table((*header, 'original precision', 'original recall', 'original F1', 'F1 change'), rows)}\n\n"
+        f"The original's figures are as published; its recalls, weighted by their supports, add up to an accuracy of "
+        f"{_percent(original.implied_accuracy())}, not the {_percent(original.ACCURACY)} stated beside them.\n\n"
+        "![F1 of each expression](per_class.png)"
+    )
+
+
+def _confusion(whole: Evaluation) -> str:
+    rows = [(name, *map(str, row)) for name, row in zip(EXPRESSIONS, whole.confusion, strict=True)]
+    table = _table(("label \\ prediction", *EXPRESSIONS), rows)
+    return f"## Confusion matrix\n\n{table}\n\n![Confusion matrix](confusion.png)"
+
+
+def _pairs(whole: Evaluation) -> str:
+    if not whole.confused_pairs:
+        return ""
+    rows = [
+        (pair.true, pair.predicted, f"{pair.count:,}", _percent(pair.share)) for pair in whole.confused_pairs[:_PAIRS]
+    ]
+    table = _table(("label", "prediction", "images", "share of the label"), rows)
+    return f"## Most confused pairs\n\n{table}\n\n![Most confused pairs with example faces](confused_pairs.png)"
+
+
+def _calibration(whole: Evaluation) -> str:
+    confidence = sum(bin.count * bin.confidence for bin in whole.calibration) / whole.n
+    tendency = "overconfident" if confidence > whole.accuracy else "underconfident"
+    return (
+        "## Calibration\n\n"
+        f"ECE {whole.ece:.3f} over {CALIBRATION_BINS} bins. The mean confidence is {_percent(confidence)} at "
+        f"an accuracy of {_percent(whole.accuracy)}: on the whole the model is {tendency}.\n\n"
+        "![Reliability](reliability.png)"
+    )
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    header = tuple(header)
+    rule = ("---", *("---:" for _ in header[1:]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"

@@ -1,0 +1,125 @@
+"""The pictures of an evaluation; each function draws one figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_zoo.evaluation import original
+from fer_zoo.evaluation.metrics import CalibrationBin, Evaluation
+from fer_zoo.expressions import EXPRESSIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fer_zoo.data import Dataset
+
+_BLUE, _GRAY, _RED = "#3b6ea8", "#b8bec6", "#c0504d"
+_PAIRS, _FACES = 6, 8
+
+
+def plot_confusion(evaluation: Evaluation) -> Figure:
+    """The confusion matrix twice: counts, and shares of each labelled expression."""
+    from matplotlib.figure import Figure
+
+    counts = np.array(evaluation.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _matrix(left, counts, [[f"{count:,}" for count in row] for row in counts], "Images")
+    _matrix(right, shares, [[f"{share:.0%}" for share in row] for row in shares], "Share of the labelled expression")
+    left.set_ylabel("label")
+    return figure
+
+
+def plot_per_class(evaluation: Evaluation) -> Figure:
+    """F1 of each expression beside the original project's."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(EXPRESSIONS))
+    series = (
+        (-0.2, original.PER_CLASS, _GRAY, original.NAME),
+        (0.2, evaluation.per_class, _BLUE, "this model"),
+    )
+    for offset, measures, color, label in series:
+        heights = [measures[name]["f1"] for name in EXPRESSIONS]
+        bars = axes.bar(places + offset, heights, 0.38, color=color, label=label)
+        axes.bar_label(bars, fmt="{:.2f}", fontsize=9, padding=2)
+    names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in EXPRESSIONS]
+    axes.set_xticks(places, names)
+    axes.set(ylim=(0, 1), ylabel="F1", title="F1 of each expression")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=2, loc="upper left")
+    return figure
+
+
+def plot_reliability(evaluation: Evaluation) -> Figure:
+    """Accuracy against confidence in the bins of the calibration error, above how many images each bin has."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 7), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot((0, 1), (0, 1), "--", color="black", linewidth=1, label="perfectly calibrated")
+    bins = [bin for bin in evaluation.calibration if bin.count]
+    _bars(upper, bins, [bin.accuracy for bin in bins], color=_BLUE, label="accuracy")
+    gaps = [bin.confidence - bin.accuracy for bin in bins]
+    bottoms = [bin.accuracy for bin in bins]
+    _bars(upper, bins, gaps, bottom=bottoms, color=_RED, alpha=0.35, label="gap to the mean confidence")
+    upper.set(ylim=(0, 1), ylabel="accuracy", title=f"Calibration: ECE {evaluation.ece:.3f}, {evaluation.n:,} images")
+    upper.yaxis.set_major_formatter("{x:.0%}")
+    upper.legend(frameon=False, loc="upper left")
+    _bars(lower, bins, [bin.count for bin in bins], color=_GRAY)
+    lower.set(xlim=(0, 1), xlabel="confidence (highest probability)", ylabel="images")
+    lower.xaxis.set_major_formatter("{x:.0%}")
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities: np.ndarray) -> Figure:
+    """The most frequent mistakes, with the faces that the model was most sure about.
+
+    Args:
+        evaluation: Of the same images; at least one of them is confused.
+        dataset: `n` images.
+        probabilities: float `[n, 7]`.
+    """
+    from matplotlib.figure import Figure
+
+    pairs = evaluation.confused_pairs[:_PAIRS]
+    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    figure = Figure(figsize=(1.3 * _FACES + 2, 1.5 * len(pairs) + 0.6), layout="constrained")
+    figure.suptitle("Most confused pairs: label → prediction, and the surest mistakes with their probability")
+    for axes, pair in zip(figure.subplots(len(pairs), _FACES, squeeze=False), pairs, strict=True):
+        wrong = (dataset.labels == EXPRESSIONS.index(pair.true)) & (predictions == EXPRESSIONS.index(pair.predicted))
+        surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")][:_FACES]
+        for place in axes:
+            place.set_axis_off()
+        for place, index in zip(axes, surest, strict=False):
+            place.imshow(dataset.images[index], cmap="gray", vmin=0, vmax=255)
+            place.set_title(f"{confidence[index]:.2f}", fontsize=9, pad=2)
+        label = f"{pair.true} → {pair.predicted}\n{pair.count:,} images\n{pair.share:.0%} of {pair.true}"
+        axes[0].text(-0.15, 0.5, label, transform=axes[0].transAxes, ha="right", va="center")
+    return figure
+
+
+def _matrix(axes: Axes, values: np.ndarray, texts: list[list[str]], title: str) -> None:
+    axes.imshow(values, cmap="Blues", vmin=0)
+    middle = values.max() / 2
+    for (row, column), value in np.ndenumerate(values):
+        color = "white" if value > middle else "black"
+        axes.text(column, row, texts[row][column], ha="center", va="center", color=color)
+    axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+    axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(title=title, xlabel="prediction")
+
+
+def _bars(axes: Axes, bins: list[CalibrationBin], heights: list[float], **style: Any) -> None:
+    edges = [bin.lower for bin in bins]
+    axes.bar(edges, heights, [bin.upper - bin.lower for bin in bins], align="edge", edgecolor="white", **style)
