@@ -71,7 +71,7 @@ def _predict(classifier: Classifier, dataset: Dataset, batch_size: int) -> np.nd
 
 def _summary(evaluations: dict[str, Evaluation]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("split")
+    table.add_column("split", no_wrap=True)
     for heading in ("images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies"):
         table.add_column(heading, justify="right", no_wrap=True)
     for split, evaluation in evaluations.items():
@@ -81,7 +81,7 @@ def _summary(evaluations: dict[str, Evaluation]) -> Table:
             split,
             f"{evaluation.n:,}",
             f"{evaluation.accuracy:.2%}",
-            f"{low:.2%} to {high:.2%}",
+            f"{low:.1%} to {high:.1%}",
             f"{evaluation.macro_f1:.3f}",
             f"{evaluation.ece:.3f}",
             f"{rest['accuracy']:.2%}" if rest else "",

@@ -28,8 +28,8 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(13, 6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _matrix(left, counts, [[f"{count:,}" for count in row] for row in counts], "Images")
-    _matrix(right, shares, [[f"{share:.0%}" for share in row] for row in shares], "Share of the labelled expression")
+    _matrix(left, counts, counts.max(), [[f"{count:,}" for count in row] for row in counts], "Images")
+    _matrix(right, shares, 1, [[f"{share:.0%}" for share in row] for row in shares], "Share of the labelled expression")
     left.set_ylabel("label")
     return figure
 
@@ -66,8 +66,8 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     upper.plot((0, 1), (0, 1), "--", color="black", linewidth=1, label="perfectly calibrated")
     bins = [bin for bin in evaluation.calibration if bin.count]
     _bars(upper, bins, [bin.accuracy for bin in bins], color=_BLUE, label="accuracy")
-    gaps = [bin.confidence - bin.accuracy for bin in bins]
-    bottoms = [bin.accuracy for bin in bins]
+    gaps = [abs(bin.confidence - bin.accuracy) for bin in bins]
+    bottoms = [min(bin.confidence, bin.accuracy) for bin in bins]
     _bars(upper, bins, gaps, bottom=bottoms, color=_RED, alpha=0.35, label="gap to the mean confidence")
     upper.set(ylim=(0, 1), ylabel="accuracy", title=f"Calibration: ECE {evaluation.ece:.3f}, {evaluation.n:,} images")
     upper.yaxis.set_major_formatter("{x:.0%}")
@@ -96,10 +96,10 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
     figure.suptitle("Most confused pairs: label → prediction, and the surest mistakes with their probability")
     for axes, pair in zip(figure.subplots(len(pairs), _FACES, squeeze=False), pairs, strict=True):
         wrong = (dataset.labels == EXPRESSIONS.index(pair.true)) & (predictions == EXPRESSIONS.index(pair.predicted))
-        surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")][:_FACES]
+        surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
         for place in axes:
             place.set_axis_off()
-        for place, index in zip(axes, surest, strict=False):
+        for place, index in zip(axes, _distinct(dataset.images, surest), strict=False):
             place.imshow(dataset.images[index], cmap="gray", vmin=0, vmax=255)
             place.set_title(f"{confidence[index]:.2f}", fontsize=9, pad=2)
         label = f"{pair.true} → {pair.predicted}\n{pair.count:,} images\n{pair.share:.0%} of {pair.true}"
@@ -107,11 +107,16 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
     return figure
 
 
-def _matrix(axes: Axes, values: np.ndarray, texts: list[list[str]], title: str) -> None:
-    axes.imshow(values, cmap="Blues", vmin=0)
-    middle = values.max() / 2
+def _distinct(images: np.ndarray, order: np.ndarray) -> list[int]:
+    """The first indices of `order` without exact copies, of which FER2013 has many; as many as there are places."""
+    first = {images[index].tobytes(): int(index) for index in order[::-1]}
+    return [int(index) for index in order if first[images[index].tobytes()] == index][:_FACES]
+
+
+def _matrix(axes: Axes, values: np.ndarray, top: float, texts: list[list[str]], title: str) -> None:
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=top)
     for (row, column), value in np.ndenumerate(values):
-        color = "white" if value > middle else "black"
+        color = "white" if value > top / 2 else "black"
         axes.text(column, row, texts[row][column], ha="center", va="center", color=color)
     axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
     axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS)
