@@ -88,12 +88,7 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
         UsageError: The path does not exist, is no known form of FER2013, or has unknown classes.
         FerZooError: Nothing in it can be read.
     """
-    if path is None and not BUNDLED.is_file():
-        raise UsageError(
-            "no data given, and the bundled sample comes only with a checkout; "
-            "pass --data with your copy of FER2013, or get one with `fer-zoo data download`"
-        )
-    source = open_source(BUNDLED if path is None else path)
+    source = open_source(bundled() if path is None else path)
     fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
     shown = f"data/{BUNDLED.name}" if path is None else str(path)
     folder = cache_dir() / fingerprint
@@ -113,6 +108,20 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
     for array in arrays.values():
         array.setflags(write=False)
     return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes)
+
+
+def bundled() -> Path:
+    """The sample that comes with a checkout.
+
+    Raises:
+        UsageError: This is an installed package, which has none.
+    """
+    if not BUNDLED.is_file():
+        raise UsageError(
+            "no data given, and the bundled sample comes only with a checkout; "
+            "pass --data with your copy of FER2013, or get one with `fer-zoo data download`"
+        )
+    return BUNDLED
 
 
 def cache_dir() -> Path:

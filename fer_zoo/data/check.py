@@ -1,0 +1,257 @@
+"""What a copy of FER2013 holds, beside what the official one does."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from fer_zoo.console import err, out
+from fer_zoo.data.copies import pixel_hashes, train_copies
+from fer_zoo.data.dataset import Dataset, bundled
+from fer_zoo.data.readers import Decoded, open_source
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.files import atomic_path, write_json
+
+# Images per class, in the order of EXPRESSIONS.
+OFFICIAL = {
+    "train": (3995, 436, 4097, 7215, 4965, 4830, 3171),
+    "public_test": (467, 56, 496, 895, 607, 653, 415),
+    "private_test": (491, 55, 528, 879, 626, 594, 416),
+    "test": (958, 111, 1024, 1774, 1233, 1247, 831),
+}
+
+_FACES = 12
+_COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff725c", "test": "#efb118"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found.
+
+    Attributes:
+        source: The path that was checked.
+        counts: Images per split and class; `test` is all test images.
+        unreadable: Name and reason of each image that cannot be read.
+        resized: Images that are not 48x48.
+        recoloured: Images that are not 8-bit gray.
+        outside: Image files in no class folder of a split.
+        blank: Images whose pixels all have one value.
+        copies: Images minus distinct images, so a group of three equal ones counts two.
+        test_in_train: Test images whose exact pixels also occur in train.
+        known_train_copies: Test images with a copy in the full train split, by the package's own list.
+        different_labels: Groups of equal images that carry more than one label, each as its names.
+    """
+
+    source: str
+    counts: dict[str, dict[str, int]]
+    unreadable: dict[str, str]
+    resized: list[str]
+    recoloured: list[str]
+    outside: list[str]
+    blank: list[str]
+    copies: int
+    test_in_train: list[str]
+    known_train_copies: int
+    different_labels: list[list[str]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every class of every split has as many images as the official set."""
+        return all(tuple(self.counts[split].values()) == OFFICIAL[split] for split in ("train", "test"))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "complete": self.complete,
+            "counts": {split: {**classes, "all": sum(classes.values())} for split, classes in self.counts.items()},
+            "official_counts": {
+                split: {**dict(zip(EXPRESSIONS, official, strict=True)), "all": sum(official)}
+                for split, official in OFFICIAL.items()
+            },
+            "figures": {name: number for name, _, number in self.figures()},
+            "unreadable": self.unreadable,
+            "resized": self.resized,
+            "recoloured": self.recoloured,
+            "outside": self.outside,
+            "blank": self.blank,
+            "test_in_train": self.test_in_train,
+            "different_labels": self.different_labels,
+        }
+
+    def figures(self) -> list[tuple[str, str, int]]:
+        """Key, words and number of each finding."""
+        return [
+            ("unreadable", "files that cannot be read", len(self.unreadable)),
+            ("resized", f"images that are not {IMAGE_SIZE}x{IMAGE_SIZE}", len(self.resized)),
+            ("recoloured", "images that are not 8-bit gray", len(self.recoloured)),
+            ("outside", "image files in no class folder", len(self.outside)),
+            ("blank", "blank images (all pixels equal)", len(self.blank)),
+            ("copies", "exact copies (images minus distinct images)", self.copies),
+            ("test_in_train", "test images that are also in train", len(self.test_in_train)),
+            ("known_train_copies", "test images known to be in the full train split", self.known_train_copies),
+            ("different_labels", "groups of copies with different labels", len(self.different_labels)),
+        ]
+
+
+def check(path: str | Path | None = None, output: str | Path | None = None) -> Check:
+    """Decode a copy of FER2013 afresh and look for what is wrong with it.
+
+    Args:
+        path: What `load_dataset` takes.
+        output: Folder for `check.json` and `check.png`; nothing is written without it.
+
+    Raises:
+        UsageError: The path is no known form of FER2013.
+        FerZooError: Nothing in it can be read.
+    """
+    source = str(bundled() if path is None else path)
+    decoded = open_source(source).read()
+    dataset = Dataset(decoded.images, decoded.labels, decoded.splits, decoded.names, source, fingerprint="")
+    hashes = pixel_hashes(decoded.images)
+    distinct, group, size = np.unique(hashes, return_inverse=True, return_counts=True)
+    is_train = decoded.splits == "train"
+    disputed = [
+        members
+        for members in (np.flatnonzero(group == index) for index in np.flatnonzero(size > 1))
+        if len(np.unique(decoded.labels[members])) > 1
+    ]
+    result = Check(
+        source=source,
+        counts=_counts(decoded),
+        unreadable=dict(decoded.unreadable),
+        resized=list(decoded.resized),
+        recoloured=list(decoded.recoloured),
+        outside=list(decoded.outside),
+        blank=decoded.names[np.ptp(decoded.images.reshape(len(hashes), -1), axis=1) == 0].tolist(),
+        copies=len(hashes) - len(distinct),
+        test_in_train=decoded.names[~is_train & np.isin(hashes, hashes[is_train])].tolist(),
+        known_train_copies=int(train_copies(dataset).sum()),
+        different_labels=[decoded.names[members].tolist() for members in disputed],
+    )
+    if output is not None:
+        write_json(Path(output) / "check.json", result.to_json())
+        if importlib.util.find_spec("matplotlib"):
+            _draw(Path(output) / "check.png", decoded, result.counts, disputed)
+        else:
+            err.print("check.png is not drawn: pip install matplotlib")
+    return result
+
+
+def print_check(result: Check) -> None:
+    """Print the tables."""
+    unmarked = sum(result.counts["test"].values()) - sum(
+        sum(result.counts[split].values()) for split in ("public_test", "private_test")
+    )
+    splits = ["train", "test"] if unmarked else list(OFFICIAL)
+    title = Text(f"Images in {result.source}, with the official number where it differs")
+    table = Table(title=title, title_justify="left")
+    table.add_column("class")
+    for split in splits:
+        table.add_column(split, justify="right")
+    for label, name in enumerate(EXPRESSIONS):
+        table.add_row(name, *(_beside(result.counts[split][name], OFFICIAL[split][label]) for split in splits))
+    table.add_section()
+    table.add_row("all", *(_beside(sum(result.counts[split].values()), sum(OFFICIAL[split])) for split in splits))
+    out.print(table)
+    findings = Table("found", "number", show_header=False)
+    findings.columns[1].justify = "right"
+    for _, words, number in result.figures():
+        findings.add_row(words, f"{number:,}")
+    out.print(findings)
+    for name, reason in list(result.unreadable.items())[:5]:
+        out.print(f"cannot read {name}: {reason}", markup=False)
+    if unmarked:
+        out.print(f"{unmarked:,} test images tell neither PublicTest nor PrivateTest: they form one test split")
+    out.print("Every class has its official number of images." if result.complete else "This is not all of FER2013.")
+
+
+def _beside(number: int, official: int) -> str:
+    return f"{number:,}" if number == official else f"[yellow]{number:,}[/yellow] / {official:,}"
+
+
+def _counts(decoded: Decoded) -> dict[str, dict[str, int]]:
+    counts = {}
+    for split in OFFICIAL:
+        chosen = decoded.splits != "train" if split == "test" else decoded.splits == split
+        per_class = np.bincount(decoded.labels[chosen], minlength=len(EXPRESSIONS))
+        counts[split] = dict(zip(EXPRESSIONS, per_class.tolist(), strict=True))
+    return counts
+
+
+def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], disputed: list[np.ndarray]) -> None:
+    """Share of each class per split, faces of each class in the same row, and copies that carry different labels."""
+    from matplotlib.figure import Figure
+
+    classes = len(EXPRESSIONS)
+    marked = sum(counts["public_test"].values()) + sum(counts["private_test"].values())
+    whole = marked == sum(counts["test"].values())
+    shown_splits = ("train", "public_test", "private_test") if whole else ("train", "test")
+    splits = [split for split in shown_splits if any(counts[split].values())]
+    cell, left, bars, gap, bottom, top = 0.85, 0.95, 5.2, 0.35, 0.75, 0.7
+    strip = cell + 0.95 if disputed else 0.0
+    faces = _FACES * cell
+    width, height = left + bars + gap + faces + 0.2, bottom + strip + classes * cell + top
+
+    figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
+
+    def axes(x: float, y: float, w: float, h: float) -> Any:
+        return figure.add_axes((x / width, y / height, w / width, h / height))
+
+    chart = axes(left, bottom + strip, bars, classes * cell)
+    thickness = 0.8 / len(splits)
+    for order, split in enumerate(splits):
+        numbers = np.array(list(counts[split].values()))
+        shares = 100 * numbers / numbers.sum()
+        at = np.arange(classes) - 0.4 + thickness * (order + 0.5)
+        chart.barh(at, shares, thickness * 0.92, color=_COLOURS[split], label=f"{split} ({numbers.sum():,})")
+        for y, share, number in zip(at, shares, numbers, strict=True):
+            chart.text(share + 0.3, y, f"{number:,}", va="center", fontsize=8, color="#444")
+    chart.set(ylim=(classes - 0.5, -0.5), xlabel="share of the split, %  (number of images at the bar)")
+    chart.set_xlim(0, chart.get_xlim()[1] * 1.08)
+    chart.set_yticks(range(classes), EXPRESSIONS, fontsize=11)
+    chart.tick_params(length=0)
+    chart.spines[["top", "right", "left"]].set_visible(False)
+    chart.xaxis.grid(color="#ddd", linewidth=0.8)
+    chart.set_axisbelow(True)
+    chart.legend(loc="lower right", frameon=False, fontsize=9)
+    figure.text(left / width, 1 - 0.4 / height, "Classes per split", fontsize=13, weight="bold")
+    figure.text((left + bars + gap) / width, 1 - 0.4 / height, "Faces of each class", fontsize=13, weight="bold")
+
+    random = np.random.default_rng(0)
+    grid = []
+    for label in range(classes):
+        members = np.flatnonzero(decoded.labels == label)
+        grid.append(random.permutation(members)[:_FACES])
+    _mosaic(axes(left + bars + gap, bottom + strip, faces, classes * cell), decoded.images, grid)
+
+    if disputed:
+        shown = disputed[:_FACES]
+        number = f"{len(shown)} of {len(disputed)} groups" if len(disputed) > len(shown) else f"{len(disputed)}"
+        title = f"Equal images with different labels ({number})"
+        figure.text(left / width, (strip - 0.05) / height, title, fontsize=13, weight="bold")
+        for order, members in enumerate(shown):
+            face = axes(left + 1.3 * order, 0.5, cell, cell)
+            face.imshow(decoded.images[members[0]], cmap="gray", vmin=0, vmax=255)
+            labels = sorted({EXPRESSIONS[label] for label in decoded.labels[members]})
+            face.set_xlabel("\n".join(labels), fontsize=8.5)
+            face.set(xticks=[], yticks=[])
+            face.spines[:].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _mosaic(axes: Any, images: np.ndarray, rows: list[np.ndarray], gutter: int = 3) -> None:
+    size = IMAGE_SIZE + 2 * gutter
+    canvas = np.full((len(rows) * size, _FACES * size), 255, np.uint8)
+    for y, members in enumerate(rows):
+        for x, member in enumerate(members):
+            top, left = y * size + gutter, x * size + gutter
+            canvas[top : top + IMAGE_SIZE, left : left + IMAGE_SIZE] = images[member]
+    axes.imshow(canvas, cmap="gray", vmin=0, vmax=255, aspect="auto")
+    axes.set_axis_off()
