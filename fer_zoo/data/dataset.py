@@ -68,8 +68,11 @@ class Dataset:
             raise UsageError(f"{self.source} has no {split} images (it has: {here or 'none'}); pass other --data")
         start, stop = int(index[0]), int(index[-1]) + 1
         # A slice of the memory map costs nothing, an index array copies.
-        chosen = slice(start, stop) if stop - start == len(index) else index
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
+        return self.take(slice(start, stop) if stop - start == len(index) else index)
+
+    def take(self, index: np.ndarray | slice) -> Dataset:
+        """The images at `index`, in its order."""
+        return replace(self, **{name: getattr(self, name)[index] for name in _ARRAYS})
 
     def _mask(self, split: str) -> np.ndarray:
         if split not in SPLITS:
