@@ -50,3 +50,7 @@ def _located(module: str) -> str:
     if package == "fer_zoo":
         return module
     return in_wheel if importlib.util.find_spec(f"fer_zoo.{package}") else module
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -1,0 +1,111 @@
+"""Batches: the same numbers from the same seed, every image once an epoch, weights as defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+from fer_zoo.data.augment import Augmentation, augment
+from fer_zoo.data.batches import Batches, balanced_class_weights
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[np.ndarray, np.ndarray]:
+    from fer_zoo.data import load_dataset
+
+    training = load_dataset().subset("train").take(slice(0, 2871, 70))
+    return np.asarray(training.images), training.labels
+
+
+def test_an_epoch_has_every_image_once(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = faces
+    batches = Batches(images, labels, batch_size=16, seed=1)
+    epoch = list(batches.epochs(0, 1))
+    assert [len(x) for x, _, _ in epoch] == [16, 16, 10]
+    assert len(epoch) == len(batches) == 3
+    seen = np.concatenate([x[..., 0] for x, _, _ in epoch])
+    assert sorted(map(bytes, seen.astype(np.uint8))) == sorted(map(bytes, images))
+    assert epoch[0][0].dtype == epoch[0][1].dtype == epoch[0][2].dtype == np.float32
+
+
+def test_targets_and_weights_follow_the_shuffled_images(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = faces
+    weights = balanced_class_weights(labels)
+    x, y, w = Batches(images, labels, batch_size=8, seed=1, class_weights=weights).batch(0, 0)
+    for image, target, weight in zip(x, y, w, strict=True):
+        index = next(i for i, face in enumerate(images) if np.array_equal(face, image[..., 0]))
+        assert target.argmax() == labels[index]
+        assert target.sum() == 1
+        assert weight == pytest.approx(weights[labels[index]])
+
+
+def test_going_on_at_epoch_2_gives_the_batches_of_an_uninterrupted_run(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    whole = list(Batches(*faces, batch_size=16, seed=7, augmentation=Augmentation()).epochs(0, 3))
+    resumed = list(Batches(*faces, batch_size=16, seed=7, augmentation=Augmentation()).epochs(2, 3))
+    for (a, b, _), (c, d, _) in zip(whole[6:], resumed, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+def test_epochs_and_seeds_differ(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    batches = Batches(*faces, batch_size=16, seed=7)
+    assert not np.array_equal(batches.batch(0, 0)[0], batches.batch(1, 0)[0])
+    assert not np.array_equal(batches.batch(0, 0)[0], Batches(*faces, batch_size=16, seed=8).batch(0, 0)[0])
+
+
+def test_an_error_in_the_thread_reaches_the_loop(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    batches = Batches(*faces, batch_size=16, seed=7)
+    batches.targets = batches.targets[:3]
+    with pytest.raises(IndexError):
+        list(batches.epochs(0, 1))
+
+
+def test_balanced_class_weights_are_scikit_learns() -> None:
+    labels = np.repeat(np.arange(7), [5, 1, 9, 20, 3, 7, 2])
+    expected = compute_class_weight("balanced", classes=np.arange(7), y=labels)
+    np.testing.assert_allclose(balanced_class_weights(labels), expected)
+
+
+def test_a_missing_class_weighs_nothing() -> None:
+    weights = balanced_class_weights(np.array([0, 0, 2]))
+    np.testing.assert_allclose(weights, [0.75, 0, 1.5, 0, 0, 0, 0])
+
+
+def test_no_transform_changes_nothing(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    still = Augmentation(rotation=0, shift=0, zoom=0, flip=False)
+    np.testing.assert_array_equal(augment(faces[0], still, np.random.default_rng(0)), faces[0])
+
+
+def test_flip_mirrors_about_half(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images = faces[0]
+    flipped = augment(images, Augmentation(rotation=0, shift=0, zoom=0), np.random.default_rng(0))
+    mirrored = [np.array_equal(a[:, ::-1], b) for a, b in zip(images, flipped, strict=True)]
+    kept = [np.array_equal(a, b) for a, b in zip(images, flipped, strict=True)]
+    assert all(m or k for m, k in zip(mirrored, kept, strict=True))
+    assert 0.25 < np.mean(mirrored) < 0.75
+
+
+def test_draws_stay_within_their_bounds() -> None:
+    matrices = Augmentation(rotation=10, shift=0.1, zoom=0.1).matrices(2000, 48, np.random.default_rng(0))
+    scale = np.sqrt(np.abs(np.linalg.det(matrices[:, :, :2])))
+    assert 1 / 1.1 <= scale.min() < 1 / 1.09
+    assert 1 / 0.91 < scale.max() <= 1 / 0.9
+    angle = np.rad2deg(np.arctan2(matrices[:, 1, 0], matrices[:, 1, 1]))
+    assert 9.9 < np.abs(angle).max() <= 10
+    # Where the output's centre comes from tells the shift, scaled with the zoom.
+    centre = (matrices @ np.array([23.5, 23.5, 1]))[:, :2]
+    assert 4.7 < np.abs(centre - 23.5).max() <= 4.8 / 0.9 * np.sqrt(2)
+
+
+def test_a_shift_moves_the_picture() -> None:
+    image = np.zeros((1, 48, 48), np.uint8)
+    image[0, 20:28, 20:28] = 200
+
+    class Fixed(Augmentation):
+        def matrices(self, count: int, size: int, random: np.random.Generator) -> np.ndarray:
+            return np.array([[[1, 0, -4], [0, 1, 0]]], dtype=float)
+
+    moved = augment(image, Fixed(), np.random.default_rng(0))
+    np.testing.assert_array_equal(moved[0, 20:28, 24:32], np.full((8, 8), 200))
+    assert moved.sum() == image.sum()

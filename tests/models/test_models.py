@@ -1,0 +1,74 @@
+"""The registry, and each architecture against the zoo's contract."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.errors import UsageError
+from fer_zoo.models import build_model, describe_model, list_models
+
+
+def test_every_model_is_listed_and_described() -> None:
+    assert "baseline_cnn" in list_models()
+    assert all(describe_model(name).endswith(".") for name in list_models())
+
+
+def test_an_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="baseline_cnn"):
+        build_model("resnet_9000")
+
+
+BUILD = """
+import json, sys
+from fer_zoo.backend import select_backend
+select_backend(sys.argv[1])
+import keras, numpy as np
+from fer_zoo.models import build_model, list_models
+facts = {}
+for name in list_models():
+    model = build_model(name)
+    probabilities = keras.ops.convert_to_numpy(model(np.full((3, 48, 48, 1), 127.0, "float32")))
+    facts[name] = {
+        "weights": model.count_params(),
+        "input": [model.inputs[0].name, list(model.input_shape), str(model.inputs[0].dtype)],
+        "output": [list(model.output_shape), str(model.output.dtype)],
+        "last": [layer.name for layer in model.layers[-2:]],
+        "sums": probabilities.sum(axis=1).tolist(),
+        "layers": [type(layer).__name__ for layer in model.layers],
+        "custom": [type(layer).__name__ for layer in model.layers if not type(layer).__module__.startswith("keras.")],
+    }
+print(json.dumps(facts))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_models_keep_the_contract(backend: str) -> None:
+    if backend not in installed_backends():
+        pytest.skip(f"{backend} is not installed")
+    done = subprocess.run([sys.executable, "-c", BUILD, backend], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, facts in json.loads(done.stdout.splitlines()[-1]).items():
+        assert facts["input"] == ["image", [None, 48, 48, 1], "float32"], name
+        assert facts["output"] == [[None, 7], "float32"], name
+        assert facts["last"] == ["logits", "probabilities"], name
+        assert facts["sums"] == pytest.approx([1, 1, 1], abs=1e-5), name
+        assert facts["custom"] == [], name
+
+
+def test_baseline_is_the_original() -> None:
+    pytest.importorskip("keras")
+    backend = next(iter(installed_backends()), None)
+    if backend is None:
+        pytest.skip("no Keras backend is installed")
+    done = subprocess.run([sys.executable, "-c", BUILD, backend], capture_output=True, text=True, check=False)
+    facts = json.loads(done.stdout.splitlines()[-1])["baseline_cnn"]
+    assert facts["weights"] == 128_391
+    stage = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
+    head = ["GlobalAveragePooling2D", "Dropout", "Dense", "Dense", "Softmax"]
+    assert facts["layers"] == ["InputLayer", "Rescaling", *stage * 3, *head]

@@ -1,0 +1,59 @@
+"""The `fer-zoo` script and what every command shares."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from fer_zoo import cli, console
+from fer_zoo.errors import FerZooError, UsageError
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert console.run(cli.main, []) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("train", "evaluate", "predict", "export", "benchmark", "data"))
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "export", "benchmark", "data"])
+def test_every_command_has_help(name: str, command) -> None:
+    done = command("fer_zoo.cli", name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: fer-zoo {name}")
+
+
+def test_an_unknown_command_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert console.run(cli.main, ["classify"]) == 2
+    assert "unknown command 'classify'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (FerZooError("the file [x] is broken"), 1, "the file [x] is broken"),
+        (UsageError("no such option"), 2, "no such option"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "the disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), 1, "/etc/x: Permission denied"),
+        (MemoryError(), 1, "not enough memory"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_failures_are_one_sentence(
+    error: BaseException, code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(arguments: list[str]) -> None:
+        raise error
+
+    assert console.run(main, []) == code
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    def main(arguments: list[str]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        console.run(main, [])

@@ -1,0 +1,148 @@
+"""Training runs as a user starts them: what they leave, kill -9 and resume, same seed same weights, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.data.dataset import BUNDLED
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.training import TrainingConfig
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip with every fortieth image of the bundled sample."""
+    path = tmp_path_factory.mktemp("data") / "small.zip"
+    with zipfile.ZipFile(BUNDLED) as source, zipfile.ZipFile(path, "w") as target:
+        for name in [name for name in source.namelist() if name.endswith(".png")][::40]:
+            target.writestr(name, source.read(name))
+    return path
+
+
+def _weights(folder: Path) -> list[np.ndarray]:
+    """The weights of a run's model, read without choosing a backend in this process."""
+    import io
+
+    import h5py
+
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    found: list[np.ndarray] = []
+    with h5py.File(content) as file:
+        file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def trained(request: pytest.FixtureRequest, small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A backend and the folder of a finished run of three epochs on it."""
+    backend = request.param
+    if backend not in installed_backends():
+        pytest.skip(f"{backend} is not installed")
+    folder = tmp_path_factory.mktemp(backend) / "run"
+    _train(small, folder, backend)
+    return backend, folder
+
+
+def _command(data: Path, folder: Path, backend: str) -> list[str]:
+    options = ["--epochs", "3", "--batch-size", "32", "--augmentation", "--class-weights", "--ema", "0.9"]
+    schedule = ["--schedule", "cosine", "--warmup-epochs", "0.5", "--weight-decay", "0.001"]
+    where = ["--data", str(data), "--output", str(folder), "--backend", backend]
+    return [sys.executable, "-m", "fer_zoo.train", *options, *schedule, *where]
+
+
+def _train(data: Path, folder: Path, backend: str) -> None:
+    done = subprocess.run(_command(data, folder, backend), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_leaves_model_history_curves_and_evaluation(trained: tuple[str, Path]) -> None:
+    backend, folder = trained
+    expected = {"model.keras", "config.json", "history.csv", "history.json", "curves.png", "evaluation.json"}
+    assert expected <= {path.name for path in folder.iterdir()}
+    assert not [path for path in folder.iterdir() if path.name.startswith((".writing", "checkpoint"))]
+    history = json.loads((folder / "history.json").read_text())
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    assert history[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["backend"] == backend
+    assert config["weights"] == 128391
+    assert TrainingConfig.load(folder / "config.json").augmentation is not None
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_never_killed(trained: tuple[str, Path], small: Path, tmp_path: Path) -> None:
+    backend, whole = trained
+    folder = tmp_path / "run"
+    process = subprocess.Popen(_command(small, folder, backend), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (folder / "checkpoint.npz").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    resume = [sys.executable, "-m", "fer_zoo.train", "--resume", str(folder)]
+    done = subprocess.run(resume, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for a, b in zip(_weights(whole), _weights(folder), strict=True):
+        np.testing.assert_array_equal(a, b)
+    drop_time = [{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((whole / "history.json").read_text())]
+    resumed = [{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder / "history.json").read_text())]
+    assert resumed == drop_time
+
+
+def test_an_occupied_output_is_not_overwritten(small: Path, tmp_path: Path, command) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    done = command("fer_zoo.train", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "already holds a run" in done.stderr
+
+
+def test_resuming_what_is_no_run_is_one_sentence(tmp_path: Path, command) -> None:
+    done = command("fer_zoo.train", "--resume", tmp_path)
+    assert done.returncode == 1
+    assert "is not a training run" in done.stderr
+    (tmp_path / "config.json").write_text("[1]")
+    done = command("fer_zoo.train", "--resume", tmp_path)
+    assert done.returncode == 1
+    assert "is not the config of a training run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("ema", 1.0), ("optimizer", "lion")]
+)
+def test_impossible_settings_name_the_value(option: str, value: object) -> None:
+    with pytest.raises(UsageError, match=str(value)):
+        TrainingConfig(**{option: value})
+
+
+def test_an_impossible_option_exits_with_2(command) -> None:
+    done = command("fer_zoo.train", "--epochs", "0")
+    assert done.returncode == 2
+    assert "epochs is 0" in done.stderr
+
+
+def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.training.checkpoint import load_checkpoint
+
+    class Model:
+        variables: tuple = ()
+        optimizer = type("Optimizer", (), {"variables": ()})
+
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(FerZooError, match="damaged"):
+        load_checkpoint(tmp_path / "checkpoint.npz", Model)  # type: ignore[arg-type]
