@@ -58,15 +58,11 @@ def main(arguments: list[str]) -> int:
         else:
             failures.append(result)
             err.print(result.error, markup=False)
-    if form == "table":
-        _print_table(predictions, options.output)
+    if form == "table" and options.output is None and out.is_terminal:
+        if predictions:
+            out.print(_table(predictions))
     else:
-        text = _csv(predictions, options.top_k) if form == "csv" else _json(classifier, predictions, failures)
-        if options.output:
-            write_text(options.output, text)
-        else:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        _write(_text(form, classifier, predictions, failures, options.top_k), options.output)
     return 1 if failures else 0
 
 
@@ -153,7 +149,21 @@ def _shown(path: Path | str) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def _print_table(predictions: list[Prediction], output: Path | None) -> None:
+def _write(text: str, output: Path | None) -> None:
+    if output:
+        write_text(output, text)
+    else:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _text(form: str, classifier: Classifier, predictions: list[Prediction], failures: list[Failure], top_k: int) -> str:
+    if form == "json":
+        return _json(classifier, predictions, failures)
+    return _csv(predictions, top_k) if form == "csv" else _plain_table(predictions)
+
+
+def _table(predictions: list[Prediction]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("file", overflow="fold")
     for heading in ("expression", "", ""):
@@ -165,12 +175,14 @@ def _print_table(predictions: list[Prediction], output: Path | None) -> None:
         bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR - filled)}[/dim]"
         then = ", ".join(f"{name} {share:.2f}" for name, share in others)
         table.add_row(prediction.file.replace("[", r"\["), label, bar, f"{probability:.2f}", then)
-    if output:
-        buffer = io.StringIO()
-        Console(file=buffer, width=160).print(table)
-        write_text(output, "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()))
-    elif predictions:
-        out.print(table)
+    return table
+
+
+def _plain_table(predictions: list[Prediction]) -> str:
+    """For a file or a pipe: no colours, and no line is broken to fit a terminal."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=10_000).print(_table(predictions))
+    return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
 
 
 def _json(classifier: Classifier, predictions: list[Prediction], failures: list[Failure]) -> str:

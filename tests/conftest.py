@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -48,3 +49,21 @@ def command():
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one untrained model as `model.keras`, `model.onnx`, `model.tflite`, and some that do not fit."""
+    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
+    folder = tmp_path_factory.mktemp("models")
+    made = subprocess.run(
+        [sys.executable, ROOT / "tests" / "make_models.py", folder],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    return folder

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_zoo.console import run
+from fer_zoo.data import load_dataset
+from fer_zoo.evaluate import main
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.inference import load_classifier
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for label in EXPRESSIONS:
+        for name in ("train/{}/Training_1", "test/{}/PublicTest_1", "test/{}/PublicTest_2", "test/{}/PrivateTest_3"):
+            path = folder / f"{name.format(label)}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (48, 48), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite", "keras"])
+def test_every_format_is_measured_alike(model_files, data, tmp_path, capfd, suffix):
+    model = model_files / f"model.{suffix}"
+    code = run(main, [str(model), "--data", str(data), "--batch-size", "4", "--output", str(tmp_path / "report")])
+    assert code == 0
+    assert "evaluation.md" in capfd.readouterr().out
+    content = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    test = load_dataset(data).subset("test")
+    predictions = load_classifier(model_files / "model.onnx").predict_proba(test.images).argmax(axis=1)
+    assert content["splits"]["test"]["accuracy"] == (predictions == test.labels).mean()
+    assert {split: measures["n"] for split, measures in content["splits"].items()} == {
+        "test": 21,
+        "public_test": 14,
+        "private_test": 7,
+    }
+    assert content["details"]["model"] == str(model)
+    assert ("backend" in content["details"]) == (suffix == "keras")
+
+
+def test_without_output_the_report_goes_below_runs(model_files, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(main, [str(model_files / "model.onnx"), "--data", str(data)]) == 0
+    assert (tmp_path / "runs" / "evaluate" / f"{model_files.name}-model.onnx" / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "data_path", "code", "words"),
+    [
+        ("none.onnx", None, 2, "there is no model"),
+        ("input_64.onnx", None, 1, "takes images of shape"),
+        ("other_labels.onnx", None, 1, "has the classes contempt, b"),
+        ("model.onnx", "/nowhere", 2, "/nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    model_files, data, tmp_path, capfd, model, data_path, code, words
+):
+    output = tmp_path / "report"
+    arguments = [str(model_files / model), "--data", data_path or str(data), "--output", str(output)]
+    assert run(main, arguments) == code
+    stdout, stderr = capfd.readouterr()
+    assert stdout == ""
+    assert words in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not output.exists()
+
+
+def test_a_measuring_library_that_is_missing_names_the_command(model_files, monkeypatch, capfd):
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sklearn" else found(name))
+    assert run(main, [str(model_files / "model.onnx")]) == 2
+    assert "pip install 'fer-zoo[benchmark]'" in capfd.readouterr().err

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_zoo.console import run
+from fer_zoo.expressions import EXPRESSIONS, EXPRESSIONS_INDONESIAN
+from fer_zoo.inference import load_classifier, read_image
+from fer_zoo.predict import main
+
+
+@pytest.fixture
+def faces(tmp_path) -> Path:
+    folder = tmp_path / "faces"
+    (folder / "more").mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for name in ("b.png", "a.png", "more/c.JPG"):
+        Image.fromarray(random.integers(0, 256, (60, 50, 3), dtype=np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_text("no image")
+    return folder
+
+
+@pytest.fixture
+def predict(model_files, capfd):
+    """Run the command on the tiny ONNX model: exit code, stdout, stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = run(main, ["--model", str(model_files / "model.onnx"), *map(str, arguments)])
+        return code, *capfd.readouterr()
+
+    return call
+
+
+def test_json_tells_what_the_classifier_says(predict, faces, model_files):
+    code, stdout, stderr = predict(faces / "a.png", "--format", "json", "--top-k", 7)
+    content = json.loads(stdout)
+    row = load_classifier(model_files / "model.onnx").predict_proba(read_image(faces / "a.png"))[0]
+    told = {entry["label"]: entry["probability"] for entry in content["predictions"][0]["expressions"]}
+    assert (code, stderr, content["failures"]) == (0, "", [])
+    assert content["runtime"] == "onnxruntime"
+    assert told == pytest.approx(dict(zip(EXPRESSIONS, map(float, row), strict=True)), abs=1e-6)
+    assert list(told.values()) == sorted(told.values(), reverse=True)
+
+
+def test_a_folder_is_searched_below_and_in_order(predict, faces):
+    code, stdout, _ = predict(faces, "--format", "json")
+    files = [entry["file"] for entry in json.loads(stdout)["predictions"]]
+    assert (code, files) == (0, [str(faces / name) for name in ("a.png", "b.png", "more/c.JPG")])
+
+
+def test_the_batch_size_changes_nothing(predict, faces):
+    results = [json.loads(predict(faces, "--format", "json", "--batch-size", size)[1]) for size in (1, 2, 9)]
+    assert results[0]["predictions"] == results[1]["predictions"] == results[2]["predictions"]
+
+
+def test_csv(predict, faces):
+    code, stdout, _ = predict(faces, "--format", "csv", "--top-k", 2)
+    rows = list(csv.DictReader(io.StringIO(stdout)))
+    assert (code, len(rows)) == (0, 3)
+    assert list(rows[0]) == ["file", "label_1", "probability_1", "label_2", "probability_2"]
+    assert float(rows[0]["probability_1"]) >= float(rows[0]["probability_2"]) > 0
+
+
+def test_table(predict, faces):
+    code, stdout, _ = predict(faces / "a.png")
+    assert code == 0
+    assert "expression" in stdout.splitlines()[0]
+    assert "█" in stdout
+    assert any(label in stdout for label in EXPRESSIONS)
+
+
+def test_indonesian(predict, faces):
+    _, english, _ = predict(faces, "--format", "json")
+    _, indonesian, _ = predict(faces, "--format", "json", "--language", "id")
+    names = dict(zip(EXPRESSIONS, EXPRESSIONS_INDONESIAN, strict=True))
+    for one, other in zip(json.loads(english)["predictions"], json.loads(indonesian)["predictions"], strict=True):
+        assert [names[entry["label"]] for entry in one["expressions"]] == [e["label"] for e in other["expressions"]]
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "txt"])
+def test_the_output_file_decides_the_format(predict, faces, tmp_path, suffix):
+    path = tmp_path / "new" / f"result.{suffix}"
+    code, stdout, _ = predict(faces, "--output", path)
+    assert (code, stdout) == (0, "")
+    start = {"json": "{", "csv": "file,label_1", "txt": "file"}[suffix]
+    assert path.read_text().startswith(start)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_bad_files_are_told_and_the_others_still_answered(predict, faces, tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "nothing").mkdir()
+    bad = [tmp_path / "empty.png", tmp_path / "missing.png", tmp_path / "nothing", faces / "notes.txt"]
+    code, stdout, stderr = predict(*bad, faces / "a.png", "--format", "json")
+    content = json.loads(stdout)
+    assert code == 1
+    assert [entry["file"] for entry in content["predictions"]] == [str(faces / "a.png")]
+    assert [entry["file"] for entry in content["failures"]] == list(map(str, bad))
+    assert len(stderr.splitlines()) == 4
+    for sentence in ("empty.png is empty", "there is no file", "has no images", "is not an image"):
+        assert sentence in stderr
+
+
+def test_a_model_that_does_not_load_ends_the_command(faces, tmp_path, model_files, capfd):
+    (tmp_path / "cut.onnx").write_bytes((model_files / "model.onnx").read_bytes()[:9999])
+    for model, code in ((tmp_path / "cut.onnx", 1), (model_files / "input_64.onnx", 1), (tmp_path / "none.onnx", 2)):
+        assert run(main, ["--model", str(model), str(faces / "a.png")]) == code
+        stdout, stderr = capfd.readouterr()
+        assert stdout == ""
+        assert len(stderr.splitlines()) == 1
+        assert "error:" in stderr
+
+
+@pytest.mark.parametrize("wrong", [["--top-k", "8"], ["--top-k", "0"], ["--batch-size", "0"], ["--threads", "x"], []])
+def test_wrong_usage_is_exit_code_2(wrong, capfd):
+    with pytest.raises(SystemExit) as caught:
+        main([*wrong, "face.png"] if wrong else [])
+    assert caught.value.code == 2
+    assert "error:" in capfd.readouterr().err
+
+
+def test_a_file_name_that_is_no_text(predict, faces, monkeypatch):
+    monkeypatch.chdir(faces)
+    name = os.fsdecode(b"\xff[red].png")
+    Path("a.png").rename(name)
+    for form in ("table", "json", "csv"):
+        code, stdout, _ = predict(name, "--format", form)
+        assert code == 0
+        assert "\N{REPLACEMENT CHARACTER}[red].png" in stdout
