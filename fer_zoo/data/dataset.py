@@ -163,7 +163,7 @@ def _store(folder: Path, decoded: Decoded) -> None:
             "crc32": {name: _checksum(getattr(decoded, name)) for name in _ARRAYS},
             "notes": decoded.notes(),
         }
-        (temporary / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf-8")
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=2))
         if not _load(folder)[0]:
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(temporary, folder)

@@ -8,6 +8,7 @@ import io
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -55,6 +56,8 @@ CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 _IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"))
+# What zipfile raises for a damaged member or an unknown compression.
+_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 # A folder around train and test, the split, the class.
 _MAX_DEPTH = 3
 
@@ -229,26 +232,29 @@ class CsvSource:
         return sha256(self.path)
 
     def read(self) -> Decoded:
+        try:
+            return self._read()
+        except (csv.Error, *_ZIP_DAMAGE) as error:
+            raise FerZooError(f"{self.path} is damaged ({_reason(error)}); get it again") from error
+
+    def _read(self) -> Decoded:
         with self._open() as file:
             total = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
         images, labels, splits, names = [], [], [], []
         unreadable = []
         with self._open() as file, io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="") as text:
-            try:
-                rows = (row for row in csv.reader(text) if row)
-                columns = self._columns(next(rows, []))
-                for number, row in enumerate(track(rows, "Reading the CSV", max(total - 1, 1))):
-                    try:
-                        label, split, image = _read_row(row, *columns)
-                    except ValueError as error:
-                        unreadable.append((f"row {number}", str(error)))
-                        continue
-                    images.append(image)
-                    labels.append(label)
-                    splits.append(split)
-                    names.append(f"row {number}")
-            except csv.Error as error:
-                raise FerZooError(f"{self.path} is not a readable CSV ({error}); get it again") from error
+            rows = (row for row in csv.reader(text) if row)
+            columns = self._columns(next(rows, []))
+            for number, row in enumerate(track(rows, "Reading the CSV", max(total - 1, 1))):
+                try:
+                    label, split, image = _read_row(row, *columns)
+                except ValueError as error:
+                    unreadable.append((f"row {number}", str(error)))
+                    continue
+                images.append(image)
+                labels.append(label)
+                splits.append(split)
+                names.append(f"row {number}")
         if not images:
             first = f" ({unreadable[0][0]}: {unreadable[0][1]})" if unreadable else ""
             raise FerZooError(f"{self.path} has no readable row{first}; {LAYOUT}")
@@ -321,7 +327,7 @@ def _read_images(source: str, paths: Iterable[str], read_bytes: Callable[[str], 
     for place in track(places, "Decoding images", len(places)):
         try:
             image, other_size, other_mode = read_image(read_bytes(place.path))
-        except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (ValueError, OSError, *_ZIP_DAMAGE) as error:
             unreadable.append((place.name, _reason(error)))
             continue
         images[len(kept)] = image

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from make_fer2013 import write_csv, write_folder
+from PIL import Image
+
+from fer_zoo.data.check import OFFICIAL, check
+from fer_zoo.errors import UsageError
+
+
+def test_official_numbers_add_up():
+    assert {split: sum(counts) for split, counts in OFFICIAL.items()} == {
+        "train": 28709,
+        "public_test": 3589,
+        "private_test": 3589,
+        "test": 7178,
+    }
+    assert OFFICIAL["test"] == tuple(
+        public + private for public, private in zip(OFFICIAL["public_test"], OFFICIAL["private_test"], strict=True)
+    )
+
+
+@pytest.mark.slow
+def test_the_full_set(shared):
+    result = check(shared / "fer2013/fer2013.zip")
+    assert result.complete
+    assert {split: tuple(counts.values()) for split, counts in result.counts.items()} == OFFICIAL
+    assert {name: number for name, _, number in result.figures()} == {
+        "unreadable": 0,
+        "resized": 0,
+        "recoloured": 0,
+        "outside": 0,
+        "blank": 12,
+        "copies": 1851,
+        "test_in_train": 568,
+        "known_train_copies": 568,
+        "different_labels": 57,
+    }
+
+
+def test_faults_are_found(files, tmp_path):
+    names = list(files)
+    train, public = names[0], names[14]
+    blank = io.BytesIO()
+    Image.new("L", (48, 48), 7).save(blank, "PNG")
+    large = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(large, "PNG")
+    spoilt = files | {
+        "train/sad/Training_again.png": files[train],
+        public: files[train],
+        names[3]: b"",
+        "test/happy/PublicTest_blank.png": blank.getvalue(),
+        "test/happy/PublicTest_large.png": large.getvalue(),
+        "notes/a.png": b"",
+    }
+    result = check(write_folder(tmp_path / "fer", spoilt), tmp_path / "report")
+    assert not result.complete
+    assert result.unreadable == {names[3]: "empty file"}
+    assert result.resized == result.recoloured == ["test/happy/PublicTest_large.png"]
+    assert result.outside == ["notes/a.png"]
+    assert result.blank == ["test/happy/PublicTest_blank.png", "test/happy/PublicTest_large.png"]
+    assert result.copies == 2
+    assert result.test_in_train == [public]
+    assert result.different_labels == [[train, "train/sad/Training_again.png", public]]
+    assert result.counts["train"]["sad"] == 3
+    written = json.loads((tmp_path / "report/check.json").read_text())
+    assert written["figures"]["copies"] == 2
+    assert written["counts"]["test"]["all"] == 30
+    assert written["official_counts"]["train"]["happy"] == 7215
+    picture = np.asarray(Image.open(tmp_path / "report/check.png").convert("L"))
+    assert picture.shape[1] > 1500
+    assert picture[:, : picture.shape[1] // 2].std() > 20
+    assert picture[:, picture.shape[1] // 2 :].std() > 20
+
+
+def test_without_matplotlib_the_rest_is_written(files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    check(write_csv(tmp_path / "fer2013.csv", files), tmp_path / "report")
+    assert "pip install matplotlib" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["check.json"]
+
+
+def test_missing_path(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        check(tmp_path / "nowhere", tmp_path / "report")
+    assert not (tmp_path / "report").exists()
