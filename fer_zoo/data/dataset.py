@@ -99,15 +99,19 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
     if not arrays:
         decoded = source.read()
         arrays, notes = {name: getattr(decoded, name) for name in _ARRAYS}, decoded.notes()
+        reason = "it cannot be read back"
         try:
             _store(folder, decoded)
         except OSError as error:
+            reason = error.strerror or str(error)
+        # Where another process was faster, its cache is there although ours could not be written.
+        if cached := _load(folder)[0]:
+            arrays = cached
+        else:
             notes += (
-                f"cannot write the cache {folder.parent} ({error.strerror or error}): the images stay in memory and "
+                f"cannot write the cache {folder.parent} ({reason}): the images stay in memory and "
                 "are decoded again next time; set FER_ZOO_CACHE to a folder with room",
             )
-        else:
-            arrays = _load(folder)[0] or arrays
     for array in arrays.values():
         array.setflags(write=False)
     return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes)
@@ -166,6 +170,7 @@ def _store(folder: Path, decoded: Decoded) -> None:
         (temporary / "meta.json").write_text(json.dumps(meta, indent=2))
         if not _load(folder)[0]:
             shutil.rmtree(folder, ignore_errors=True)
+            temporary.chmod(0o755)
             os.rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
