@@ -52,7 +52,7 @@ class Batches:
         return -(-len(self.images) // self.batch_size)
 
     def batch(self, epoch: int, position: int) -> Batch:
-        """One batch: images float32 `[b, 48, 48, 1]` in 0..255, one-hot targets float32 `[b, 7]`, weights float32 `[b]`."""
+        """One batch, float32: images `[b, 48, 48, 1]` in 0..255, one-hot targets `[b, 7]`, weights `[b]`."""
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
         images = self.images[chosen]

@@ -116,6 +116,7 @@ class _Epochs(keras.callbacks.Callback):
         self.images = selection.images[..., None].astype(np.float32)
         self.labels = selection.labels
         self.past = history
+        self.steps = steps
         self.writer = _tensorboard_writer(folder / "tensorboard") if tensorboard else None
         self.bar = console.progress()
         self.task = self.bar.add_task("training", total=config.epochs * steps, completed=len(history) * steps)
@@ -140,6 +141,7 @@ class _Epochs(keras.callbacks.Callback):
             raise FerZooError(f"the loss became {logs['loss']} in epoch {epoch + 1}; try a lower learning rate")
         self.published.set_weights(self.model.get_weights())
         self.model.optimizer.finalize_variable_values(self.published.trainable_variables)
+        _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started
         probabilities = self.published.predict(self.images, batch_size=256, verbose=0)
         entry = {
@@ -167,6 +169,19 @@ class _Epochs(keras.callbacks.Callback):
             f"{entry['accuracy']:.2%}  selection loss {entry['selection_loss']:.4f}  accuracy "
             f"{entry['selection_accuracy']:.2%}"
         )
+
+
+def _correct_statistics(model: keras.Model, steps: int) -> None:
+    """Take what is left of the initial mean 0 and variance 1 out of the moving averages, as Adam does for its moments.
+
+    A short run would otherwise publish a model that normalizes with them: after 276 steps at momentum 0.99 it said
+    `happy` to nearly every image, at 56 % on its training batches.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            left = layer.momentum**steps
+            layer.moving_mean.assign(layer.moving_mean / (1 - left))
+            layer.moving_variance.assign((layer.moving_variance - left) / (1 - left))
 
 
 def _splits(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:

@@ -1,0 +1,189 @@
+"""Runs side by side: `python -m fer_zoo.evaluation.compare RUN [RUN …] --output FOLDER`.
+
+A run is a folder that `fer_zoo.train` left. Its small files are copied beside the tables, so that they can be remade.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_zoo.console import out, run
+from fer_zoo.errors import FerZooError
+from fer_zoo.evaluation import original
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.files import atomic_path, write_json, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FILES = ("config.json", "history.json", "evaluation.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left: its settings, its history by epoch and its evaluation by split."""
+
+    name: str
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    splits: dict[str, dict[str, Any]]
+
+    @classmethod
+    def load(cls, folder: Path) -> Run:
+        """Read a run's folder.
+
+        Raises:
+            FerZooError: A file is missing or is not what `fer_zoo.train` writes.
+        """
+        try:
+            config, history, evaluation = (json.loads((folder / name).read_text()) for name in _FILES)
+            return cls(folder.name, config, history, evaluation["splits"])
+        except FileNotFoundError as error:
+            raise FerZooError(f"{folder} is not a finished training run: it has no {Path(error.filename).name}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise FerZooError(f"{folder} holds a damaged training run ({error})") from error
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The history entry of the published epoch."""
+        return max(self.history, key=lambda entry: entry["selection_accuracy"])
+
+    def row(self) -> dict[str, Any]:
+        """The figures of one table row; accuracies are shares of 1, `minutes` the training steps' wall time."""
+        training, test = self.config["training"], self.splits["test"]
+        return {
+            "run": self.name,
+            "backend": training["backend"],
+            "precision": training["precision"],
+            "learning_rate": training["learning_rate"],
+            "schedule": training["schedule"],
+            "epochs": len(self.history),
+            "augmentation": training["augmentation"] is not None,
+            "class_weights": training["class_weights"],
+            "minutes": round(sum(entry["seconds"] for entry in self.history) / 60, 1),
+            "best_epoch": self.best["epoch"],
+            "train_accuracy": self.best["accuracy"],
+            "public_test": self.splits["public_test"]["accuracy"],
+            "private_test": self.splits["private_test"]["accuracy"],
+            "test": test["accuracy"],
+            "test_low": test["accuracy_interval"][0],
+            "test_high": test["accuracy_interval"][1],
+            "macro_f1": test["macro_f1"],
+            "ece": test["ece"],
+            **{f"f1_{name}": test["per_class"][name]["f1"] for name in EXPRESSIONS},
+        }
+
+
+def main(arguments: list[str]) -> int | None:
+    parser = argparse.ArgumentParser(description="Compare training runs: tables (JSON, CSV, markdown) and learning curves.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that fer_zoo.train left")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--title", default="Training runs compared")
+    given = parser.parse_args(arguments)
+    runs = [Run.load(folder) for folder in given.runs]
+    for folder in given.runs:
+        for name in (*_FILES, "curves.png"):
+            target = given.output / folder.name / name
+            if (folder / name).exists() and (folder / name).resolve() != target.resolve():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, target)
+    rows = [run.row() for run in runs]
+    write_json(given.output / "runs.json", rows)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(given.output / "runs.csv", table.getvalue())
+    write_text(given.output / "README.md", to_markdown(given.title, runs))
+    with atomic_path(given.output / "runs.png") as temporary:
+        _plot(runs).savefig(temporary, dpi=120)
+    out.print(f"tables and plots of {len(runs)} runs are in {given.output}")
+    return 0
+
+
+def to_markdown(title: str, runs: list[Run]) -> str:
+    """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
+    rows = [run.row() for run in runs]
+    overall = [
+        ["run", "backend", "compute", "learning rate", "augmentation", "class weights", "epochs", "minutes", "train", "PublicTest"]
+        + ["PrivateTest", "all 7,178", "95 % interval", "macro-F1", "ECE"],
+        ["original", "tensorflow", "", "", "no", "no", "30", "", "", "", "", f"{original.ACCURACY:.1%}", "", "", ""],
+    ]
+    classes = [
+        ["run", *EXPRESSIONS],
+        ["original", *(f"{original.PER_CLASS[name]['f1']:.2f}" for name in EXPRESSIONS)],
+    ]
+    for row in rows:
+        overall.append(
+            [
+                row["run"],
+                row["backend"],
+                row["precision"],
+                f"{row['learning_rate']:g} {row['schedule']}",
+                "yes" if row["augmentation"] else "no",
+                "yes" if row["class_weights"] else "no",
+                f"{row['best_epoch']} of {row['epochs']}",
+                f"{row['minutes']:.0f}",
+                f"{row['train_accuracy']:.1%}",
+                f"{row['public_test']:.1%}",
+                f"{row['private_test']:.1%}",
+                f"{row['test']:.2%}",
+                f"{row['test_low']:.1%} to {row['test_high']:.1%}",
+                f"{row['macro_f1']:.3f}",
+                f"{row['ece']:.3f}",
+            ]
+        )
+        classes.append([row["run"], *(f"{row[f'f1_{name}']:.2f}" for name in EXPRESSIONS)])
+    commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
+    return (
+        f"# {title}\n\n{_table(overall)}\n\n"
+        "The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of that epoch, dropout and "
+        "augmentation on; minutes are the wall time of the training steps, on a machine that may have been shared.\n\n"
+        f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
+        f"{_table(classes)}\n\n## Commands\n\n{commands}\n"
+    )
+
+
+def _table(rows: list[list[str]]) -> str:
+    header, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([header, "|" + " --- |" * len(rows[0]), *body])
+
+
+def _plot(runs: list[Run]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    curves, bars = figure.subplots(1, 2)
+    width = 0.8 / (len(runs) + 1)
+    names = ["original", *(run.name for run in runs)]
+    f1 = [[original.PER_CLASS[name]["f1"] for name in EXPRESSIONS]]
+    f1 += [[run.splits["test"]["per_class"][name]["f1"] for name in EXPRESSIONS] for run in runs]
+    for index, (name, values) in enumerate(zip(names, f1, strict=True)):
+        places = [place + (index - len(runs) / 2) * width for place in range(len(EXPRESSIONS))]
+        bars.bar(places, values, width, label=name, color="0.7" if name == "original" else f"C{index - 1}")
+    bars.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+    bars.set(title="F1 by expression, all 7,178 test images", ylim=(0, 1))
+    for index, run in enumerate(runs):
+        epochs = [entry["epoch"] for entry in run.history]
+        curves.plot(epochs, [entry["selection_accuracy"] for entry in run.history], f"C{index}", label=run.name)
+        curves.plot(epochs, [entry["accuracy"] for entry in run.history], f"C{index}", linestyle=":", alpha=0.6)
+        curves.plot(run.best["epoch"], run.best["selection_accuracy"], f"C{index}", marker="o")
+    curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
+    curves.yaxis.set_major_formatter("{x:.0%}")
+    for axes in (curves, bars):
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
