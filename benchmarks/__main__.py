@@ -1,0 +1,139 @@
+"""`python -m benchmarks`: parity and latency of every artifact, and their report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.console import err, out, run
+from fer_zoo.errors import UsageError
+
+from .machine import cores
+from .options import Options
+
+_COMMANDS = ("all", "parity", "latency", "report")
+
+# Enough to see that everything works, too little to quote.
+_QUICK = {"queries": 64, "seconds": 1.0, "rounds": 2, "cold_starts": 1, "warmup_seconds": 0.02, "settle_seconds": 0.0}
+
+
+def main(arguments: list[str]) -> int | None:
+    """Run a benchmark; 1 when an artifact misses a gate or could not be measured."""
+    parsed = _parser().parse_args(arguments)
+    options = _options(parsed)
+    from .latency import run_latency
+    from .parity import run_parity
+    from .report import write_report
+
+    passed = True
+    if parsed.command in ("all", "parity"):
+        passed &= all(row["status"] in ("passed", "reference") for row in run_parity(options)["rows"])
+    if parsed.command in ("all", "latency"):
+        passed &= not run_latency(options)["errors"]
+    report = write_report(options.output)
+    _show(report)
+    out.print(f"report: {options.output / 'report.md'}")
+    return 0 if passed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks" if Path(sys.argv[0]).name == "__main__.py" else None,
+        description="Compare every artifact of the manifest with its Keras original and time it on this machine.",
+        epilog="An interrupted run goes on where it stopped when the same command is given again.",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="all",
+        choices=_COMMANDS,
+        help="what to measure (default: all); `report` only makes the report again from parity.json and latency.json",
+    )
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
+    parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
+    parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
+    parser.add_argument(
+        "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="only these artifacts"
+    )
+    parser.add_argument("--batch", nargs="+", type=_positive, default=[1, 32], metavar="N", help="default: 1 32")
+    parser.add_argument(
+        "--threads", nargs="+", type=_threads, default=[1, cores()], metavar="N", help="default: 1 all (all cores)"
+    )
+    parser.add_argument("--queries", type=_positive, help="timed queries of each candidate (default: 1024)")
+    parser.add_argument("--seconds", type=_seconds, help="or timed seconds, if over first (default: 10)")
+    parser.add_argument("--cold-starts", type=_positive, help="fresh processes per artifact (default: 5)")
+    parser.add_argument("--keras", action="store_true", help="time the .keras originals too, each in its own process")
+    parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
+    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
+    return parser
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    artifacts = parsed.artifacts or artifacts_dir()
+    if not artifacts.is_dir():
+        raise UsageError(
+            f"there is no folder {artifacts}; pass --artifacts or make it with `python -m export MODEL.keras`"
+        )
+    given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}
+    limits: dict[str, Any] = _QUICK if parsed.quick else {}
+    limits = limits | {name: value for name, value in given.items() if value is not None}
+    return Options(
+        artifacts=artifacts,
+        output=parsed.output or artifacts / "reports",
+        data=parsed.data,
+        models=tuple(parsed.models),
+        batches=tuple(sorted(set(parsed.batch))),
+        threads=tuple(sorted(set(parsed.threads))),
+        keras=parsed.keras,
+        fresh=parsed.fresh,
+        **limits,
+    )
+
+
+def _show(report: dict[str, Any]) -> None:
+    """The summary without its widest columns, failed rows in red."""
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    from .markdown import headline
+
+    columns, rows = headline(report)
+    shown = [i for i, column in enumerate(columns) if column not in ("95 % interval", "relative", "memory")]
+    table = Table(box=None, pad_edge=False)
+    for i in shown:
+        table.add_column(columns[i], justify="left" if i == 0 else "right", overflow="fold")
+    for artifact, cells in zip(report["artifacts"], rows, strict=True):
+        bad = artifact["status"] in ("failed", "error")
+        table.add_row(*(cells[i].replace("*", "") for i in shown), style="red" if bad else None)
+    # A file or a pipe has no width that the table would have to fit.
+    wide = Measurement.get(out, out.options.update(max_width=1000), table).maximum
+    (out if out.is_terminal else Console(width=wide)).print(table)
+    for artifact in report["artifacts"]:
+        for problem in (*artifact["missed"], *artifact["errors"]):
+            err.print(f"{artifact['name']}: {problem}", style="red", markup=False)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _threads(text: str) -> int:
+    return cores() if text == "all" else _positive(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,304 @@
+"""The report as a page to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .tables import at, milliseconds, number, percent, plural, points, settings_of, size
+
+Row = dict[str, Any]
+
+_PLOTS = {
+    "accuracy_latency.png": "Accuracy against latency",
+    "parity.png": "Parity with the Keras original",
+    "latency.png": "Latency percentiles",
+    "sizes.png": "File sizes",
+}
+
+_STATUS = {
+    "passed": "passed",
+    "measured": "measured",
+    "reference": "original",
+    "failed": "**FAILED**",
+    "error": "**ERROR**",
+}
+
+
+def to_markdown(report: Row, plots: list[str]) -> str:
+    """The page.
+
+    Args:
+        report: Content of `report.json`.
+        plots: File names of the plots that exist.
+    """
+    sections = [
+        ["# Benchmark report", *_introduction(report)],
+        _problems(report),
+        ["## Summary", *_summary(report)],
+        [f"![{title}]({name})" for name, title in _PLOTS.items() if name in plots],
+        _parity(report),
+        _recall(report),
+        _latency(report),
+        _cold_start(report),
+        ["## How to read this", *_explanation(report)],
+        ["## Machine", *_machines(report)],
+    ]
+    return "\n\n".join("\n\n".join(section) for section in sections if section) + "\n"
+
+
+def headline(report: Row) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the summary."""
+    settings = settings_of(report)
+    first, last = (settings[0], settings[-1]) if settings else ((1, 1), (1, 1))
+    columns = ["artifact", "accuracy", "95 % interval", "Δ points", "agreement", "size"]
+    if settings:
+        columns += [f"p50, {_setting(*first)}", "relative", f"images/s, {_setting(*last)}", "cold start", "memory"]
+    rows = []
+    for artifact in report["artifacts"]:
+        evaluation, parity = artifact.get("evaluation", {}), artifact.get("parity", {})
+        cold = artifact.get("cold_start", {})
+        single, many = at(artifact, *first) or {}, at(artifact, *last) or {}
+        timed = [
+            milliseconds(single.get("p50_ms")),
+            _times(single.get("relative_p50")),
+            number(many.get("images_per_second")),
+            milliseconds(cold.get("cold_start_ms")),
+            size(cold.get("peak_memory_bytes")),
+        ]
+        rows.append(
+            [
+                artifact["name"],
+                percent(evaluation.get("accuracy")),
+                _interval(evaluation.get("accuracy_interval")),
+                points(parity.get("accuracy_delta")),
+                percent(parity.get("argmax_agreement")),
+                size(artifact["bytes"]),
+                *(timed if settings else ()),
+                _STATUS[artifact["status"]],
+            ]
+        )
+    return [*columns, "status"], rows
+
+
+def _introduction(report: Row) -> list[str]:
+    lines = []
+    for name, run in report["runs"].items():
+        machine = run["machine"]
+        where = f"{machine['cpu']}, {plural(machine['cores'], 'core')}, {machine['memory_gb']} GB, {machine['os']}"
+        text = f"{name.capitalize()}: measured {run.get('finished') or run['started']} on {where}"
+        if machine["commit"]:
+            text += f", commit {machine['commit']}"
+        if "data" in run:
+            text += f"; {run['data']['n']:,} test images of {run['data']['source']}"
+        lines.append(text + ("." if run["complete"] else "; **interrupted, so that rows are missing**."))
+    if latency := report["runs"].get("latency"):
+        lines += _cautions(latency)
+    if report["base"]:
+        lines.append(
+            "Milliseconds belong to that machine and moment. What carries over is a ratio of two times of this run: "
+            f"the column “relative” divides by the p50 of {report['base']} in the same setting."
+        )
+    return lines
+
+
+def _cautions(run: Row) -> list[str]:
+    """Why the times of this run mean less than usual."""
+    settings, machine = run["settings"], run["machine"]
+    cautions = []
+    if settings["queries"] < 1024 and settings["seconds"] < 10:
+        cautions.append(
+            f"**A short run** ({settings['queries']:,} queries or {settings['seconds']:g} s): it shows that everything "
+            "works, its times are not for quoting."
+        )
+    if machine["load_average"][0] > machine["cores"] / 2:
+        cautions.append(
+            f"**A busy machine**: {machine['load_average'][0]:.1f} processes were waiting or running on "
+            f"{plural(machine['cores'], 'core')} when the times were taken."
+        )
+    return cautions
+
+
+def _problems(report: Row) -> list[str]:
+    items = [
+        f"- {a['name']}: {problem}" for a in report["artifacts"] for problem in (*a["missed"], *a["errors"]) if problem
+    ]
+    return ["## Failures", "\n".join(items)] if items else []
+
+
+def _summary(report: Row) -> list[str]:
+    columns, rows = headline(report)
+    return [_table(columns, rows)]
+
+
+def _parity(report: Row) -> list[str]:
+    rows = []
+    for artifact in report["artifacts"]:
+        if "parity" not in artifact:
+            continue
+        parity = artifact["parity"]
+        low, high = parity["accuracy_delta_interval"]
+        rows.append(
+            [
+                artifact["name"],
+                points(parity["accuracy_delta"]),
+                f"{points(low)} to {points(high)}",
+                f"{parity['lost']} / {parity['won']}",
+                number(parity["mcnemar_p"]),
+                points(parity["macro_f1_delta"]),
+                percent(parity["argmax_agreement"]),
+                number(parity["max_abs_diff"]),
+                number(parity["mean_abs_diff"]),
+                number(parity["kl"]),
+                points(parity["ece_delta"]),
+                _gate(artifact["gate"]),
+                _STATUS[artifact["status"]],
+            ]
+        )
+    columns = ["artifact", "Δ accuracy", "95 % interval", "lost / won", "McNemar p", "Δ macro-F1", "agreement"]
+    columns += ["max Δp", "mean Δp", "KL", "Δ ECE", "gate", "status"]
+    return ["## Parity with the Keras original", _table(columns, rows)] if rows else []
+
+
+def _recall(report: Row) -> list[str]:
+    measured = [artifact for artifact in report["artifacts"] if "evaluation" in artifact]
+    classes = list(dict.fromkeys(name for artifact in measured for name in artifact["evaluation"]["recall"]))
+    rows = []
+    for artifact in measured:
+        recall = artifact["evaluation"]["recall"]
+        change = artifact.get("parity", {}).get("per_class_recall_delta", {})
+        cells = (
+            percent(recall.get(name), 1) + (f" ({points(change[name])})" if name in change else "") for name in classes
+        )
+        rows.append([artifact["name"], *cells])
+    return ["## Recall per class, with its change in points", _table(["artifact", *classes], rows)] if rows else []
+
+
+def _latency(report: Row) -> list[str]:
+    sections = []
+    for batch, threads in settings_of(report):
+        rows = []
+        for artifact in report["artifacts"]:
+            row = at(artifact, batch, threads)
+            if row is None:
+                continue
+            rounds = row["p50_ms_by_round"]
+            rows.append(
+                [
+                    artifact["name"],
+                    row["runtime"],
+                    *(milliseconds(row[name]) for name in ("p50_ms", "p90_ms", "p99_ms", "mean_ms")),
+                    f"{number(min(rounds))} to {number(max(rounds))} ms",
+                    _times(row["relative_p50"]),
+                    number(row["images_per_second"]),
+                    number(row["gmacs_per_second"]),
+                    percent(row["share_of_peak"], 0),
+                    f"{row['n']:,}",
+                ]
+            )
+        columns = ["artifact", "runtime", "p50", "p90", "p99", "mean", "p50 by round", "relative", "images/s"]
+        sections += [f"### {_setting(batch, threads).capitalize()}", _table([*columns, "GMAC/s", "of peak", "n"], rows)]
+    return ["## Latency", *sections] if sections else []
+
+
+def _cold_start(report: Row) -> list[str]:
+    rows = []
+    for artifact in report["artifacts"]:
+        if "cold_start" not in artifact:
+            continue
+        cold = artifact["cold_start"]
+        parts = ("cold_start_ms", "python_ms", "import_ms", "load_ms", "answer_ms")
+        rows.append(
+            [
+                artifact["name"],
+                cold["runtime"],
+                *(milliseconds(cold[name]) for name in parts),
+                size(cold["peak_memory_bytes"]),
+                str(cold["n"]),
+            ]
+        )
+    columns = ["artifact", "runtime", "cold start", "Python", "imports", "load", "first answer", "peak memory", "n"]
+    return ["## Cold start", _table(columns, rows)] if rows else []
+
+
+def _explanation(report: Row) -> list[str]:
+    parity = [
+        "- **accuracy, 95 % interval**: on all test images; Wilson interval. Exports of one model are measured on the "
+        "same images, so that their differences are far more certain than these intervals suggest: that is what the "
+        "paired interval and McNemar's exact p in the parity table are for. *lost / won* counts the images that only "
+        "the original, or only the artifact, gets right.",
+        "- **Δ**: artifact minus its Keras original, in percentage points.",
+        "- **agreement**: share of images for which both name the same expression. **max Δp, mean Δp**: largest and "
+        "mean difference of a probability. **KL**: mean divergence from the original's distribution, in nats. "
+        "**ECE**: expected calibration error.",
+        "- **gate**: what an artifact of that precision must hold; a missed gate makes the command fail.",
+    ]
+    latency = [
+        "- **p50, p90, p99**: nearest-rank percentiles of the bare runtime call on real faces, one query at a time, "
+        "with the number of threads set explicitly. **p50 by round** is the smallest and largest median of the "
+        "rounds: where two artifacts overlap there, they are equally fast.",
+        "- **images/s**: images / time of all queries. **GMAC/s**: multiply-accumulates of the architecture per "
+        "second at the p50; **of peak** divides by the float32 matrix product of NumPy on this machine with as many "
+        "threads. int8 arithmetic, or a runtime that needs fewer operations, may exceed 100 %.",
+        "- **cold start**: from before a fresh Python process exists to its first answer (median), and its parts. "
+        "**memory**: the largest resident memory of that process, Python and runtime included.",
+    ]
+    shown = (parity if "parity" in report["runs"] else []) + (latency if "latency" in report["runs"] else [])
+    if run := report["runs"].get("latency"):
+        settings = run["settings"]
+        shown.append(
+            f"- Every artifact in every setting had {settings['warmup_seconds']} s of warm-up, then "
+            f"{settings['queries']:,} queries or {settings['seconds']:g} s in {settings['rounds']} rounds; in each "
+            "round all of them take turns in a new order, so that a change of the machine's speed hits all alike."
+        )
+    return ["\n".join(shown)]
+
+
+def _machines(report: Row) -> list[str]:
+    runs = report["runs"].values()
+    machines = [run["machine"] for run in runs]
+    facts: dict[str, list[str]] = {
+        "processor": [f"{machine['cpu']} ({machine['architecture']})" for machine in machines],
+        "instructions": [", ".join(machine["flags"]) or "-" for machine in machines],
+        "cores": [str(machine["cores"]) for machine in machines],
+        "memory": [f"{machine['memory_gb']} GB" for machine in machines],
+        "system": [machine["os"] for machine in machines],
+        "Python": [machine["python"] for machine in machines],
+        "commit": [machine["commit"] or "-" for machine in machines],
+        "load average at start": [", ".join(f"{load:.2f}" for load in machine["load_average"]) for machine in machines],
+    }
+    for package in dict.fromkeys(name for machine in machines for name in machine["packages"]):
+        facts[package] = [machine["packages"].get(package, "-") for machine in machines]
+    for threads in dict.fromkeys(threads for run in runs for threads in run.get("peak_gmacs", ())):
+        peaks = [run.get("peak_gmacs", {}).get(threads) for run in runs]
+        facts[f"float32 peak, {plural(int(threads), 'thread')}"] = [
+            "-" if peak is None else f"{number(peak)} GMAC/s" for peak in peaks
+        ]
+    return [_table(["", *report["runs"]], [[name, *cells] for name, cells in facts.items()])]
+
+
+def _table(columns: list[str], rows: Iterable[list[str]]) -> str:
+    left = "| --- " + "| ---: " * (len(columns) - 1) + "|"
+    lines = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join([f"| {' | '.join(columns)} |", left, *lines])
+
+
+def _setting(batch: int, threads: int) -> str:
+    return f"batch {batch}, {plural(threads, 'thread')}"
+
+
+def _interval(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+
+
+def _times(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}x"
+
+
+def _gate(gate: dict[str, float | None]) -> str:
+    words = {
+        "min_argmax_agreement": lambda value: f"agreement ≥ {100 * value:g} %",
+        "max_abs_diff": lambda value: f"max Δp ≤ {value:g}",
+        "max_abs_accuracy_delta": lambda value: f"Δ accuracy within ±{100 * value:g}",
+    }
+    return ", ".join(words[name](value) for name, value in gate.items() if value is not None)

@@ -1,0 +1,96 @@
+"""What to measure, how thoroughly, and which artifacts of the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.artifacts import Artifact, load_manifest
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.files import sha256
+
+
+@dataclass(frozen=True)
+class Options:
+    """One benchmark run.
+
+    Attributes:
+        artifacts: Folder of the manifest.
+        output: Folder of the reports.
+        data: Labelled images; `None` is the bundled sample, whose test split is the whole official one.
+        models: `NAME[:FORMAT[:PRECISION]]` to keep; empty keeps all.
+        batches: Images per query.
+        threads: Threads of the runtime.
+        queries: Timed queries of each candidate, unless `seconds` are over first.
+        seconds: Timed seconds of each candidate.
+        rounds: Blocks into which a candidate's queries are cut.
+        warmup_seconds: Untimed queries of each candidate before the first round.
+        settle_seconds: Untimed queries at the start of each block, while threads of the previous candidate still spin.
+        cold_starts: Fresh processes per artifact.
+        keras: Whether the `.keras` originals are timed too.
+        fresh: Whether the finished part of an interrupted run is dropped.
+    """
+
+    artifacts: Path
+    output: Path
+    data: Path | None = None
+    models: tuple[str, ...] = ()
+    batches: tuple[int, ...] = (1, 32)
+    threads: tuple[int, ...] = (1,)
+    queries: int = 1024
+    seconds: float = 10.0
+    rounds: int = 16
+    warmup_seconds: float = 0.5
+    settle_seconds: float = 0.02
+    cold_starts: int = 5
+    keras: bool = False
+    fresh: bool = False
+
+
+def manifest_of(options: Options) -> list[Artifact]:
+    """All artifacts of the manifest.
+
+    Raises:
+        FerZooError: There are none.
+    """
+    found = load_manifest(options.artifacts)
+    if not found:
+        raise FerZooError(
+            f"{options.artifacts} has no artifacts to measure; make some with `python -m export MODEL.keras`"
+        )
+    return found
+
+
+def select(manifest: list[Artifact], wanted: tuple[str, ...]) -> list[Artifact]:
+    """The artifacts that one of `wanted` names, all of them where it is empty.
+
+    Raises:
+        UsageError: A name fits none.
+    """
+    for name in wanted:
+        if not any(_fits(artifact, name) for artifact in manifest):
+            known = ", ".join(":".join((a.model, a.format, a.precision)) for a in manifest)
+            raise UsageError(f"the manifest has no artifact {name!r}; it has {known}")
+    return [artifact for artifact in manifest if not wanted or any(_fits(artifact, name) for name in wanted)]
+
+
+def _fits(artifact: Artifact, name: str) -> bool:
+    parts = name.split(":")
+    return (artifact.model, artifact.format, artifact.precision)[: len(parts)] == tuple(parts)
+
+
+def facts(artifact: Artifact) -> dict[str, Any]:
+    """What a report repeats of the manifest."""
+    names = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
+    return {name: getattr(artifact, name) for name in names}
+
+
+def file_problem(artifact: Artifact, folder: Path) -> str | None:
+    """Why the file of `artifact` is not the one the manifest describes, `None` where it is."""
+    path = folder / artifact.path
+    if not path.is_file():
+        return f"{path} is missing; restore it or run `python -m export` again"
+    if sha256(path) != artifact.sha256:
+        return f"{path} is not the file that the manifest describes (its sha256 differs); run `python -m export` again"
+    return None

@@ -1,0 +1,72 @@
+"""Keras models, each in a process of its own: its thread pools and memory stay away from what is timed here."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_zoo.errors import FerZooError
+from fer_zoo.inference import Classifier, load_classifier
+
+from .timing import time_block
+
+_loaded: Classifier | None = None
+
+
+class OtherProcess:
+    """A classifier that lives in another process until `close`.
+
+    Args:
+        model: Usually a `.keras` file.
+        threads: Threads of the runtime.
+
+    Raises:
+        FerZooError: The model cannot be loaded.
+    """
+
+    def __init__(self, model: Path, threads: int) -> None:
+        self._model = model
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            self._call(_load, model, threads)
+        except BaseException:
+            self.close()
+            raise
+
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
+        """float32 `[n, 7]` of `images`, as `Classifier.predict_proba`."""
+        return self._call(_predict, np.asarray(images))
+
+    def time_block(self, batches: np.ndarray, **limits: Any) -> list[int]:
+        """Nanoseconds per query, as `time_block`."""
+        return self._call(_time, batches, limits)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self._pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            raise FerZooError(f"the process that ran {self._model} ended; is there enough memory?") from error
+
+
+def _load(model: Path, threads: int) -> None:
+    global _loaded
+    _loaded = load_classifier(model, threads=threads)
+
+
+def _predict(images: np.ndarray) -> np.ndarray:
+    assert _loaded is not None
+    return _loaded.predict_proba(images)
+
+
+def _time(batches: np.ndarray, limits: dict[str, Any]) -> list[int]:
+    assert _loaded is not None
+    return time_block(_loaded.run, batches, **limits)

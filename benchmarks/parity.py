@@ -1,0 +1,160 @@
+"""Every artifact against its Keras original on the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_zoo.artifacts import Artifact
+from fer_zoo.console import err, progress
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.errors import FerZooError
+from fer_zoo.evaluation import Evaluation, evaluate
+from fer_zoo.evaluation.parity import GATES, compare, failures
+from fer_zoo.files import write_json
+from fer_zoo.inference import load_classifier
+
+from .machine import cores, describe, now
+from .measures import paired_test
+from .options import Options, facts, file_problem, manifest_of, select
+from .other_process import OtherProcess
+from .stored import SCHEMA, identity_of, read_report
+
+Predict = Callable[[Path, np.ndarray], np.ndarray]
+
+
+def run_parity(options: Options, predict_original: Predict | None = None) -> dict[str, Any]:
+    """Compare the selected artifacts with their originals and write `parity.json` after each.
+
+    An interrupted run is continued: rows of the same files and images are kept.
+
+    Args:
+        options: What to measure.
+        predict_original: Gives the probabilities of a `.keras` file; by default Keras in a process of its own.
+
+    Returns:
+        The content of `parity.json`. The `status` of a row is `reference` for an original, `passed`, `failed` (a gate
+        is missed, `missed` tells which) or `error` (`error` tells why it could not be measured).
+
+    Raises:
+        FerZooError: There are no artifacts or no test images.
+    """
+    manifest = manifest_of(options)
+    selected = select(manifest, options.models)
+    dataset = load_dataset(options.data).subset("test")
+    data = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
+    machine = describe()
+    path = options.output / "parity.json"
+    kept = {} if options.fresh else _finished(path, data, machine)
+    report: dict[str, Any] = {"schema": SCHEMA, "kind": "parity", "complete": False, "started": now()}
+    report |= {"machine": machine, "data": data, "rows": []}
+    comparison = _Comparison(options.artifacts, manifest, dataset, predict_original or _predict_in_other_process)
+    with progress() as bar:
+        task = bar.add_task("parity", total=len(selected))
+        for artifact in selected:
+            bar.update(task, description=f"parity {artifact.name}")
+            report["rows"].append(comparison.row(artifact, kept))
+            write_json(path, report)
+            bar.advance(task)
+    report |= {"complete": True, "finished": now()}
+    write_json(path, report)
+    return report
+
+
+class _Comparison:
+    """One set of images, and the probabilities that the originals give for it."""
+
+    def __init__(self, folder: Path, manifest: list[Artifact], dataset: Dataset, predict_original: Predict) -> None:
+        self._folder = folder
+        self._manifest = {artifact.path: artifact for artifact in manifest}
+        self._images, self._labels = dataset.images, np.asarray(dataset.labels)
+        self._predict_original = predict_original
+        self._originals: dict[str, np.ndarray | FerZooError] = {}
+
+    def original_of(self, artifact: Artifact) -> Artifact:
+        """The Keras artifact that `artifact` was exported from."""
+        if artifact.format == "keras":
+            return artifact
+        named = self._manifest.get(artifact.parity.get("reference", ""))
+        same_model = (a for a in self._manifest.values() if (a.model, a.format) == (artifact.model, "keras"))
+        found = named or next(same_model, None)
+        if found is None:
+            raise FerZooError(f"the manifest has no Keras original of {artifact.name}; run `python -m export` again")
+        return found
+
+    def row(self, artifact: Artifact, kept: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+        row = facts(artifact)
+        try:
+            if problem := file_problem(artifact, self._folder):
+                raise FerZooError(problem)
+            original = self.original_of(artifact)
+            if finished := kept.get((artifact.path, artifact.sha256, original.sha256)):
+                err.print(f"{artifact.name}: kept from the interrupted run")
+                return finished
+            return row | self._measured(artifact, original)
+        except FerZooError as error:
+            return row | {"status": "error", "error": str(error)}
+
+    def _measured(self, artifact: Artifact, original: Artifact) -> dict[str, Any]:
+        reference = self._original(original)
+        before = evaluate(reference, self._labels)
+        if artifact is original:
+            return {"status": "reference", "evaluation": _summary(before)}
+        candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(self._images)
+        after = evaluate(candidate, self._labels)
+        parity = compare(reference, candidate, self._labels)
+        right = [probabilities.argmax(1) == self._labels for probabilities in (reference, candidate)]
+        missed = failures(parity, artifact.precision)
+        return {
+            "status": "failed" if missed else "passed",
+            "missed": missed,
+            "gate": asdict(GATES[artifact.precision]),
+            "reference": {"path": original.path, "sha256": original.sha256},
+            "evaluation": _summary(after),
+            "parity": parity.to_json()
+            | {"ece_delta": after.ece - before.ece, "nll_delta": after.nll - before.nll}
+            | paired_test(*right),
+        }
+
+    def _original(self, original: Artifact) -> np.ndarray:
+        if original.path not in self._originals:
+            try:
+                if problem := file_problem(original, self._folder):
+                    raise FerZooError(problem)
+                predicted = self._predict_original(self._folder / original.path, self._images)
+                self._originals[original.path] = predicted
+            except FerZooError as error:
+                self._originals[original.path] = error
+        found = self._originals[original.path]
+        if isinstance(found, FerZooError):
+            raise FerZooError(f"the Keras original gives nothing to compare with: {found}") from found
+        return found
+
+
+def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
+    process = OtherProcess(model, cores())
+    try:
+        return process.predict_proba(images)
+    finally:
+        process.close()
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    names = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll")
+    recall = {name: values["recall"] for name, values in evaluation.per_class.items() if values["support"]}
+    return {name: getattr(evaluation, name) for name in names} | {"recall": recall}
+
+
+def _finished(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Rows of an interrupted run of the same images and software, by path, sha256 and sha256 of the original."""
+    report = read_report(path)
+    if report is None or report["complete"] or report["data"] != data:
+        return {}
+    if identity_of(report["machine"]) != identity_of(machine):
+        return {}
+    rows = [row for row in report["rows"] if row["status"] != "error"]
+    return {(row["path"], row["sha256"], row.get("reference", row)["sha256"]): row for row in rows}

@@ -1,0 +1,112 @@
+"""One report from `parity.json` and `latency.json`: JSON, CSV, markdown and plots, without measuring anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.errors import FerZooError
+from fer_zoo.files import write_json, write_text
+
+from .markdown import to_markdown
+from .plots import draw_plots
+from .stored import SCHEMA, read_report
+from .tables import to_csv
+
+_FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
+_RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs")
+
+
+def write_report(folder: Path) -> dict[str, Any]:
+    """Write `report.json`, and from it `parity.csv`, `latency.csv`, `cold_start.csv`, `report.md` and the plots.
+
+    Returns:
+        The content of `report.json`.
+
+    Raises:
+        FerZooError: `folder` has neither `parity.json` nor `latency.json`.
+    """
+    parity, latency = read_report(folder / "parity.json"), read_report(folder / "latency.json")
+    if parity is None and latency is None:
+        raise FerZooError(f"{folder} has neither parity.json nor latency.json; run `python -m benchmarks` first")
+    report = merge(parity, latency)
+    write_json(folder / "report.json", report)
+    for name, content in to_csv(report).items():
+        write_text(folder / name, content)
+    write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
+    return report
+
+
+def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict[str, Any]:
+    """Join what was measured of each artifact.
+
+    Args:
+        parity: Content of `parity.json`.
+        latency: Content of `latency.json`.
+
+    Returns:
+        `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
+        artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
+        and what is known of `evaluation`, `parity`, `gate`, `latency` and `cold_start`.
+    """
+    runs = {name: run for name, run in (("parity", parity), ("latency", latency)) if run}
+    artifacts: dict[str, dict[str, Any]] = {}
+    for row in parity["rows"] if parity else ():
+        measured = {name: row[name] for name in ("evaluation", "parity", "gate", "reference") if name in row}
+        problems = {"missed": row.get("missed", []), "errors": [row["error"]] if "error" in row else []}
+        artifacts[row["path"]] = _facts(row) | {"status": row["status"]} | problems | measured | {"latency": []}
+    for row in latency["artifacts"] if latency else ():
+        empty: dict[str, Any] = {"status": "measured", "missed": [], "errors": [], "latency": []}
+        artifact = artifacts.setdefault(row["path"], _facts(row) | empty)
+        if artifact["sha256"] != row["sha256"]:
+            _fail(artifact, f"{row['path']} changed between parity and latency; measure both again")
+        else:
+            _add_latency(artifact, latency or {})
+    base = _base(list(artifacts.values()))
+    if base:
+        _add_relative(artifacts.values(), base)
+    return {
+        "schema": SCHEMA,
+        "kind": "benchmark",
+        "status": "failed" if any(a["status"] in ("failed", "error") for a in artifacts.values()) else "passed",
+        "runs": {name: {key: run[key] for key in _RUN if key in run} for name, run in runs.items()},
+        "base": base["name"] if base else None,
+        "artifacts": list(artifacts.values()),
+    }
+
+
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _FACTS}
+
+
+def _fail(artifact: dict[str, Any], error: str) -> None:
+    if error not in artifact["errors"]:
+        artifact["errors"].append(error)
+    artifact["status"] = "error"
+
+
+def _add_latency(artifact: dict[str, Any], latency: dict[str, Any]) -> None:
+    def own(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        mine = (row for row in rows if row["path"] == artifact["path"])
+        return [{name: value for name, value in row.items() if name != "path"} for row in mine]
+
+    artifact["latency"] = own(latency["rows"])
+    for start in own(latency["cold_starts"]):
+        artifact["cold_start"] = start
+    if artifact["path"] in latency["errors"]:
+        _fail(artifact, latency["errors"][artifact["path"]])
+
+
+def _base(artifacts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What the other artifacts are compared with: the plainest one, else the first that was timed."""
+    timed = [artifact for artifact in artifacts if artifact["latency"]]
+    plain = (artifact for artifact in timed if artifact["name"] == "baseline_cnn onnx fp32")
+    return next(plain, timed[0] if timed else None)
+
+
+def _add_relative(artifacts: Any, base: dict[str, Any]) -> None:
+    p50 = {(row["batch"], row["threads"]): row["p50_ms"] for row in base["latency"]}
+    for artifact in artifacts:
+        for row in artifact["latency"]:
+            reference = p50.get((row["batch"], row["threads"]))
+            row["relative_p50"] = row["p50_ms"] / reference if reference else None

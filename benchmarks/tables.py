@@ -1,0 +1,105 @@
+"""Rows and words for tables, made from the report alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+Row = dict[str, Any]
+
+_FACTS = ("name", "model", "format", "precision", "path", "bytes", "params", "macs")
+_EVALUATION = ("n", "accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "nll")
+_PARITY = (
+    *("accuracy_delta", "accuracy_delta_low", "accuracy_delta_high", "macro_f1_delta", "argmax_agreement"),
+    *("max_abs_diff", "mean_abs_diff", "kl", "ece_delta", "nll_delta", "lost", "won", "mcnemar_p"),
+)
+_LATENCY = (
+    *("runtime", "batch", "threads", "n", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "images_per_second"),
+    *("relative_p50", "gmacs_per_second", "share_of_peak"),
+)
+_COLD_START = (
+    *("runtime", "threads", "n", "cold_start_ms", "python_ms", "import_ms", "load_ms", "answer_ms"),
+    "peak_memory_bytes",
+)
+
+
+def to_csv(report: Row) -> dict[str, str]:
+    """The content of `parity.csv`, `latency.csv` and `cold_start.csv`, numbers in full precision."""
+    artifacts = report["artifacts"]
+    classes = list(dict.fromkeys(name for a in artifacts for name in a.get("evaluation", {}).get("recall", ())))
+    recall = [f"recall_{name}" for name in classes] + [f"recall_delta_{name}" for name in classes]
+    return {
+        "parity.csv": _csv(
+            (*_FACTS, "status", *_EVALUATION, *_PARITY, *recall), [a | _flat_parity(a) for a in artifacts]
+        ),
+        "latency.csv": _csv(("name", "path", *_LATENCY), [a | row for a in artifacts for row in a["latency"]]),
+        "cold_start.csv": _csv(
+            ("name", "path", *_COLD_START), [a | a["cold_start"] for a in artifacts if "cold_start" in a]
+        ),
+    }
+
+
+def at(artifact: Row, batch: int, threads: int) -> Row | None:
+    """The latency row of one setting."""
+    rows = (row for row in artifact["latency"] if (row["batch"], row["threads"]) == (batch, threads))
+    return next(rows, None)
+
+
+def settings_of(report: Row) -> list[tuple[int, int]]:
+    """Every (batch, threads) that was timed, small first."""
+    return sorted({(row["batch"], row["threads"]) for a in report["artifacts"] for row in a["latency"]})
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def points(value: float | None) -> str:
+    """A difference of shares in percentage points."""
+    return "-" if value is None else f"{100 * value:+.2f}"
+
+
+def milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{number(value)} ms"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, never in scientific notation above 0.001."""
+    if value is None:
+        return "-"
+    if value and abs(value) < 1e-3:
+        return f"{value:.1e}"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{digits}f}"
+
+
+def size(count: int | None) -> str:
+    """Bytes as kB or MB (powers of ten)."""
+    if count is None:
+        return "-"
+    return f"{count / 1e3:,.1f} kB" if count < 1e6 else f"{number(count / 1e6)} MB"
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _flat_parity(artifact: Row) -> Row:
+    evaluation, parity = artifact.get("evaluation", {}), artifact.get("parity", {})
+    low, high = evaluation.get("accuracy_interval", (None, None))
+    delta_low, delta_high = parity.get("accuracy_delta_interval", (None, None))
+    intervals = {"accuracy_low": low, "accuracy_high": high}
+    intervals |= {"accuracy_delta_low": delta_low, "accuracy_delta_high": delta_high}
+    recall = {f"recall_{name}": value for name, value in evaluation.get("recall", {}).items()}
+    recall |= {f"recall_delta_{k}": v for k, v in parity.get("per_class_recall_delta", {}).items()}
+    return evaluation | parity | intervals | recall
+
+
+def _csv(columns: Sequence[str], rows: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

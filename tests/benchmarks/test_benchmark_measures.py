@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.measures import paired_test, percentile, summarize
+from benchmarks.timing import time_block
+
+
+def test_percentiles_are_samples_at_the_nearest_rank():
+    samples = np.random.default_rng(0).permutation(np.arange(1, 101))
+    assert [percentile(samples, p) for p in (50, 90, 99, 100)] == [50, 90, 99, 100]
+    assert percentile([3, 1, 2], 50) == 2
+    assert percentile([1, 2, 3, 4, 5], 90) == 5
+    assert percentile([7], 1) == percentile([7], 99) == 7
+
+
+def test_summary_of_known_times():
+    times = summarize([[1_000_000] * 3 + [3_000_000], [2_000_000] * 4], batch=32)
+    assert times["n"] == 8
+    assert times["mean_ms"] == pytest.approx(14 / 8)
+    assert (times["p50_ms"], times["p90_ms"], times["p99_ms"]) == (2, 3, 3)
+    assert times["images_per_second"] == pytest.approx(32 * 8 / 0.014)
+    assert times["p50_ms_by_round"] == [1, 2]
+
+
+def test_rounds_of_different_length():
+    assert summarize([[1_000_000], [5_000_000, 5_000_000]], batch=1)["p50_ms"] == 5
+
+
+def test_mcnemar_equals_the_binomial_test():
+    binomtest = pytest.importorskip("scipy.stats").binomtest
+    for lost, won in ((0, 1), (5, 1), (10, 25), (300, 260)):
+        reference = np.repeat([True, False, True], [lost, won, 1000])
+        candidate = np.repeat([False, True, True], [lost, won, 1000])
+        found = paired_test(reference, candidate)
+        assert (found["lost"], found["won"]) == (lost, won)
+        assert found["mcnemar_p"] == pytest.approx(binomtest(lost, lost + won).pvalue)
+
+
+def test_equal_models_do_not_differ():
+    right = np.array([True, False] * 500)
+    found = paired_test(right, right)
+    low, high = found["accuracy_delta_interval"]
+    assert (found["lost"], found["won"], found["mcnemar_p"]) == (0, 0, 1)
+    assert low == pytest.approx(-high)
+    assert 0 < high < 0.005
+
+
+def test_interval_of_the_difference_covers_it():
+    """In 400 draws of a true difference of 3 points, about 380 intervals hold it."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        kind = rng.choice(4, size=500, p=[0.6, 0.29, 0.04, 0.07])
+        low, high = paired_test((kind == 0) | (kind == 2), (kind == 0) | (kind == 3))["accuracy_delta_interval"]
+        held += low <= 0.03 <= high
+    assert 370 <= held <= 390
+
+
+@pytest.mark.parametrize(("queries", "seconds", "expected"), [(5, 100.0, 5), (1000, 0.0, 1)])
+def test_a_block_ends_by_queries_or_time(queries, seconds, expected):
+    batches = np.arange(3.0).reshape(3, 1)
+    seen: list[float] = []
+    samples = time_block(
+        lambda batch: seen.append(float(batch[0])), batches, queries=queries, seconds=seconds, settle_seconds=0
+    )
+    assert len(samples) == len(seen) == expected
+    assert all(sample >= 0 for sample in samples)
+    assert seen == [0, 1, 2, 0, 1][:expected]
+
+
+def test_settling_is_not_timed():
+    calls: list[int] = []
+    samples = time_block(lambda batch: calls.append(1), np.zeros((1, 1)), queries=2, seconds=9, settle_seconds=0.01)
+    assert len(samples) == 2
+    assert len(calls) > 2

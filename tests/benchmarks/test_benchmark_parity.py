@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import benchmarks.parity
+from benchmarks.options import Options
+from benchmarks.parity import run_parity
+from fer_zoo.errors import FerZooError, UsageError
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def options(zoo) -> Options:
+    return Options(zoo.artifacts, zoo.reports, zoo.data)
+
+
+def test_exports_are_compared_with_the_original(zoo, options):
+    report = run_parity(options, zoo.predict_original)
+    original, fp32, int8 = report["rows"]
+    assert report == json.loads((zoo.reports / "parity.json").read_text()) | {"rows": report["rows"]}
+    assert report["complete"]
+    assert (report["data"]["n"], report["data"]["split"]) == (42, "test")
+    assert [row["status"] for row in report["rows"]] == ["reference", "passed", "passed"]
+    assert "parity" not in original
+    assert fp32["parity"]["argmax_agreement"] == 1
+    assert fp32["parity"]["max_abs_diff"] < 1e-5
+    assert 1e-5 < int8["parity"]["max_abs_diff"] < 1e-2
+    assert int8["evaluation"]["accuracy"] == pytest.approx(
+        original["evaluation"]["accuracy"] + int8["parity"]["accuracy_delta"]
+    )
+    assert fp32["reference"] == {"path": original["path"], "sha256": original["sha256"]}
+
+
+def test_a_missed_gate_fails_only_its_row(zoo, options):
+    worse = zoo.weights + np.random.default_rng(1).normal(0, 0.1, zoo.weights.shape)
+    zoo.add_onnx("fp16", worse)
+    rows = {row["precision"]: row for row in run_parity(options, zoo.predict_original)["rows"][1:]}
+    assert {name: row["status"] for name, row in rows.items()} == {"fp32": "passed", "fp16": "failed", "int8": "passed"}
+    assert rows["fp16"]["missed"][0].startswith("argmax_agreement is 0.")
+
+
+def test_damaged_and_missing_files_do_not_stop_the_others(zoo, options):
+    zoo.add_onnx("fp16", zoo.weights)
+    (zoo.artifacts / "linear/model.fp16.onnx").unlink()
+    with (zoo.artifacts / "linear/model.int8.onnx").open("ab") as file:
+        file.write(b"x")
+    rows = {row["precision"]: row for row in run_parity(options, zoo.predict_original)["rows"][1:]}
+    assert {name: row["status"] for name, row in rows.items()} == {"fp32": "passed", "fp16": "error", "int8": "error"}
+    assert "is missing" in rows["fp16"]["error"]
+    assert "sha256 differs" in rows["int8"]["error"]
+
+
+def test_a_file_that_is_no_model(zoo, options):
+    (zoo.artifacts / "linear/model.fp16.onnx").write_bytes(b"not a model")
+    zoo.add("onnx", "fp16", "linear/model.fp16.onnx")
+    rows = {row["precision"]: row for row in run_parity(options, zoo.predict_original)["rows"][1:]}
+    assert [rows[name]["status"] for name in ("fp32", "fp16")] == ["passed", "error"]
+    assert "damaged" in rows["fp16"]["error"]
+
+
+def test_without_the_original_nothing_can_be_compared(zoo, options):
+    (zoo.artifacts / "linear/model.keras").unlink()
+    rows = run_parity(options, zoo.predict_original)["rows"]
+    assert [row["status"] for row in rows] == ["error"] * 3
+    assert all("Keras original" in row["error"] for row in rows[1:])
+
+
+def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
+    classify, seen = benchmarks.parity.load_classifier, []
+
+    def classifier(path, **settings):
+        seen.append(path.name)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return classify(path, **settings)
+
+    monkeypatch.setattr(benchmarks.parity, "load_classifier", classifier)
+    with pytest.raises(KeyboardInterrupt):
+        run_parity(options, zoo.predict_original)
+    half = json.loads((zoo.reports / "parity.json").read_text())
+    assert not half["complete"]
+    assert len(half["rows"]) == 2
+    report = run_parity(options, zoo.predict_original)
+    assert seen == ["model.fp32.onnx", "model.int8.onnx", "model.int8.onnx"]
+    assert json.loads(json.dumps(report["rows"][:2])) == half["rows"]
+    assert report["complete"]
+    run_parity(options, zoo.predict_original)
+    assert seen[3:] == ["model.fp32.onnx", "model.int8.onnx"], "a finished run is measured anew"
+
+
+def test_a_changed_artifact_is_not_kept(zoo, options, monkeypatch):
+    run_parity(options, zoo.predict_original)
+    path = zoo.reports / "parity.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"complete": False}))
+    zoo.add_onnx("int8", zoo.weights * np.float32(1.01))
+    classify, seen = benchmarks.parity.load_classifier, []
+    monkeypatch.setattr(
+        benchmarks.parity,
+        "load_classifier",
+        lambda path, **settings: seen.append(path.name) or classify(path, **settings),
+    )
+    run_parity(options, zoo.predict_original)
+    assert seen == ["model.int8.onnx"]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"complete": False}))
+    run_parity(replace(options, fresh=True), zoo.predict_original)
+    assert seen[1:] == ["model.fp32.onnx", "model.int8.onnx"]
+
+
+def test_filter(zoo, options):
+    rows = run_parity(replace(options, models=("linear:onnx:int8",)), zoo.predict_original)["rows"]
+    assert [row["name"] for row in rows] == ["linear onnx int8"]
+    with pytest.raises(UsageError, match="no artifact 'linear:tflite'; it has linear:keras:fp32"):
+        run_parity(replace(options, models=("linear:tflite",)), zoo.predict_original)
+
+
+def test_empty_manifest(zoo, tmp_path):
+    with pytest.raises(FerZooError, match="python -m export"):
+        run_parity(Options(tmp_path, tmp_path / "reports", zoo.data), zoo.predict_original)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import benchmarks.report
+from benchmarks.plots import pareto_front
+from benchmarks.report import merge, write_report
+from benchmarks.tables import number, points, size
+from fer_zoo.errors import FerZooError
+
+INPUTS = Path(__file__).parent / "report_inputs"
+PLOTS = {"accuracy_latency.png", "parity.png", "latency.png", "sizes.png"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Reports of four artifacts: an original, a good export, one that misses its gate, a damaged one."""
+    shutil.copytree(INPUTS, tmp_path / "reports")
+    return tmp_path / "reports"
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longest by far."""
+    monkeypatch.setattr(benchmarks.report, "draw_plots", lambda report, folder: [])
+
+
+def tables(page: str) -> dict[str, list[dict[str, str]]]:
+    """The tables of a markdown page by the heading above them."""
+    found: dict[str, list[dict[str, str]]] = {}
+    heading, columns = "", []
+    for line in page.splitlines():
+        if line.startswith("#"):
+            heading, columns = line.lstrip("# "), []
+        elif line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if not columns:
+                columns = cells
+            elif not cells[0].startswith("---"):
+                found.setdefault(heading, []).append(dict(zip(columns, cells, strict=True)))
+    return found
+
+
+def value(cell: str) -> float:
+    return float(re.match(r"[-+]?[\d,.]+(e[-+]\d+)?", cell)[0].replace(",", ""))
+
+
+def test_json_joins_both_parts(folder, without_plots):
+    report = write_report(folder)
+    assert report == json.loads((folder / "report.json").read_text())
+    assert (report["schema"], report["status"], report["base"]) == (1, "failed", "baseline_cnn onnx fp32")
+    assert [a["status"] for a in report["artifacts"]] == ["reference", "passed", "failed", "error"]
+    assert [len(a["latency"]) for a in report["artifacts"]] == [0, 4, 4, 0]
+    fp32, int8, damaged = report["artifacts"][1:]
+    assert {row["relative_p50"] for row in fp32["latency"]} == {1}
+    assert int8["latency"][0]["relative_p50"] == pytest.approx(0.43, abs=1e-3)
+    assert len(damaged["errors"]) == 1, "the same sentence of both parts is told once"
+    assert set(report["runs"]) == {"parity", "latency"}
+
+
+def test_csv_has_the_numbers_of_the_json(folder, without_plots):
+    report = write_report(folder)
+    rows = {
+        name: list(csv.DictReader((folder / name).open())) for name in ("parity.csv", "latency.csv", "cold_start.csv")
+    }
+    assert [row["status"] for row in rows["parity.csv"]] == ["reference", "passed", "failed", "error"]
+    for row, artifact in zip(rows["parity.csv"][:3], report["artifacts"], strict=False):
+        evaluation = artifact["evaluation"]
+        assert float(row["accuracy"]) == evaluation["accuracy"]
+        assert [float(row["accuracy_low"]), float(row["accuracy_high"])] == evaluation["accuracy_interval"]
+        assert float(row["recall_fear"]) == evaluation["recall"]["fear"]
+        for name in ("accuracy_delta", "argmax_agreement", "max_abs_diff", "kl", "mcnemar_p"):
+            assert row[name] == str(artifact.get("parity", {}).get(name, ""))
+    assert rows["parity.csv"][3]["accuracy"] == ""
+    timed = [(a, row) for a in report["artifacts"] for row in a["latency"]]
+    for row, (artifact, expected) in zip(rows["latency.csv"], timed, strict=True):
+        assert row["name"] == artifact["name"]
+        for name in ("batch", "threads", "n", "p50_ms", "p90_ms", "p99_ms", "images_per_second", "relative_p50"):
+            assert float(row[name]) == expected[name]
+    assert [float(row["cold_start_ms"]) for row in rows["cold_start.csv"]] == [157.2, 158.9]
+
+
+def test_markdown_has_the_numbers_of_the_json(folder, without_plots):
+    report = write_report(folder)
+    page = (folder / "report.md").read_text()
+    found = tables(page)
+    assert [row["artifact"] for row in found["Summary"]] == [a["name"] for a in report["artifacts"]]
+    for row, artifact in list(zip(found["Summary"], report["artifacts"], strict=True))[1:3]:
+        single, many = artifact["latency"][0], artifact["latency"][3]
+        assert value(row["accuracy"]) == pytest.approx(100 * artifact["evaluation"]["accuracy"], abs=0.005)
+        assert value(row["Δ points"]) == pytest.approx(100 * artifact["parity"]["accuracy_delta"], abs=0.005)
+        assert value(row["agreement"]) == pytest.approx(100 * artifact["parity"]["argmax_agreement"], abs=0.005)
+        assert value(row["size"]) == pytest.approx(artifact["bytes"] / 1000, abs=0.05)
+        assert value(row["p50, batch 1, 1 thread"]) == pytest.approx(single["p50_ms"], rel=0.005)
+        assert value(row["relative"]) == pytest.approx(single["relative_p50"], abs=0.005)
+        assert value(row["images/s, batch 32, 2 threads"]) == pytest.approx(many["images_per_second"], rel=0.005)
+        assert value(row["cold start"]) == pytest.approx(artifact["cold_start"]["cold_start_ms"], rel=0.005)
+    assert [row["status"] for row in found["Summary"]] == ["original", "passed", "**FAILED**", "**ERROR**"]
+    assert found["Summary"][0]["cold start"] == "-"
+    int8 = found["Parity with the Keras original"][1]
+    assert int8["lost / won"] == "84 / 40"
+    assert value(int8["McNemar p"]) == pytest.approx(9.6e-5)
+    assert found["Recall per class, with its change in points"][2]["fear"] == "32.4 % (-0.61)"
+    batch32 = found["Batch 32, 1 thread"][1]
+    expected = report["artifacts"][2]["latency"][2]
+    for column in ("p50", "p90", "p99", "mean"):
+        assert value(batch32[column]) == pytest.approx(expected[f"{column}_ms"], rel=0.005)
+    assert "Example CPU, 2 cores" in page
+    assert "accuracy_delta is -0.0061" in page
+    assert "sha256 differs" in page
+    assert "busy machine" not in page
+    assert "short run" not in page
+
+
+def test_times_that_mean_little_are_marked(folder, without_plots):
+    latency = json.loads((folder / "latency.json").read_text())
+    latency["machine"]["load_average"][0] = 2.5
+    latency["settings"] |= {"queries": 64, "seconds": 1.0}
+    (folder / "latency.json").write_text(json.dumps(latency | {"complete": False}))
+    write_report(folder)
+    page = (folder / "report.md").read_text()
+    assert "**A busy machine**: 2.5 processes" in page
+    assert "**A short run** (64 queries or 1 s)" in page
+    assert "**interrupted, so that rows are missing**" in page
+
+
+def test_plots_are_drawn_and_linked(folder):
+    write_report(folder)
+    page = (folder / "report.md").read_text()
+    for name in PLOTS:
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+        assert f"]({name})" in page
+
+
+def test_one_part_alone(folder):
+    write_report(folder)
+    (folder / "latency.json").unlink()
+    report = write_report(folder)
+    assert report["base"] is None
+    page = (folder / "report.md").read_text()
+    assert "Latency" not in page
+    assert {path.name for path in folder.glob("*.png")} == {"parity.png", "sizes.png"}
+    shutil.copy(INPUTS / "latency.json", folder)
+    (folder / "parity.json").unlink()
+    report = write_report(folder)
+    assert [a["status"] for a in report["artifacts"]] == ["measured", "measured", "error"]
+    assert {path.name for path in folder.glob("*.png")} == {"latency.png", "sizes.png"}
+
+
+def test_times_of_another_file_are_refused(folder):
+    parity, latency = (json.loads((folder / name).read_text()) for name in ("parity.json", "latency.json"))
+    parity["rows"][1]["sha256"] = "0" * 64
+    fp32 = merge(parity, latency)["artifacts"][1]
+    assert (fp32["status"], fp32["latency"]) == ("error", [])
+    assert "changed between parity and latency" in fp32["errors"][0]
+
+
+def test_nothing_measured(tmp_path):
+    with pytest.raises(FerZooError, match="run `python -m benchmarks` first"):
+        write_report(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 2}'])
+def test_damaged_input(tmp_path, content):
+    (tmp_path / "parity.json").write_text(content)
+    with pytest.raises(FerZooError, match=r"parity\.json .* measure again"):
+        write_report(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["parity.json"]
+
+
+def test_pareto_front():
+    assert pareto_front([(3, 60), (1, 50), (2, 55), (2, 40), (4, 60), (5, 70)]) == [1, 2, 0, 5]
+    assert pareto_front([(1, 50), (1, 60)]) == [1]
+    assert pareto_front([]) == []
+
+
+def test_words_for_numbers():
+    assert [number(v) for v in (1234.5, 123.4, 12.34, 1.234, 0.1234, 9.6e-5, 0, None)] == [
+        *("1,234", "123", "12.3", "1.23", "0.123", "9.6e-05", "0.000", "-")
+    ]
+    assert [size(v) for v in (164_892, 1_611_771, 819_590_000)] == ["164.9 kB", "1.61 MB", "820 MB"]
+    assert [points(v) for v in (-0.0061, 0.0, 0.012, None)] == ["-0.61", "+0.00", "+1.20", "-"]
