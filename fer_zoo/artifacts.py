@@ -92,7 +92,9 @@ def load_manifest(folder: Path | None = None) -> list[Artifact]:
     try:
         content = json.loads(path.read_text())
         if content["schema"] != SCHEMA:
-            raise FerZooError(f"{path} has schema {content['schema']}, this version of fer_zoo reads {SCHEMA}; update it")
+            raise FerZooError(
+                f"{path} has schema {content['schema']}, this version of fer_zoo reads {SCHEMA}; update it"
+            )
         return [Artifact(**entry) for entry in content["artifacts"]]
     except (ValueError, KeyError, TypeError) as error:
         raise FerZooError(f"{path} is not a manifest ({error}); restore it or run `python -m export` again") from error

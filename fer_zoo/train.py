@@ -14,6 +14,9 @@ from fer_zoo.errors import UsageError
 from fer_zoo.models import list_models
 from fer_zoo.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
 
+# The bundled sample is a tenth of FER2013: a run to see the product work, in a minute or two.
+_SAMPLE_EPOCHS = 10
+
 
 def main(arguments: list[str]) -> int | None:
     given = _parser().parse_args(arguments, argparse.Namespace())
@@ -38,6 +41,8 @@ def main(arguments: list[str]) -> int | None:
 def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
     values = {name: value for name, value in vars(given).items() if name in names}
+    if given.epochs is None:
+        values["epochs"] = TrainingConfig.epochs if given.data else _SAMPLE_EPOCHS
     values["augmentation"] = Augmentation() if given.augmentation else None
     config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
     config = dataclasses.replace(config, backend=select_backend(given.backend))
@@ -71,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", choices=list_models(), default=default.model)
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
     add("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
-    add("--epochs", type=int, default=default.epochs)
+    add("--epochs", type=int, help=f"else {default.epochs}, or {_SAMPLE_EPOCHS} on the bundled sample")
     add("--batch-size", type=int, default=default.batch_size)
     add("--optimizer", choices=OPTIMIZERS, default=default.optimizer)
     add("--learning-rate", type=float, default=default.learning_rate)
@@ -86,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=PRECISIONS, default=default.precision, help="of the compute in a training step")
     add("--seed", type=int, default=default.seed)
     add("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")
-    add("--resume", type=Path, metavar="FOLDER", help="go on with the run in FOLDER; other options come from its config")
+    add(
+        "--resume", type=Path, metavar="FOLDER", help="go on with the run in FOLDER; other options come from its config"
+    )
     add("--tensorboard", action="store_true", help="also write TensorBoard event files")
     return parser
 

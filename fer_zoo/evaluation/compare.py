@@ -47,7 +47,9 @@ class Run:
             config, history, evaluation = (json.loads((folder / name).read_text()) for name in _FILES)
             return cls(folder.name, config, history, evaluation["splits"])
         except FileNotFoundError as error:
-            raise FerZooError(f"{folder} is not a finished training run: it has no {Path(error.filename).name}") from error
+            raise FerZooError(
+                f"{folder} is not a finished training run: it has no {Path(error.filename).name}"
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise FerZooError(f"{folder} holds a damaged training run ({error})") from error
 
@@ -83,7 +85,9 @@ class Run:
 
 
 def main(arguments: list[str]) -> int | None:
-    parser = argparse.ArgumentParser(description="Compare training runs: tables (JSON, CSV, markdown) and learning curves.")
+    parser = argparse.ArgumentParser(
+        description="Compare training runs: tables (JSON, CSV, markdown) and learning curves."
+    )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that fer_zoo.train left")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--title", default="Training runs compared")
@@ -95,7 +99,7 @@ def main(arguments: list[str]) -> int | None:
             if (folder / name).exists() and (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, target)
-    rows = [run.row() for run in runs]
+    rows = [each.row() for each in runs]
     write_json(given.output / "runs.json", rows)
     table = io.StringIO()
     writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
@@ -111,50 +115,49 @@ def main(arguments: list[str]) -> int | None:
 
 def to_markdown(title: str, runs: list[Run]) -> str:
     """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
-    rows = [run.row() for run in runs]
-    overall = [
-        ["run", "backend", "compute", "learning rate", "augmentation", "class weights", "epochs", "minutes", "train", "PublicTest"]
-        + ["PrivateTest", "all 7,178", "95 % interval", "macro-F1", "ECE"],
-        ["original", "tensorflow", "", "", "no", "no", "30", "", "", "", "", f"{original.ACCURACY:.1%}", "", "", ""],
-    ]
-    classes = [
-        ["run", *EXPRESSIONS],
-        ["original", *(f"{original.PER_CLASS[name]['f1']:.2f}" for name in EXPRESSIONS)],
-    ]
-    for row in rows:
-        overall.append(
-            [
-                row["run"],
-                row["backend"],
-                row["precision"],
-                f"{row['learning_rate']:g} {row['schedule']}",
-                "yes" if row["augmentation"] else "no",
-                "yes" if row["class_weights"] else "no",
-                f"{row['best_epoch']} of {row['epochs']}",
-                f"{row['minutes']:.0f}",
-                f"{row['train_accuracy']:.1%}",
-                f"{row['public_test']:.1%}",
-                f"{row['private_test']:.1%}",
-                f"{row['test']:.2%}",
-                f"{row['test_low']:.1%} to {row['test_high']:.1%}",
-                f"{row['macro_f1']:.3f}",
-                f"{row['ece']:.3f}",
-            ]
-        )
-        classes.append([row["run"], *(f"{row[f'f1_{name}']:.2f}" for name in EXPRESSIONS)])
+    first = {"run": "original", "backend": "tensorflow", "all 7,178": f"{original.ACCURACY:.1%}"}
+    overall = [first, *(_cells(each.row()) for each in runs)]
+    columns = list(overall[-1])
+    classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
     return (
-        f"# {title}\n\n{_table(overall)}\n\n"
+        f"# {title}\n\n{_table(columns, [[cells.get(column, '') for column in columns] for cells in overall])}\n\n"
         "The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of that epoch, dropout and "
         "augmentation on; minutes are the wall time of the training steps, on a machine that may have been shared.\n\n"
         f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
-        f"{_table(classes)}\n\n## Commands\n\n{commands}\n"
+        f"{_table(['run', *EXPRESSIONS], classes)}\n\n## Commands\n\n{commands}\n"
     )
 
 
-def _table(rows: list[list[str]]) -> str:
-    header, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([header, "|" + " --- |" * len(rows[0]), *body])
+def _f1(runs: list[Run]) -> dict[str, list[float]]:
+    """F1 of each expression on all test images, by run, the original first."""
+    tables = {"original": original.PER_CLASS} | {each.name: each.splits["test"]["per_class"] for each in runs}
+    return {name: [table[expression]["f1"] for expression in EXPRESSIONS] for name, table in tables.items()}
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "run": row["run"],
+        "backend": row["backend"],
+        "compute": row["precision"],
+        "learning rate": f"{row['learning_rate']:g} {row['schedule']}",
+        "augmentation": "yes" if row["augmentation"] else "no",
+        "class weights": "yes" if row["class_weights"] else "no",
+        "epoch": f"{row['best_epoch']} of {row['epochs']}",
+        "minutes": f"{row['minutes']:.0f}",
+        "train": f"{row['train_accuracy']:.1%}",
+        "PublicTest": f"{row['public_test']:.1%}",
+        "PrivateTest": f"{row['private_test']:.1%}",
+        "all 7,178": f"{row['test']:.2%}",
+        "95 % interval": f"{row['test_low']:.1%} to {row['test_high']:.1%}",
+        "macro-F1": f"{row['macro_f1']:.3f}",
+        "ECE": f"{row['ece']:.3f}",
+    }
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    rule = ["---"] * len(header)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
 def _plot(runs: list[Run]) -> Figure:
@@ -163,19 +166,16 @@ def _plot(runs: list[Run]) -> Figure:
     figure = Figure(figsize=(13, 5), layout="constrained")
     curves, bars = figure.subplots(1, 2)
     width = 0.8 / (len(runs) + 1)
-    names = ["original", *(run.name for run in runs)]
-    f1 = [[original.PER_CLASS[name]["f1"] for name in EXPRESSIONS]]
-    f1 += [[run.splits["test"]["per_class"][name]["f1"] for name in EXPRESSIONS] for run in runs]
-    for index, (name, values) in enumerate(zip(names, f1, strict=True)):
+    for index, (name, values) in enumerate(_f1(runs).items()):
         places = [place + (index - len(runs) / 2) * width for place in range(len(EXPRESSIONS))]
         bars.bar(places, values, width, label=name, color="0.7" if name == "original" else f"C{index - 1}")
     bars.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
     bars.set(title="F1 by expression, all 7,178 test images", ylim=(0, 1))
-    for index, run in enumerate(runs):
-        epochs = [entry["epoch"] for entry in run.history]
-        curves.plot(epochs, [entry["selection_accuracy"] for entry in run.history], f"C{index}", label=run.name)
-        curves.plot(epochs, [entry["accuracy"] for entry in run.history], f"C{index}", linestyle=":", alpha=0.6)
-        curves.plot(run.best["epoch"], run.best["selection_accuracy"], f"C{index}", marker="o")
+    for index, each in enumerate(runs):
+        epochs = [entry["epoch"] for entry in each.history]
+        curves.plot(epochs, [entry["selection_accuracy"] for entry in each.history], f"C{index}", label=each.name)
+        curves.plot(epochs, [entry["accuracy"] for entry in each.history], f"C{index}", linestyle=":", alpha=0.6)
+        curves.plot(each.best["epoch"], each.best["selection_accuracy"], f"C{index}", marker="o")
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
     curves.yaxis.set_major_formatter("{x:.0%}")
     for axes in (curves, bars):

@@ -87,7 +87,7 @@ def load_classifier(
     Args:
         model: A path to a `.onnx`, `.tflite` or `.keras` file, or the name of a model in the manifest. A name alone
             means its exact ONNX file; `name:tflite` and `name:onnx:int8` choose a format and a precision.
-        threads: CPU threads of the runtime.
+        threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
         backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
 
     Raises:

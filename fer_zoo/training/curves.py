@@ -18,7 +18,9 @@ def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
     for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
         axes.plot(epochs, [entry[measure] for entry in history], color="C7", label="training batches")
         axes.plot(epochs, [entry[f"selection_{measure}"] for entry in history], color="C0", label="selection images")
-        axes.plot(best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}")
+        axes.plot(
+            best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}"
+        )
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

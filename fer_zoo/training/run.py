@@ -78,7 +78,8 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     write_json(folder / "config.json", _description(config, dataset, model))
     console.out.print(
         f"{config.model}: {model.count_params():,} weights, {len(training):,} training images, best epoch chosen on "
-        f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend} {config.precision}"
+        f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend}, "
+        f"{config.precision}"
     )
     with _Epochs(config, folder, model, selection, history, len(batches), tensorboard) as epochs:
         if len(history) < config.epochs:

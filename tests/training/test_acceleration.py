@@ -10,7 +10,7 @@ import pytest
 
 from fer_zoo.backend import installed_backends
 
-# Takes one plain-SGD step of a layer alone, stock and fast, from the same weights; prints the largest relative differences.
+# Takes one plain-SGD step of a layer alone, stock and fast, from the same weights; prints the relative differences.
 LAYERS = """
 import json, sys
 from fer_zoo.backend import select_backend

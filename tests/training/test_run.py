@@ -98,8 +98,12 @@ def test_killed_and_resumed_equals_never_killed(trained: tuple[str, Path], small
     assert done.returncode == 0, done.stderr
     for a, b in zip(_weights(whole), _weights(folder), strict=True):
         np.testing.assert_array_equal(a, b)
-    drop_time = [{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((whole / "history.json").read_text())]
-    resumed = [{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder / "history.json").read_text())]
+    drop_time = [
+        {k: v for k, v in e.items() if k != "seconds"} for e in json.loads((whole / "history.json").read_text())
+    ]
+    resumed = [
+        {k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder / "history.json").read_text())
+    ]
     assert resumed == drop_time
 
 

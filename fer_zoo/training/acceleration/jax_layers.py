@@ -20,7 +20,7 @@ Array = jax.Array
 
 
 class FastMaxPooling2D(layers.MaxPooling2D):
-    """2×2 max pooling by comparing four strided slices; other windows are pooled as Keras does."""
+    """2x2 max pooling by comparing four strided slices; other windows are pooled as Keras does."""
 
     def call(self, inputs: Any) -> Any:
         _, height, width, _ = inputs.shape
