@@ -37,6 +37,7 @@ def to_markdown(report: Row, plots: list[str]) -> str:
         _problems(report),
         ["## Summary", *_summary(report)],
         [f"![{title}]({name})" for name, title in _PLOTS.items() if name in plots],
+        _accuracy(report),
         _parity(report),
         _recall(report),
         _latency(report),
@@ -129,6 +130,32 @@ def _problems(report: Row) -> list[str]:
 def _summary(report: Row) -> list[str]:
     columns, rows = headline(report)
     return [_table(columns, rows)]
+
+
+def _accuracy(report: Row) -> list[str]:
+    rows = []
+    for artifact in report["artifacts"]:
+        if "evaluation" not in artifact:
+            continue
+        evaluation = artifact["evaluation"]
+        unseen = evaluation["without_train_copies"] or {}
+        rows.append(
+            [
+                artifact["name"],
+                f"{evaluation['n']:,}",
+                percent(evaluation["accuracy"]),
+                _interval(evaluation["accuracy_interval"]),
+                percent(evaluation["macro_f1"]),
+                number(evaluation["nll"]),
+                percent(evaluation["ece"]),
+                percent(unseen.get("accuracy")),
+                _interval(unseen.get("accuracy_interval")),
+                f"{unseen.get('n', 0):,}",
+            ]
+        )
+    columns = ["artifact", "n", "accuracy", "95 % interval", "macro-F1", "NLL", "ECE"]
+    columns += ["without copies", "95 % interval", "n"]
+    return ["## Accuracy", _table(columns, rows)] if rows else []
 
 
 def _parity(report: Row) -> list[str]:
@@ -227,10 +254,11 @@ def _explanation(report: Row) -> list[str]:
         "same images, so that their differences are far more certain than these intervals suggest: that is what the "
         "paired interval and McNemar's exact p in the parity table are for. *lost / won* counts the images that only "
         "the original, or only the artifact, gets right.",
+        "- **without copies**: accuracy on the test images that have no exact copy in FER2013's train split. "
+        "**NLL**: mean negative log-likelihood in nats. **ECE**: expected calibration error.",
         "- **Δ**: artifact minus its Keras original, in percentage points.",
         "- **agreement**: share of images for which both name the same expression. **max Δp, mean Δp**: largest and "
-        "mean difference of a probability. **KL**: mean divergence from the original's distribution, in nats. "
-        "**ECE**: expected calibration error.",
+        "mean difference of a probability. **KL**: mean divergence from the original's distribution, in nats.",
         "- **gate**: what an artifact of that precision must hold; a missed gate makes the command fail.",
     ]
     latency = [

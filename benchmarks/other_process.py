@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -32,7 +34,7 @@ class OtherProcess:
 
     def __init__(self, model: Path, threads: int) -> None:
         self._model = model
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_parent)
         try:
             self._call(_load, model, threads)
         except BaseException:
@@ -55,6 +57,18 @@ class OtherProcess:
             return self._pool.submit(function, *arguments).result()
         except BrokenProcessPool as error:
             raise FerZooError(f"the process that ran {self._model} ended; is there enough memory?") from error
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot close its pool, whose process would wait forever."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _load(model: Path, threads: int) -> None:

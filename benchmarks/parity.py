@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_zoo.artifacts import Artifact
 from fer_zoo.console import err, progress
-from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import Evaluation, evaluate
 from fer_zoo.evaluation.parity import GATES, compare, failures
@@ -72,6 +72,7 @@ class _Comparison:
         self._folder = folder
         self._manifest = {artifact.path: artifact for artifact in manifest}
         self._images, self._labels = dataset.images, np.asarray(dataset.labels)
+        self._copies = train_copies(dataset)
         self._predict_original = predict_original
         self._originals: dict[str, np.ndarray | FerZooError] = {}
 
@@ -101,11 +102,11 @@ class _Comparison:
 
     def _measured(self, artifact: Artifact, original: Artifact) -> dict[str, Any]:
         reference = self._original(original)
-        before = evaluate(reference, self._labels)
+        before = evaluate(reference, self._labels, self._copies)
         if artifact is original:
             return {"status": "reference", "evaluation": _summary(before)}
         candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(self._images)
-        after = evaluate(candidate, self._labels)
+        after = evaluate(candidate, self._labels, self._copies)
         parity = compare(reference, candidate, self._labels)
         right = [probabilities.argmax(1) == self._labels for probabilities in (reference, candidate)]
         missed = failures(parity, artifact.precision)
@@ -144,7 +145,7 @@ def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
 
 
 def _summary(evaluation: Evaluation) -> dict[str, Any]:
-    names = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll")
+    names = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll", "without_train_copies")
     recall = {name: values["recall"] for name, values in evaluation.per_class.items() if values["support"]}
     return {name: getattr(evaluation, name) for name in names} | {"recall": recall}
 

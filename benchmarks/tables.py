@@ -10,7 +10,16 @@ from typing import Any
 Row = dict[str, Any]
 
 _FACTS = ("name", "model", "format", "precision", "path", "bytes", "params", "macs")
-_EVALUATION = ("n", "accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "nll")
+_EVALUATION = (
+    "n",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "macro_f1",
+    "ece",
+    "nll",
+    "accuracy_without_train_copies",
+)
 _PARITY = (
     *("accuracy_delta", "accuracy_delta_low", "accuracy_delta_high", "macro_f1_delta", "argmax_agreement"),
     *("max_abs_diff", "mean_abs_diff", "kl", "ece_delta", "nll_delta", "lost", "won", "mcnemar_p"),
@@ -90,7 +99,8 @@ def _flat_parity(artifact: Row) -> Row:
     evaluation, parity = artifact.get("evaluation", {}), artifact.get("parity", {})
     low, high = evaluation.get("accuracy_interval", (None, None))
     delta_low, delta_high = parity.get("accuracy_delta_interval", (None, None))
-    intervals = {"accuracy_low": low, "accuracy_high": high}
+    unseen = evaluation.get("without_train_copies") or {}
+    intervals = {"accuracy_without_train_copies": unseen.get("accuracy"), "accuracy_low": low, "accuracy_high": high}
     intervals |= {"accuracy_delta_low": delta_low, "accuracy_delta_high": delta_high}
     recall = {f"recall_{name}": value for name, value in evaluation.get("recall", {}).items()}
     recall |= {f"recall_delta_{k}": v for k, v in parity.get("per_class_recall_delta", {}).items()}

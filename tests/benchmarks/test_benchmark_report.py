@@ -74,6 +74,7 @@ def test_csv_has_the_numbers_of_the_json(folder, without_plots):
         evaluation = artifact["evaluation"]
         assert float(row["accuracy"]) == evaluation["accuracy"]
         assert [float(row["accuracy_low"]), float(row["accuracy_high"])] == evaluation["accuracy_interval"]
+        assert float(row["accuracy_without_train_copies"]) == evaluation["without_train_copies"]["accuracy"]
         assert float(row["recall_fear"]) == evaluation["recall"]["fear"]
         for name in ("accuracy_delta", "argmax_agreement", "max_abs_diff", "kl", "mcnemar_p"):
             assert row[name] == str(artifact.get("parity", {}).get(name, ""))
@@ -103,6 +104,7 @@ def test_markdown_has_the_numbers_of_the_json(folder, without_plots):
         assert value(row["cold start"]) == pytest.approx(artifact["cold_start"]["cold_start_ms"], rel=0.005)
     assert [row["status"] for row in found["Summary"]] == ["original", "passed", "**FAILED**", "**ERROR**"]
     assert found["Summary"][0]["cold start"] == "-"
+    assert found["Accuracy"][1]["without copies"] == "59.42 %"
     int8 = found["Parity with the Keras original"][1]
     assert int8["lost / won"] == "84 / 40"
     assert value(int8["McNemar p"]) == pytest.approx(9.6e-5)
