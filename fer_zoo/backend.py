@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import UsageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -42,20 +41,7 @@ def select_backend(name: str | None = None) -> str:
     os.environ["KERAS_BACKEND"] = name
     if name == "tensorflow" and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with _native_stderr_silenced():
+        # Its C++ code greets before its log level applies.
+        with native_stderr_silenced():
             import tensorflow  # noqa: F401
     return name
-
-
-@contextmanager
-def _native_stderr_silenced() -> Iterator[None]:
-    """TensorFlow's C++ code greets on file descriptor 2 before its log level applies."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -15,7 +16,8 @@ from fer_zoo.errors import FerZooError
 
 Item = TypeVar("Item")
 
-out = Console(highlight=False, soft_wrap=True)
+# A table that is piped or logged is not cut to the 80 columns of a terminal that is not there.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 
@@ -67,6 +69,20 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
         else:
             raise
         return 1
+
+
+@contextmanager
+def native_stderr_silenced() -> Iterator[None]:
+    """Drop what C++ libraries write to file descriptor 2, where Python's own settings do not reach."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _plain(message: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.backend import select_backend
+from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
 
 Shape = tuple[int | None, ...]
@@ -58,10 +59,11 @@ class LiteRT:
             from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError as error:
             raise UsageError("LiteRT is not installed; run `pip install 'fer-zoo[litert]'`") from error
-        # BUILTIN applies the default delegate, XNNPACK, with the same number of threads.
-        self._interpreter = Interpreter(
-            str(path), num_threads=threads, experimental_op_resolver_type=OpResolverType.BUILTIN
-        )
+        # BUILTIN applies the default delegate, XNNPACK, with the same number of threads, and says so on stderr.
+        with native_stderr_silenced():
+            self._interpreter = Interpreter(
+                str(path), num_threads=threads, experimental_op_resolver_type=OpResolverType.BUILTIN
+            )
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
         _expect_float32(np.dtype(inputs[0]["dtype"]).name)

@@ -1,0 +1,158 @@
+"""The model card: what the files are and what was measured of them, from the manifest's facts only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.artifacts import Artifact
+from fer_zoo.evaluation import Evaluation
+from fer_zoo.files import write_text
+from fer_zoo.models import describe_model, list_models
+
+_PLOTS = {
+    "curves.png": "Learning curves",
+    "confusion.png": "Confusion matrix",
+    "per_class.png": "F1 of each expression",
+    "reliability.png": "Reliability",
+    "confused_pairs.png": "Most confused pairs",
+    "parity.png": "Parity and size",
+}
+
+
+def write_card(
+    folder: Path, artifacts: list[Artifact], evaluations: dict[str, Evaluation], settings: dict[str, dict[str, Any]]
+) -> None:
+    """Write `README.md` into `folder`.
+
+    Args:
+        folder: Holds the published files.
+        artifacts: The Keras original first.
+        evaluations: Of the Keras original, by split.
+        settings: How each int8 file was quantized, by file name.
+    """
+    original = artifacts[0]
+    config = json.loads((folder / "config.json").read_text()) if (folder / "config.json").exists() else {}
+    sections = (
+        f"# {original.model}",
+        _summary(original, config),
+        f"## Accuracy\n\n{_accuracy(evaluations)}",
+        f"## Expressions, all test images\n\n{_classes(evaluations['test'])}",
+        f"## Files\n\n{_files(artifacts)}",
+        _quantization(settings),
+        _usage(original.model),
+        _care(),
+        *(f"## {title}\n\n![{title}]({name})" for name, title in _PLOTS.items() if (folder / name).exists()),
+    )
+    write_text(folder / "README.md", "\n\n".join(section for section in sections if section) + "\n")
+
+
+def _summary(original: Artifact, config: dict[str, Any]) -> str:
+    lines = [
+        f"{describe_model(original.model) if original.model in list_models() else ''}",
+        "",
+        f"- weights: {original.params:,}; multiply-accumulates an image: {original.macs / 1e6:.1f} million",
+        f"- trained on: {original.trained_on}",
+    ]
+    if "command" in config:
+        lines.append(f"- command: `{config['command']}`")
+    if "data" in config:
+        lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
+    lines.append(f"- licence of the weights: {original.license}; FER2013 itself has terms of its own")
+    return "\n".join(lines).strip()
+
+
+def _accuracy(evaluations: dict[str, Evaluation]) -> str:
+    names = {"test": "all test images", "public_test": "PublicTest", "private_test": "PrivateTest"}
+    rows = []
+    for split, e in evaluations.items():
+        rest = e.without_train_copies
+        without = f"{rest['accuracy']:.2%} of {rest['n']:,}" if rest else ""
+        low, high = e.accuracy_interval
+        row = [names[split], f"{e.n:,}", f"{e.accuracy:.2%}", f"{low:.1%} to {high:.1%}", f"{e.macro_f1:.3f}"]
+        rows.append([*row, f"{e.ece:.3f}", without])
+    header = ["split", "images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies of train images"]
+    note = "The epoch was chosen on PublicTest; PrivateTest chose nothing. More in [evaluation.md](evaluation.md)."
+    return f"{_table(header, rows)}\n\n{note}"
+
+
+def _classes(evaluation: Evaluation) -> str:
+    rows = [
+        [name, f"{m['precision']:.2f}", f"{m['recall']:.2f}", f"{m['f1']:.2f}", f"{m['support']:,}"]
+        for name, m in evaluation.per_class.items()
+    ]
+    return _table(["expression", "precision", "recall", "F1", "images"], rows)
+
+
+def _files(artifacts: list[Artifact]) -> str:
+    rows = []
+    for a in artifacts:
+        p = a.parity
+        row = [f"[{Path(a.path).name}]({Path(a.path).name})", a.format, a.precision, f"{a.bytes / 1000:.0f}"]
+        row.append(f"{a.metrics['test']['accuracy']:.2%}")
+        if p:
+            row += [f"{p['argmax_agreement']:.2%}", f"{p['max_abs_diff']:.2g}", f"{p['mean_abs_diff']:.2g}"]
+        rows.append(row + [""] * (8 - len(row)))
+    header = ["file", "format", "precision", "kB", "accuracy", "agreement with Keras", "max abs Δp", "mean abs Δp"]
+    return _table(header, rows)
+
+
+def _quantization(settings: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for file, setting in settings.items():
+        line = f"- `{file}`: calibration {setting['calibration']} on {setting['images']} training images"
+        if "kl_by_calibration" in setting:
+            measured = ", ".join(f"{name} {kl:.5f}" for name, kl in setting["kl_by_calibration"].items())
+            line += f", chosen by mean KL to the float file on {setting['chosen_on']}: {measured}"
+        lines.append(line)
+    if not lines:
+        return ""
+    return (
+        "## Quantization\n\nStatic int8: signed, weights per channel, activations per tensor; swish and softmax stay "
+        "in float.\n\n" + "\n".join(lines)
+    )
+
+
+def _usage(name: str) -> str:
+    return f"""## Use
+
+```python
+from fer_zoo import load_classifier
+
+probabilities = load_classifier("{name}").predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
+```
+
+Without fer_zoo, on ONNX Runtime or LiteRT:
+
+```python
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+(probabilities,) = session.run(None, {{"image": images}})  # float32 [n, 48, 48, 1] -> float32 [n, 7]
+```
+
+```python
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter("model.int8.tflite")
+interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], images.shape)
+interpreter.allocate_tensors()
+interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+interpreter.invoke()
+probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+```"""
+
+
+def _care() -> str:
+    return (
+        "## What it can't tell\n\n"
+        "An expression is not an emotion: the model names what a face looks like to people who labelled web photos, "
+        "not what somebody feels. FER2013's labels are noisy and its faces are not a fair sample of anybody. In the "
+        "European Union the AI Act (Regulation 2024/1689, Article 5) bans inferring emotions at work and in education. "
+        "Do not decide about people with it."
+    )
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))

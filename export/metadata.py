@@ -1,0 +1,85 @@
+"""The facts about a model inside its file: ONNX `metadata_props`, and a metadata buffer of the TFLite flatbuffer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.errors import FerZooError
+
+# Name of the buffer in a TFLite file, which holds the facts as one JSON object.
+BUFFER = "fer_zoo"
+
+
+def write(path: Path, facts: dict[str, Any]) -> None:
+    """Embed `facts` in a .onnx or .tflite file; in ONNX each is a property whose value is JSON, or text as it is."""
+    _WRITERS[path.suffix](path, facts)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The facts embedded in a .onnx or .tflite file, empty where there are none.
+
+    Raises:
+        FerZooError: The file is neither.
+    """
+    if path.suffix not in _READERS:
+        raise FerZooError(f"{path} carries no metadata: only .onnx and .tflite files do")
+    return _READERS[path.suffix](path)
+
+
+def _write_onnx(path: Path, facts: dict[str, Any]) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+    onnx.helper.set_model_props(model, texts)
+    onnx.save(model, path)
+
+
+def _read_onnx(path: Path) -> dict[str, Any]:
+    import onnx
+
+    return {entry.key: _value(entry.value) for entry in onnx.load(path).metadata_props}
+
+
+def _write_tflite(path: Path, facts: dict[str, Any]) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(json.dumps(facts).encode())
+    model.buffers.append(buffer)
+    entry.name, entry.buffer = BUFFER, len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    model.description = f"{facts.get('model', '')} {facts.get('precision', '')}".strip()
+    path.write_bytes(_packed(model))
+
+
+def _packed(model: Any) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _read_tflite(path: Path) -> dict[str, Any]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    for entry in model.metadata or []:
+        if entry.name == BUFFER.encode():
+            return json.loads(bytes(model.buffers[entry.buffer].data))
+    return {}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_WRITERS = {".onnx": _write_onnx, ".tflite": _write_tflite}
+_READERS = {".onnx": _read_onnx, ".tflite": _read_tflite}

@@ -1,0 +1,34 @@
+"""Parity and size of the exported files at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fer_zoo.artifacts import Artifact
+from fer_zoo.files import atomic_path
+
+
+def plot_parity(path: Path, artifacts: list[Artifact]) -> None:
+    """Bars of disagreement with the Keras original, mean |Δp| and file size, one bar an artifact, to a PNG."""
+    from matplotlib.figure import Figure
+
+    exported = [artifact for artifact in artifacts if artifact.parity][::-1]
+    names = [f"{artifact.format} {artifact.precision}" for artifact in exported]
+    panels = (
+        (
+            "Other answer than the Keras original, %",
+            [100 - 100 * a.parity["argmax_agreement"] for a in exported],
+            "{:.2f}",
+        ),
+        ("Mean |Δp|", [a.parity["mean_abs_diff"] for a in exported], "{:.1e}"),
+        ("File size, kB", [a.bytes / 1000 for a in exported], "{:.0f}"),
+    )
+    figure = Figure(figsize=(12, 0.6 + 0.45 * len(exported)), layout="constrained")
+    for axes, (title, values, shown) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
+        bars = axes.barh(names, values, color=["C1" if "int8" in name else "C0" for name in names])
+        axes.bar_label(bars, [shown.format(value) for value in values], padding=3)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlim(0, 1.25 * max(values) or 1)
+        axes.spines[["top", "right"]].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,316 @@
+"""Convert, quantize, check parity on the whole test set, and only then publish."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.progress import Progress
+from rich.table import Table
+
+from fer_zoo import __version__, console
+from fer_zoo.artifacts import Artifact, artifacts_dir, update_manifest
+from fer_zoo.data import Dataset, load_dataset, train_copies
+from fer_zoo.errors import FerZooError
+from fer_zoo.evaluation import Evaluation, evaluate, write_report
+from fer_zoo.evaluation.parity import Parity, checks, compare, failures
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.files import sha256
+from fer_zoo.inference import load_classifier
+
+from . import metadata
+from .card import write_card
+from .convert import to_onnx, to_tflite
+from .folding import fold
+from .macs import count_macs
+from .plots import plot_parity
+from .quantize import choose_calibration, tflite_int8
+
+# What a training run leaves beside model.keras that belongs to the model.
+_RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
+_SEED = 2025
+
+
+@dataclass(frozen=True)
+class Target:
+    """One file to write: format, precision and name."""
+
+    format: str
+    precision: str
+    file: str
+
+
+TARGETS = (
+    Target("onnx", "fp32", "model.onnx"),
+    Target("onnx", "int8", "model.int8.onnx"),
+    Target("tflite", "fp32", "model.tflite"),
+    Target("tflite", "fp16", "model.fp16.tflite"),
+    Target("tflite", "int8", "model.int8.tflite"),
+)
+
+
+def publish(
+    source: Path,
+    output: Path | None = None,
+    data: str | None = None,
+    calibration_images: int = 512,
+    formats: tuple[str, ...] = ("onnx", "tflite"),
+) -> list[Artifact]:
+    """Export a trained model and publish it if every file passes its parity gate.
+
+    Everything is made in a temporary folder beside the output, so that a failure at any point leaves the output and
+    the manifest as they were.
+
+    Args:
+        source: A `model.keras` on the zoo's contract; the other files of its run are published with it.
+        output: Folder inside the artifacts folder; `artifacts/<model name>` where not given.
+        data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
+        calibration_images: Train images that static quantization is calibrated on.
+        formats: `onnx`, `tflite` or both.
+
+    Returns:
+        The manifest's entries, the Keras original first.
+
+    Raises:
+        FerZooError: The model does not fit the contract, or a gate is missed; nothing is published then.
+    """
+    model = load_model(source)
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        console.out.print(note)
+    test = dataset.subset("test")
+    root = (output.parent if output else artifacts_dir()).resolve()
+    output = (output or root / model.name).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    targets = [target for target in TARGETS if target.format in formats]
+    with tempfile.TemporaryDirectory(dir=root, prefix=".exporting-") as temporary, console.progress() as bar:
+        folder = Path(temporary) / output.name
+        folder.mkdir()
+        shutil.copyfile(source, folder / "model.keras")
+        facts = _facts(model, source)
+        settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
+        reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
+        parities, evaluations = {}, {"model.keras": _evaluations(reference, test)}
+        for target in bar.track(targets, description="parity"):
+            probabilities = load_classifier(folder / target.file).predict_proba(test.images)
+            parities[target.file] = compare(reference, probabilities, test.labels)
+            evaluations[target.file] = _evaluations(probabilities, test)
+        _show(targets, parities, folder)
+        missed = [
+            f"{target.file}: {failure}"
+            for target in targets
+            for failure in failures(parities[target.file], target.precision)
+        ]
+        if missed:
+            raise FerZooError(f"nothing was published, parity gates are missed: {'; '.join(missed)}")
+        for name in _RUN_FILES:
+            if (source.parent / name).exists():
+                shutil.copyfile(source.parent / name, folder / name)
+        write_report(folder, model.name, test, reference, {"file": "model.keras"})
+        artifacts = _artifacts(model, output, root, folder, targets, facts, settings, parities, evaluations)
+        plot_parity(folder / "parity.png", artifacts)
+        write_card(folder, artifacts, evaluations["model.keras"], settings)
+        _move(folder, output)
+    update_manifest(artifacts, root)
+    console.out.print(f"published {len(artifacts)} files in {output}")
+    return artifacts
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a `.keras` file and hold it against the zoo's contract.
+
+    Raises:
+        FerZooError: The file is missing, is no Keras model, or has another input or output.
+    """
+    if not path.is_file():
+        raise FerZooError(f"{path} does not exist; train a model first: python -m fer_zoo.train")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds for a damaged file.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
+    shapes = (model.input_shape, model.output_shape)
+    expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))
+    if shapes != expected:
+        raise FerZooError(
+            f"{path} maps {shapes[0]} to {shapes[1]}; the zoo's models map {expected[0]} to {expected[1]}"
+        )
+    return model
+
+
+def _write_files(
+    model: keras.Model,
+    folder: Path,
+    dataset: Dataset,
+    targets: list[Target],
+    calibration_images: int,
+    facts: dict[str, Any],
+    bar: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Write every target; returns how each int8 file was quantized."""
+    images = _calibration(dataset, calibration_images)
+    folded = fold(model)
+    settings: dict[str, dict[str, Any]] = {}
+    for target in bar.track(targets, description="writing"):
+        path = folder / target.file
+        if (target.format, target.precision) == ("onnx", "int8"):
+            settings[target.file] = _choose(folder, path, dataset, images)
+        elif target.precision == "int8":
+            tflite_int8(folded, path, images)
+            settings[target.file] = {"calibration": "minmax", "images": len(images)}
+        elif target.format == "onnx":
+            to_onnx(folded, path)
+        else:
+            to_tflite(folded, path, half=target.precision == "fp16")
+    for target in targets:
+        metadata.write(folder / target.file, facts | {"format": target.format, "precision": target.precision})
+    return settings
+
+
+def _choose(folder: Path, path: Path, dataset: Dataset, images: np.ndarray) -> dict[str, Any]:
+    """Keep the calibration that diverges least (mean KL) from the float file, on PublicTest or else on train images."""
+    selection = dataset.subset("public_test" if dataset.has("public_test") else "train")
+    reference = load_classifier(folder / "model.onnx").predict_proba(selection.images)
+
+    def divergence(candidate: Path) -> float:
+        return compare(reference, load_classifier(candidate).predict_proba(selection.images), selection.labels).kl
+
+    measured = choose_calibration(folder / "model.onnx", path, images, divergence)
+    return {
+        "calibration": next(iter(measured)),
+        "images": len(images),
+        "chosen_on": selection.splits[0],
+        "kl_by_calibration": measured,
+    }
+
+
+def _calibration(dataset: Dataset, count: int) -> np.ndarray:
+    """Train images drawn without regard to class, as the model will meet them; float32 `[count, 48, 48, 1]`."""
+    training = dataset.subset("train")
+    order = np.random.default_rng(_SEED).permutation(len(training))[:count]
+    return _batch(training.images[np.sort(order)])
+
+
+def _batch(images: np.ndarray) -> np.ndarray:
+    return images[..., None].astype(np.float32)
+
+
+def _evaluations(probabilities: np.ndarray, test: Dataset) -> dict[str, Evaluation]:
+    copies = train_copies(test)
+    splits = {"test": np.ones(len(test), bool)}
+    splits |= {name: test.splits == name for name in ("public_test", "private_test") if test.has(name)}
+    return {name: evaluate(probabilities[at], test.labels[at], copies[at]) for name, at in splits.items()}
+
+
+def _facts(model: keras.Model, source: Path) -> dict[str, Any]:
+    """What every file says of itself."""
+    return {
+        "model": model.name,
+        "labels": list(EXPRESSIONS),
+        "input": {
+            "name": "image",
+            "shape": [None, IMAGE_SIZE, IMAGE_SIZE, 1],
+            "dtype": "float32",
+            "range": [0, 255],
+            "layout": "NHWC",
+        },
+        "output": {"name": "probabilities"},
+        "sha256_of_keras_original": sha256(source),
+        "trained_on": _config(source).get("backend", "unknown"),
+        "license": "MIT",
+        "made_by": f"fer_zoo {__version__}",
+    }
+
+
+def _config(source: Path) -> dict[str, Any]:
+    path = source.parent / "config.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+
+
+def _artifacts(
+    model: keras.Model,
+    output: Path,
+    root: Path,
+    folder: Path,
+    targets: list[Target],
+    facts: dict[str, Any],
+    settings: dict[str, dict[str, Any]],
+    parities: dict[str, Parity],
+    evaluations: dict[str, dict[str, Evaluation]],
+) -> list[Artifact]:
+    config = _config(folder / "model.keras")
+    command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
+
+    def artifact(target: Target) -> Artifact:
+        path = folder / target.file
+        parity = parities.get(target.file)
+        return Artifact(
+            model=model.name,
+            format=target.format,
+            precision=target.precision,
+            path=(output.relative_to(root) / target.file).as_posix(),
+            sha256=sha256(path),
+            bytes=path.stat().st_size,
+            params=model.count_params(),
+            macs=count_macs(model),
+            trained_on=facts["trained_on"],
+            metrics={split: _metrics(evaluation) for split, evaluation in evaluations[target.file].items()},
+            parity={"reference": (output.relative_to(root) / "model.keras").as_posix(), **parity.to_json()}
+            | settings.get(target.file, {})
+            if parity
+            else {},
+            license=facts["license"],
+            source=command if parity else config.get("command", ""),
+            commit=config.get("commit") or "",
+        )
+
+    return [artifact(target) for target in (Target("keras", "fp32", "model.keras"), *targets)]
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "n": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "accuracy_interval": list(evaluation.accuracy_interval),
+        "macro_f1": evaluation.macro_f1,
+        "ece": evaluation.ece,
+    }
+
+
+def _show(targets: list[Target], parities: dict[str, Parity], folder: Path) -> None:
+    table = Table("file", "kB", "agreement", "max |Δp|", "mean |Δp|", "accuracy Δ", "macro-F1 Δ", "gate")
+    for target in targets:
+        parity = parities[target.file]
+        held = checks(parity, target.precision)
+        passed = all(check.passed for check in held)
+        table.add_row(
+            target.file,
+            f"{(folder / target.file).stat().st_size / 1000:.0f}",
+            f"{parity.argmax_agreement:.2%}",
+            f"{parity.max_abs_diff:.2g}",
+            f"{parity.mean_abs_diff:.2g}",
+            f"{100 * parity.accuracy_delta:+.2f}",
+            f"{100 * parity.macro_f1_delta:+.2f}",
+            ", ".join(f"{check.measure} {check.limit}" for check in held) + (" passed" if passed else " MISSED"),
+            style=None if passed else "red",
+        )
+    console.out.print(table)
+
+
+def _move(folder: Path, output: Path) -> None:
+    """Put every file in its place by a rename; the folder itself may hold others that stay."""
+    output.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        os.replace(path, output / path.name)
