@@ -1,0 +1,65 @@
+"""Runs side by side: the figures are those of the runs, the original's stand beside them, damage is one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.console import run
+from fer_zoo.data import load_dataset
+from fer_zoo.evaluation import compare, write_report
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What a run of two epochs would leave, its predictions right in 6 of 10 cases."""
+    folder = tmp_path / "first"
+    dataset = load_dataset().subset("test")
+    dataset = dataset.take(np.arange(0, len(dataset), 40))
+    right = np.arange(len(dataset)) % 10 < 6
+    predicted = np.where(right, dataset.labels, (dataset.labels + 1) % 7)
+    write_report(folder, "first", dataset, np.eye(7, dtype=np.float32)[predicted] * 0.93 + 0.01)
+    training = {"backend": "jax", "precision": "float32", "learning_rate": 0.001, "schedule": "constant"}
+    training |= {"augmentation": None, "class_weights": True}
+    (folder / "config.json").write_text(json.dumps({"command": "python -m fer_zoo.train", "training": training}))
+    history = [
+        {"epoch": e, "seconds": 60, "accuracy": 0.5 + e / 10, "selection_accuracy": s}
+        for e, s in ((1, 0.62), (2, 0.58))
+    ]
+    (folder / "history.json").write_text(json.dumps(history))
+    return folder
+
+
+def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "compared"
+    assert run(compare.main, [str(folder), "--output", str(output)]) == 0
+    (row,) = json.loads((output / "runs.json").read_text())
+    assert row["best_epoch"] == 1
+    assert row["minutes"] == 2.0
+    assert row["train_accuracy"] == pytest.approx(0.6)
+    assert row["test"] == pytest.approx(0.6, abs=0.01)
+    (line,) = csv.DictReader((output / "runs.csv").open())
+    assert float(line["test"]) == row["test"]
+    page = (output / "README.md").read_text()
+    assert "| original | tensorflow |" in page
+    assert f"{row['test']:.2%}" in page
+    assert (output / "runs.png").stat().st_size > 10_000
+
+
+def test_the_comparison_can_be_remade_from_its_own_copies(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "compared"
+    assert run(compare.main, [str(folder), "--output", str(output)]) == 0
+    before = (output / "README.md").read_text()
+    assert run(compare.main, [str(output / "first"), "--output", str(output)]) == 0
+    assert (output / "README.md").read_text() == before
+
+
+def test_an_unfinished_run_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "evaluation.json").unlink()
+    assert run(compare.main, [str(folder), "--output", str(tmp_path / "compared")]) == 1
+    assert "is not a finished training run: it has no evaluation.json" in capsys.readouterr().err
+    assert not (tmp_path / "compared").exists()
