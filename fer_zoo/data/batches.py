@@ -1,11 +1,6 @@
-"""Training batches: shuffled, augmented and prefetched, a pure function of seed, epoch and position."""
+"""Training batches: shuffled and augmented, a pure function of seed, epoch and position."""
 
 from __future__ import annotations
-
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +8,6 @@ from fer_zoo.data.augment import Augmentation, augment
 from fer_zoo.expressions import EXPRESSIONS
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-Item = TypeVar("Item")
 
 
 class Batches:
@@ -60,11 +54,6 @@ class Batches:
             images = augment(images, self.augmentation, np.random.default_rng((self.seed, epoch, position)))
         return images[..., None].astype(np.float32), self.targets[chosen], self.weights[chosen]
 
-    def epochs(self, first: int, last: int) -> Iterator[Batch]:
-        """All batches of the epochs `first` (inclusive) to `last` (exclusive), made ahead in a thread."""
-        positions = ((epoch, position) for epoch in range(first, last) for position in range(len(self)))
-        return _prefetch(lambda at: self.batch(*at), positions)
-
 
 def balanced_class_weights(labels: np.ndarray) -> np.ndarray:
     """Weights inversely proportional to class frequency, mean 1 over the images (scikit-learn's "balanced").
@@ -78,14 +67,3 @@ def balanced_class_weights(labels: np.ndarray) -> np.ndarray:
     counts = np.bincount(labels, minlength=len(EXPRESSIONS))
     present = np.count_nonzero(counts)
     return np.divide(len(labels), present * counts, out=np.zeros(len(counts)), where=counts > 0)
-
-
-def _prefetch(make: Callable[..., Item], arguments: Iterator, ahead: int = 8) -> Iterator[Item]:
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        pending: deque = deque()
-        for argument in arguments:
-            pending.append(pool.submit(make, argument))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

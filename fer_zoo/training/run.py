@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
 from fer_zoo.data import Dataset, load_dataset
-from fer_zoo.data.batches import Batches, balanced_class_weights
+from fer_zoo.data.batches import Batch, Batches, balanced_class_weights
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, write_json, write_text
@@ -84,7 +85,7 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     with _Epochs(config, folder, model, selection, history, len(batches), tensorboard) as epochs:
         if len(history) < config.epochs:
             trained.fit(
-                batches.epochs(len(history), config.epochs),
+                _Stream(batches, len(history), config.epochs),
                 steps_per_epoch=len(batches),
                 initial_epoch=len(history),
                 epochs=config.epochs,
@@ -95,6 +96,35 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     evaluations = _evaluate(config, folder, dataset)
     (folder / "checkpoint.npz").unlink(missing_ok=True)
     return evaluations
+
+
+class _Stream(keras.utils.PyDataset):
+    """The batches of all remaining epochs in order, those ahead made in a thread.
+
+    Keras looks at the first batch before it trains; only what can be indexed, unlike a generator, gets it back then.
+    """
+
+    def __init__(self, batches: Batches, first: int, last: int, ahead: int = 8) -> None:
+        super().__init__()
+        self.batches = batches
+        self.first = first
+        self.ahead = ahead
+        self.count = (last - first) * len(batches)
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self.pending: dict[int, Future[Batch]] = {}
+
+    @property
+    def num_batches(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Batch:
+        wanted = range(index, min(index + self.ahead, self.count))
+        self.pending = {i: self.pending[i] if i in self.pending else self._submit(i) for i in wanted}
+        return self.pending[index].result()
+
+    def _submit(self, index: int) -> Future[Batch]:
+        epoch, position = divmod(index, len(self.batches))
+        return self.pool.submit(self.batches.batch, self.first + epoch, position)
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -142,6 +172,8 @@ class _Epochs(keras.callbacks.Callback):
             raise FerZooError(f"the loss became {logs['loss']} in epoch {epoch + 1}; try a lower learning rate")
         self.published.set_weights(self.model.get_weights())
         self.model.optimizer.finalize_variable_values(self.published.trainable_variables)
+        # Copies, since on JAX the two would share arrays, and a compiled step gives its arrays away.
+        self.published.set_weights([weight.copy() for weight in self.published.get_weights()])
         _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started
         probabilities = self.published.predict(self.images, batch_size=256, verbose=0)
