@@ -99,18 +99,14 @@ def _files(artifacts: list[Artifact]) -> str:
 
 
 def _quantization(settings: dict[str, dict[str, Any]]) -> str:
-    lines = []
-    for file, setting in settings.items():
-        line = f"- `{file}`: calibration {setting['calibration']} on {setting['images']} training images"
-        if "kl_by_calibration" in setting:
-            measured = ", ".join(f"{name} {kl:.5f}" for name, kl in setting["kl_by_calibration"].items())
-            line += f", chosen by mean KL to the float file on {setting['chosen_on']}: {measured}"
-        lines.append(line)
-    if not lines:
+    if not settings:
         return ""
+    images = next(iter(settings.values()))["images"]
     return (
-        "## Quantization\n\nStatic int8: signed, weights per channel, activations per tensor; swish and softmax stay "
-        "in float.\n\n" + "\n".join(lines)
+        f"## Quantization\n\nStatic int8 after equalization of the channels and rounding that makes up for its own "
+        f"errors (GPTQ), on {images:,} training images: int8 weights for each output channel, activations over their "
+        "whole range. Swish, logits and softmax stay in float. In TFLite the dense layers quantize their inputs as "
+        "they come. float16 weights are rounded in the same way."
     )
 
 

@@ -5,27 +5,39 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+import onnx
 import tensorflow as tf
 
 from fer_zoo.console import native_stderr_silenced
+
+from . import flatbuffer
 
 OPSET = 17
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Write `model` as float32 ONNX: input `image` NHWC with any batch size, output `probabilities`."""
+    """Write `model` as float32 ONNX: input `image` NHWC, output `probabilities`, both with any batch size."""
     with quiet():
         import tf2onnx
 
         signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image"),)
         function = tf.function(lambda image: {"probabilities": model(image, training=False)})
-        tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET, output_path=str(path))
+        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    graph = converted.graph
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    del graph.value_info[:]
+    _rename(graph)
+    onnx.checker.check_model(converted, full_check=True)
+    onnx.save(converted, path)
 
 
 def to_tflite(model: keras.Model, path: Path, half: bool = False) -> None:
@@ -35,6 +47,9 @@ def to_tflite(model: keras.Model, path: Path, half: bool = False) -> None:
             convert.optimizations = [tf.lite.Optimize.DEFAULT]
             convert.target_spec.supported_types = [tf.float16]
         path.write_bytes(convert.convert())
+    small = flatbuffer.load(path)
+    flatbuffer.compact(small)
+    flatbuffer.save(small, path)
 
 
 @contextlib.contextmanager
@@ -43,6 +58,25 @@ def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
     with tempfile.TemporaryDirectory() as folder, quiet():
         model.export(folder, format="tf_saved_model", verbose=False)
         yield tf.lite.TFLiteConverter.from_saved_model(folder)
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Name nodes and tensors by layer and operation, `stage1_conv.Relu` for `baseline_cnn_1/stage1_conv_1/Relu:0`."""
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    taken: Counter[str] = Counter()
+    for node in graph.node:
+        path = node.output[0].split("/")
+        name = f"{re.sub(r'_[0-9]+$', '', path[1])}.{node.op_type}" if len(path) > 1 else node.op_type
+        taken[name] += 1
+        node.name = name if taken[name] == 1 else f"{name}.{taken[name]}"
+        for index, tensor in enumerate(node.input):
+            names.setdefault(tensor, f"{node.name}.in{index}")
+        for index, tensor in enumerate(node.output):
+            names.setdefault(tensor, node.name if index == 0 else f"{node.name}.out{index}")
+        node.input[:] = [names[tensor] for tensor in node.input]
+        node.output[:] = [names[tensor] for tensor in node.output]
+    for initializer in graph.initializer:
+        initializer.name = names[initializer.name]
 
 
 @contextlib.contextmanager

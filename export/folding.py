@@ -62,7 +62,7 @@ class Affine(layers.Layer):
 
 
 def trace(model: keras.Model) -> tuple[list[Call], keras.Model]:
-    """Every operation of a model in order of execution (a nested model is one), on the tensors of the copy it returns."""
+    """Every operation of a model in order of execution, nested models as one, on the tensors of the returned copy."""
     found: list[Call] = []
 
     def record(operation: Any, *args: Any, **kwargs: Any) -> Any:

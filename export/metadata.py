@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_zoo.errors import FerZooError
 
 # Name of the buffer in a TFLite file, which holds the facts as one JSON object.
@@ -46,28 +48,22 @@ def _read_onnx(path: Path) -> dict[str, Any]:
 def _write_tflite(path: Path, facts: dict[str, Any]) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    from . import flatbuffer
+
+    model = flatbuffer.load(path)
     buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(json.dumps(facts).encode())
+    buffer.data = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     model.buffers.append(buffer)
     entry.name, entry.buffer = BUFFER, len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
+    model.metadata = [*(old for old in model.metadata or [] if old.name != BUFFER.encode()), entry]
     model.description = f"{facts.get('model', '')} {facts.get('precision', '')}".strip()
-    path.write_bytes(_packed(model))
-
-
-def _packed(model: Any) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    flatbuffer.save(model, path)
 
 
 def _read_tflite(path: Path) -> dict[str, Any]:
-    from ai_edge_litert import schema_py_generated as schema
+    from . import flatbuffer
 
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    model = flatbuffer.load(path)
     for entry in model.metadata or []:
         if entry.name == BUFFER.encode():
             return json.loads(bytes(model.buffers[entry.buffer].data))

@@ -33,7 +33,8 @@ from .convert import to_onnx, to_tflite
 from .folding import fold
 from .macs import count_macs
 from .plots import plot_parity
-from .quantize import choose_calibration, tflite_int8
+from .quantization import prepare, prepare_half
+from .quantize import onnx_int8, tflite_int8
 
 # What a training run leaves beside model.keras that belongs to the model.
 _RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
@@ -159,38 +160,24 @@ def _write_files(
     """Write every target; returns how each int8 file was quantized."""
     images = _calibration(dataset, calibration_images)
     folded = fold(model)
+    prepared = prepare(folded, images)
     settings: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
         if (target.format, target.precision) == ("onnx", "int8"):
-            settings[target.file] = _choose(folder, path, dataset, images)
+            onnx_int8(prepared, path, images)
         elif target.precision == "int8":
-            tflite_int8(folded, path, images)
-            settings[target.file] = {"calibration": "minmax", "images": len(images)}
+            tflite_int8(prepared, path, images)
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:
-            to_tflite(folded, path, half=target.precision == "fp16")
+            half = target.precision == "fp16"
+            to_tflite(prepare_half(folded, images) if half else folded, path, half)
+        if target.precision == "int8":
+            settings[target.file] = {"calibration": "minmax", "images": len(images)}
     for target in targets:
         metadata.write(folder / target.file, facts | {"format": target.format, "precision": target.precision})
     return settings
-
-
-def _choose(folder: Path, path: Path, dataset: Dataset, images: np.ndarray) -> dict[str, Any]:
-    """Keep the calibration that diverges least (mean KL) from the float file, on PublicTest or else on train images."""
-    selection = dataset.subset("public_test" if dataset.has("public_test") else "train")
-    reference = load_classifier(folder / "model.onnx").predict_proba(selection.images)
-
-    def divergence(candidate: Path) -> float:
-        return compare(reference, load_classifier(candidate).predict_proba(selection.images), selection.labels).kl
-
-    measured = choose_calibration(folder / "model.onnx", path, images, divergence)
-    return {
-        "calibration": next(iter(measured)),
-        "images": len(images),
-        "chosen_on": selection.splits[0],
-        "kl_by_calibration": measured,
-    }
 
 
 def _calibration(dataset: Dataset, count: int) -> np.ndarray:

@@ -1,0 +1,314 @@
+"""Making a folded Keras model lose little in int8: exact rescaling, good rounding, and matching added constants.
+
+The ONNX and TFLite quantizers then do what they always do (minimum and maximum of each tensor, int8 weights for each
+output channel), on a model whose weights already lie on their int8 grid.
+
+Measured on PublicTest (ONNX int8 against float, 512 training images; A is baseline_cnn with augmentation, B without,
+which is far too sure of itself); calibration on percentiles of the activations came out worse, entropy equal, and 128
+or 1,024 images no different:
+
+|                            | A: same answer | A: mean KL | B: same answer | B: mean KL |
+| -------------------------- | -------------: | ---------: | -------------: | ---------: |
+| folded, plainly quantized  |         96.7 % |     0.0042 |         91.6 % |     0.0219 |
+| all three steps            |         98.8 % |     0.0005 |         97.4 % |     0.0019 |
+| without equalization       |         98.6 % |     0.0007 |         97.4 % |     0.0024 |
+| without shared scales      |         96.3 % |     0.0036 |         96.1 % |     0.0062 |
+| without GPTQ               |         98.3 % |     0.0010 |         96.7 % |     0.0037 |
+| three steps, 99.99 centile |         98.5 % |     0.0011 |         96.4 % |     0.0068 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from .folding import WEIGHTED, Affine, Call, call_with, kernels_and_bias, rebuild, scale_output, trace
+
+_BATCH = 32
+_HOMOGENEOUS = (
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    Affine,
+)
+
+
+@dataclass(frozen=True)
+class SharedScale:
+    """An added constant whose input and output need the same int8 step, so that the addition is exact in integers.
+
+    Attributes:
+        constant: float32 `[channels]`, multiples of the step.
+        before: Range of the input, including 0.
+        after: Range of the output, including 0 and as wide.
+    """
+
+    constant: np.ndarray
+    before: tuple[float, float]
+    after: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model ready for an int8 quantizer, and the ranges that it must not choose by itself."""
+
+    model: keras.Model
+    shared_scales: tuple[SharedScale, ...]
+
+
+def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
+    """Prepare a folded model for static int8.
+
+    1. Equalization (Nagel et al. 2019, arXiv:1906.04721): ReLU and pooling commute with a positive scale for each
+       channel, which evens out the ranges that one int8 scale has to cover. Exact in float.
+    2. An added constant is rounded to the int8 step of its input; the next bias takes up the rounding. A channel that
+       is mostly at rest (ReLU gives 0) would otherwise carry the same error at every pixel.
+    3. Rounding of weights one after the other, each making up for the errors of those before it on real inputs (GPTQ,
+       Frantar et al. 2022, arXiv:2210.17323), and a bias that takes up what is left of the mean. Dense layers and
+       convolutions without groups.
+
+    Args:
+        model: What `fold` made.
+        images: Calibration images, float32 `[n, 48, 48, 1]` in 0..255.
+    """
+    model = _equalized(model, images)
+    model, shared_scales = _with_exact_shifts(model, images)
+    return Prepared(_rounded(model, images, round_to_int8), shared_scales)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Two weighted layers with only operations between them that commute with a positive scale for each channel."""
+
+    first: Any
+    between: tuple[Call, ...]
+    last: Any
+    tensor: keras.KerasTensor
+
+
+def _equalized(model: keras.Model, images: np.ndarray) -> keras.Model:
+    calls, copy = trace(model)
+    chains = _chains(calls)
+    before: dict[int, np.ndarray] = {}
+    after: dict[int, np.ndarray] = {}
+    for chain, (low, high) in zip(chains, _ranges(copy, [chain.tensor for chain in chains], images), strict=True):
+        spread = high - low
+        quiet = spread < 1e-3 * spread.max()
+        scale = np.sqrt(spread.max() / np.where(quiet, spread.max(), spread))
+        after[id(chain.first)] = scale
+        before[id(chain.last)] = 1 / scale
+        for call in chain.between:
+            after[id(call.operation)] = scale
+
+    def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        key = id(operation)
+        if isinstance(operation, Affine) and key in after:
+            return Affine(shift=operation.shift * after[key])(*args, **kwargs)
+        if type(operation) in WEIGHTED and (key in before or key in after):
+            *kernels, bias = kernels_and_bias(operation)
+            if key in before:
+                kernels[0] = kernels[0] * before[key][:, None]
+            if key in after:
+                kernels, bias = scale_output(kernels, after[key]), bias * after[key]
+            return call_with(operation, kernels, bias, *args)
+        return operation(*args, **kwargs)
+
+    return rebuild(model, replaced)
+
+
+def _with_exact_shifts(model: keras.Model, images: np.ndarray) -> tuple[keras.Model, tuple[SharedScale, ...]]:
+    calls, copy = trace(model)
+    found = [
+        (call, chain)
+        for chain in _chains(calls)
+        for call in chain.between
+        if isinstance(call.operation, Affine) and type(chain.last) in (layers.Conv2D, layers.Dense)
+    ]
+    tensors = [tensor for call, _ in found for tensor in (call.inputs[0], call.outputs[0])]
+    ranges = [(min(0.0, low.min()), max(0.0, high.max())) for low, high in _ranges(copy, tensors, images)]
+    shifts: dict[int, np.ndarray] = {}
+    corrections: dict[int, np.ndarray] = {}
+    shared = []
+    for (affine, chain), before, after in zip(found, ranges[::2], ranges[1::2], strict=True):
+        width = max(before[1] - before[0], after[1] - after[0])
+        step = width / 255
+        shift = affine.operation.shift.astype(np.float64)
+        rounded = np.round(shift / step) * step
+        kernel = kernels_and_bias(chain.last)[0]
+        corrections[id(chain.last)] = (shift - rounded) @ kernel.sum(tuple(range(kernel.ndim - 2)))
+        shifts[id(affine.operation)] = rounded
+        low = np.floor(after[0] / step) * step
+        shared.append(
+            SharedScale(rounded.astype(np.float32), (before[0], before[0] + width), (float(low), float(low) + width))
+        )
+
+    def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if id(operation) in shifts:
+            return Affine(shift=shifts[id(operation)])(*args, **kwargs)
+        if id(operation) in corrections:
+            *kernels, bias = kernels_and_bias(operation)
+            return call_with(operation, kernels, bias + corrections[id(operation)], *args)
+        return operation(*args, **kwargs)
+
+    return rebuild(model, replaced), tuple(shared)
+
+
+def prepare_half(model: keras.Model, images: np.ndarray) -> keras.Model:
+    """Prepare a folded model for float16 weights: step 3 of `prepare`, on the grid of float16."""
+    return _rounded(model, images, round_to_half)
+
+
+def round_to_int8(weights: np.ndarray, second_moment: np.ndarray) -> np.ndarray:
+    """Round to 8 bits with one scale for each row so that the row's products with its inputs change little.
+
+    Args:
+        weights: float64 `[outputs, inputs]`.
+        second_moment: float64 `[inputs, inputs]`, the mean of x·xᵀ over inputs x.
+
+    Returns:
+        float64 `[outputs, inputs]`, whole multiples (-127..127) of each row's largest absolute weight over 127.
+    """
+    magnitude = np.abs(weights)
+    scale = np.where(magnitude.max(1) > 0, magnitude.max(1), 1) / 127
+    largest = magnitude.argmax(1)
+
+    def nearest(values: np.ndarray, column: int) -> np.ndarray:
+        # The largest weight stays where it is, so that a quantizer finds the same scale.
+        whole = np.where(largest == column, np.round(weights[:, column] / scale), np.round(values / scale))
+        return np.clip(whole, -127, 127) * scale
+
+    return _compensated(weights, second_moment, nearest)
+
+
+def round_to_half(weights: np.ndarray, second_moment: np.ndarray) -> np.ndarray:
+    """Round to float16 so that each row's products with its inputs change little; arguments as in `round_to_int8`."""
+    return _compensated(weights, second_moment, lambda values, _: values.astype(np.float16).astype(np.float64))
+
+
+def _compensated(
+    weights: np.ndarray, second_moment: np.ndarray, nearest: Callable[[np.ndarray, int], np.ndarray]
+) -> np.ndarray:
+    """GPTQ: round column by column; the columns that remain make up for the error."""
+    count = weights.shape[1]
+    diagonal = np.diag(second_moment)
+    order = np.argsort(-diagonal, kind="stable")
+    damped = second_moment + (0.01 * diagonal.mean() + 1e-12) * np.eye(count)
+    # Row j of the factor U of the inverse UᵀU tells how the later columns best make up for an error in column j.
+    factor = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
+    remaining = weights[:, order]
+    result = np.empty_like(weights)
+    for j, column in enumerate(order):
+        result[:, column] = nearest(remaining[:, j], column)
+        error = (remaining[:, j] - result[:, column]) / factor[j, j]
+        remaining[:, j + 1 :] -= np.outer(error, factor[j, j + 1 :])
+    return result
+
+
+def _rounded(
+    model: keras.Model, images: np.ndarray, rounding: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> keras.Model:
+    calls, copy = trace(model)
+    chosen = [
+        call
+        for call in calls
+        if type(call.operation) is layers.Dense
+        or (type(call.operation) is layers.Conv2D and call.operation.groups == 1)
+    ]
+    moments = _moments(copy, chosen, images)
+
+    def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if id(operation) not in moments:
+            return operation(*args, **kwargs)
+        second, mean = moments[id(operation)]
+        kernel, bias = kernels_and_bias(operation)
+        weights = kernel.reshape(-1, kernel.shape[-1]).T
+        rounded = rounding(weights, second)
+        return call_with(operation, [rounded.T.reshape(kernel.shape)], bias + (weights - rounded) @ mean, *args)
+
+    return rebuild(model, replaced)
+
+
+def _chains(calls: list[Call]) -> list[_Chain]:
+    readers: dict[int, list[Call]] = {}
+    times: dict[int, int] = {}
+    for call in calls:
+        times[id(call.operation)] = times.get(id(call.operation), 0) + 1
+        for tensor in call.inputs:
+            readers.setdefault(id(tensor), []).append(call)
+    found = []
+    for start in calls:
+        if type(start.operation) not in WEIGHTED or times[id(start.operation)] > 1:
+            continue
+        if start.operation.activation not in (keras.activations.linear, keras.activations.relu):
+            continue
+        tensor = start.outputs[0]
+        between: list[Call] = []
+        while len(following := readers.get(id(tensor), [])) == 1:
+            call = following[0]
+            if times[id(call.operation)] > 1:
+                break
+            if type(call.operation) in WEIGHTED and getattr(call.operation, "groups", 1) == 1:
+                found.append(_Chain(start.operation, tuple(between), call.operation, tensor))
+                break
+            if type(call.operation) not in _HOMOGENEOUS or getattr(call.operation, "multiplier", None) is not None:
+                break
+            between.append(call)
+            tensor = call.outputs[0]
+    return found
+
+
+def _ranges(
+    model: keras.Model, tensors: list[keras.KerasTensor], images: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Minimum and maximum of each channel of each tensor."""
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for values in _values(model, tensors, images):
+        axes = [tuple(range(value.ndim - 1)) for value in values]
+        now = [(value.min(axis), value.max(axis)) for value, axis in zip(values, axes, strict=True)]
+        found = [
+            (np.minimum(low, new_low), np.maximum(high, new_high))
+            for (low, high), (new_low, new_high) in zip(found or now, now, strict=True)
+        ]
+    return found
+
+
+def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Second moment and mean of what each layer multiplies with its weights: patches or vectors."""
+    sums: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    counts: dict[int, int] = {}
+    for values in _values(model, [call.inputs[0] for call in calls], images):
+        for call, value in zip(calls, values, strict=True):
+            rows = _patches(call.operation, value)
+            second, first = sums.get(id(call.operation), (np.float64(0), np.float64(0)))
+            sums[id(call.operation)] = second + rows.T @ rows, first + rows.sum(0)
+            counts[id(call.operation)] = counts.get(id(call.operation), 0) + len(rows)
+    return {key: (second / counts[key], first / counts[key]) for key, (second, first) in sums.items()}
+
+
+def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
+    if type(layer) is layers.Conv2D:
+        patches = keras.ops.image.extract_patches(
+            value,
+            layer.kernel_size,
+            strides=layer.strides,
+            dilation_rate=layer.dilation_rate[0],
+            padding=layer.padding,
+            data_format="channels_last",
+        )
+        value = keras.ops.convert_to_numpy(patches)
+    return value.reshape(-1, value.shape[-1]).astype(np.float64)
+
+
+def _values(model: keras.Model, tensors: list[keras.KerasTensor], images: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """The values of some of the model's tensors, batch by batch."""
+    if not tensors:
+        return
+    probe = keras.Model(model.inputs, tensors)
+    for start in range(0, len(images), _BATCH):
+        yield [np.asarray(value) for value in probe.predict_on_batch(images[start : start + _BATCH])]
