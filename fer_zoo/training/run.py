@@ -161,6 +161,11 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.bar.update(self.task, description=f"epoch {epoch + 1}/{self.config.epochs}")
+        if keras.backend.backend() == "torch":
+            import torch
+
+            # Its dropout draws from the global generator, whose state no variable keeps.
+            torch.manual_seed(self.config.seed + epoch)
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
