@@ -161,12 +161,15 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.bar.update(self.task, description=f"epoch {epoch + 1}/{self.config.epochs}")
-        if keras.backend.backend() == "torch":
+        self.epoch = epoch
+        self.started = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        if batch == 0 and keras.backend.backend() == "torch":
             import torch
 
-            # Its dropout draws from the global generator, whose state no variable keeps.
-            torch.manual_seed(self.config.seed + epoch)
-        self.started = time.perf_counter()
+            # Its dropout draws from the global generator, which no variable keeps, as does a data loader that starts.
+            torch.manual_seed(self.config.seed + self.epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.bar.advance(self.task)
