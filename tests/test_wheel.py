@@ -1,0 +1,59 @@
+"""The built wheel in an empty environment: one package, a light core, and a face classified."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def _run(*command: object) -> subprocess.CompletedProcess[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "FER_ZOO"))}
+    call = [str(part) for part in command]
+    return subprocess.run(call, capture_output=True, text=True, check=False, env=plain, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = _run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, root)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_has_one_top_level_package(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"fer_zoo"}
+    assert {"fer_zoo/data/train_copies.txt", "fer_zoo/artifacts/manifest.json", "fer_zoo/export/__main__.py"} <= set(
+        names
+    )
+    assert "fer_zoo/artifacts/baseline_cnn/model.onnx" in names
+    assert not [name for name in names if name.endswith((".png", ".zip")) or "/reports/" in name]
+
+
+@pytest.mark.slow
+def test_predict_answers_in_an_environment_with_nothing_but_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    from fer_zoo.data import load_dataset
+
+    happy = load_dataset().subset("test")
+    happy = happy.take(happy.labels == 3)
+    Image.fromarray(happy.images[0]).save(tmp_path / "face.png")
+    _run(sys.executable, "-m", "venv", tmp_path / "venv")
+    binaries = tmp_path / "venv" / "bin"
+    done = _run(binaries / "pip", "install", "-q", wheel)
+    assert done.returncode == 0, done.stderr
+    installed = _run(binaries / "pip", "list", "--format", "freeze").stdout.lower()
+    assert not [name for name in ("keras", "tensorflow", "jax", "torch", "scikit", "matplotlib") if name in installed]
+    done = _run(binaries / "fer-zoo", "predict", tmp_path / "face.png", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert "happy" in json.dumps(json.loads(done.stdout))
+    done = _run(binaries / "fer-zoo", "train")
+    assert done.returncode == 2
+    assert "no Keras backend is installed; run `pip install 'fer-zoo[tensorflow]'`" in done.stderr
