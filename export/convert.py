@@ -28,9 +28,8 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     with quiet():
         import tf2onnx
 
-        signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image"),)
-        function = tf.function(lambda image: {"probabilities": model(image, training=False)})
-        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+        function = _function(model)
+        converted, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     graph = converted.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -56,8 +55,17 @@ def to_tflite(model: keras.Model, path: Path, half: bool = False) -> None:
 def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
     """A TFLite converter of `model` through a SavedModel, which lives as long as the context."""
     with tempfile.TemporaryDirectory() as folder, quiet():
-        model.export(folder, format="tf_saved_model", verbose=False)
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint("serving_default", _function(model))
+        archive.write_out(folder, verbose=False)
         yield tf.lite.TFLiteConverter.from_saved_model(folder)
+
+
+def _function(model: keras.Model) -> tf.types.experimental.GenericFunction:
+    """The model with the contract's names: `image` in, `probabilities` out."""
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
+    return tf.function(lambda image: {"probabilities": model(image, training=False)}, input_signature=signature)
 
 
 def _rename(graph: onnx.GraphProto) -> None:

@@ -23,12 +23,13 @@ def save(model: Any, path: Path) -> None:
 
 
 def compact(model: Any) -> None:
-    """Shorten tensor names, made by the converter from every operation they went through, to `layer/operation`."""
+    """Name tensors `layer/operation`, not after all operations they went through; inputs and outputs as callers do."""
     for graph in model.subgraphs:
-        fixed = {*graph.inputs, *graph.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            if index not in fixed:
-                tensor.name = b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:])
+        for tensor in graph.tensors:
+            tensor.name = b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:])
+    for signature in model.signatureDefs or []:
+        for entry in (*signature.inputs, *signature.outputs):
+            model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].name = entry.name
     model.metadata = [entry for entry in model.metadata or [] if entry.name != b"CONVERSION_METADATA"]
 
 

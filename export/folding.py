@@ -76,7 +76,8 @@ def trace(model: keras.Model) -> tuple[list[Call], keras.Model]:
 
 def rebuild(model: keras.Model, call: Callable[..., Any]) -> keras.Model:
     """A copy of a functional or sequential model in which `call(operation, *arguments)` stands for each call."""
-    functional = keras.Model(model.inputs, model.outputs, name=model.name)
+    inputs, outputs = (tensors[0] if len(tensors) == 1 else tensors for tensors in (model.inputs, model.outputs))
+    functional = keras.Model(inputs, outputs, name=model.name)
     return keras.models.clone_model(functional, clone_function=lambda layer: layer, call_function=call)
 
 

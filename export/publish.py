@@ -18,9 +18,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.artifacts import Artifact, artifacts_dir, update_manifest
+from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, update_manifest
 from fer_zoo.data import Dataset, load_dataset, train_copies
-from fer_zoo.errors import FerZooError
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
@@ -93,6 +93,7 @@ def publish(
     output = (output or root / model.name).resolve()
     root.mkdir(parents=True, exist_ok=True)
     targets = [target for target in TARGETS if target.format in formats]
+    _refuse_a_mixture(source, output, root, targets)
     with tempfile.TemporaryDirectory(dir=root, prefix=".exporting-") as temporary, console.progress() as bar:
         folder = Path(temporary) / output.name
         folder.mkdir()
@@ -102,7 +103,8 @@ def publish(
         reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
         parities, evaluations = {}, {"model.keras": _evaluations(reference, test)}
         for target in bar.track(targets, description="parity"):
-            probabilities = load_classifier(folder / target.file).predict_proba(test.images)
+            with console.native_stderr_silenced():
+                probabilities = load_classifier(folder / target.file).predict_proba(test.images)
             parities[target.file] = compare(reference, probabilities, test.labels)
             evaluations[target.file] = _evaluations(probabilities, test)
         _show(targets, parities, folder)
@@ -124,6 +126,17 @@ def publish(
     update_manifest(artifacts, root)
     console.out.print(f"published {len(artifacts)} files in {output}")
     return artifacts
+
+
+def _refuse_a_mixture(source: Path, output: Path, root: Path, targets: list[Target]) -> None:
+    """A folder must not end up with exports of two Keras originals, as it would where only some formats are renewed."""
+    written = {f"{output.name}/{target.file}" for target in targets}
+    present = [a for a in load_manifest(root) if a.path.startswith(f"{output.name}/")]
+    left = [a.path for a in present if a.format != "keras" and a.path not in written]
+    if left and any(a.format == "keras" and a.sha256 != sha256(source) for a in present):
+        raise UsageError(
+            f"{output} would keep {', '.join(left)} of another model.keras; export all formats, or to another --output"
+        )
 
 
 def load_model(path: Path) -> keras.Model:

@@ -309,6 +309,6 @@ def _values(model: keras.Model, tensors: list[keras.KerasTensor], images: np.nda
     """The values of some of the model's tensors, batch by batch."""
     if not tensors:
         return
-    probe = keras.Model(model.inputs, tensors)
+    probe = keras.Model(model.input, tensors)
     for start in range(0, len(images), _BATCH):
         yield [np.asarray(value) for value in probe.predict_on_batch(images[start : start + _BATCH])]

@@ -1,0 +1,71 @@
+"""Write a run folder and a small FER2013 zip into a folder: `python tests/export/make_run.py FOLDER`.
+
+The model is untrained, with batch statistics of its own, and the test images are those it is sure about, so that int8
+changes no answer.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+from PIL import Image
+
+from fer_zoo.data import load_dataset
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.models import build_model
+
+TRAIN, TEST = 32, 60
+
+
+def main(folder: Path) -> None:
+    dataset = load_dataset()
+    train, test = dataset.subset("train"), dataset.subset("test")
+    model = calibrated(train.images[::20])
+    images = test.images[::8]
+    probabilities = np.sort(model.predict(images[..., None].astype("float32"), verbose=0), axis=1)
+    sure = np.argsort(probabilities[:, -2] - probabilities[:, -1])[:TEST] * 8
+    (folder / "run").mkdir()
+    model.save(folder / "run" / "model.keras")
+    config = {"backend": "jax", "command": "python -m fer_zoo.train --backend jax", "commit": "0" * 40}
+    (folder / "run" / "config.json").write_text(json.dumps(config))
+    (folder / "run" / "history.csv").write_text("epoch,loss\n1,1.5\n")
+    with zipfile.ZipFile(folder / "small.zip", "w") as archive:
+        for name, part, rows in (("train", train, range(0, len(train), len(train) // TRAIN)), ("test", test, sure)):
+            for row in rows:
+                file = io.BytesIO()
+                Image.fromarray(part.images[row]).save(file, "PNG")
+                prefix = ("Training", "PublicTest", "PrivateTest")[0 if name == "train" else 1 + row // 8 % 2]
+                archive.writestr(f"{name}/{EXPRESSIONS[part.labels[row]]}/{prefix}_{row}.png", file.getvalue())
+
+
+def calibrated(images: np.ndarray) -> keras.Model:
+    """An untrained model with real batch statistics, scales and shifts, and probabilities that differ."""
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(3)
+    model = build_model("baseline_cnn")
+    batch = images[..., None].astype("float32")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            inputs = keras.Model(model.input, layer.input)(batch).numpy()
+            channels = inputs.shape[-1]
+            gamma, beta = random.uniform(0.5, 1.5, channels), random.normal(size=channels) / 4
+            layer.set_weights([gamma, beta, inputs.mean((0, 1, 2)), inputs.var((0, 1, 2)) + 1e-4])
+    logits = model.get_layer("logits")
+    kernel = logits.get_weights()[0]
+    hidden = keras.Model(model.input, model.get_layer("hidden").output)(batch).numpy()
+    values = hidden @ kernel
+    logits.set_weights([kernel * 3 / values.std(0), -3 * values.mean(0) / values.std(0)])
+    return model
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,199 @@
+"""The exported files hold the zoo's contract, carry their facts, and are quantized as they should be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.artifacts import load_manifest
+from fer_zoo.errors import FerZooError
+from fer_zoo.evaluation.parity import failures
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.files import sha256
+from fer_zoo.inference import load_classifier
+
+pytestmark = pytest.mark.slow
+FILES = ("model.onnx", "model.int8.onnx", "model.tflite", "model.fp16.tflite", "model.int8.tflite")
+
+
+def faces(count: int) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, 48, 48), np.uint8)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_contract(exported, file: str) -> None:
+    classifier = load_classifier(exported.folder / file)
+    assert classifier.labels == EXPRESSIONS
+    assert classifier.input_shape == (None, 48, 48, 1)
+    one, seven, all32 = (classifier.predict_proba(faces(32)[:count], batch_size=count) for count in (1, 7, 32))
+    assert all32.dtype == np.float32
+    assert all32.shape == (32, 7)
+    np.testing.assert_allclose(all32.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(one, all32[:1], atol=1e-5)
+    np.testing.assert_allclose(seven, all32[:7], atol=1e-5)
+
+
+def test_names_of_inputs_and_outputs(exported) -> None:
+    onnx = pytest.importorskip("onnx")
+    for file in FILES[:2]:
+        graph = onnx.load(exported.folder / file).graph
+        assert [value.name for value in (*graph.input, *graph.output)] == ["image", "probabilities"]
+        shapes = [
+            [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*graph.input, *graph.output)
+        ]
+        assert shapes == [["batch", 48, 48, 1], ["batch", 7]]
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    for file in FILES[2:]:
+        model = interpreter.Interpreter(str(exported.folder / file))
+        (signature,) = model.get_signature_list().values()
+        assert signature == {"inputs": ["image"], "outputs": ["probabilities"]}
+        tensors = model.get_input_details() + model.get_output_details()
+        assert [tensor["name"] for tensor in tensors] == ["image", "probabilities"]
+
+
+def test_float_graph_has_no_normalization_nor_transposes(exported) -> None:
+    onnx = pytest.importorskip("onnx")
+    kinds = [node.op_type for node in onnx.load(exported.folder / "model.onnx").graph.node]
+    assert not {"BatchNormalization", "Transpose"} & set(kinds)
+    assert kinds.count("Mul") == 1  # Of swish.
+    assert kinds.count("Add") == 4  # Two shifts and two biases.
+
+
+def test_onnx_int8_weights_have_a_scale_for_each_channel_and_softmax_is_float(exported) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(exported.folder / "model.int8.onnx").graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node}
+    channels = []
+    for node in graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            weights = makers[node.input[1]]
+            assert constants[weights.input[0]].dtype == np.int8
+            channels.append(len(constants[weights.input[1]]))
+    assert channels == [32, 64, 128, 256, 7]
+    (softmax,) = (node for node in graph.node if node.op_type == "Softmax")
+    assert makers[softmax.input[0]].op_type == "Gemm"
+    assert softmax.output[0] == "probabilities"
+
+
+def test_tflite_int8_weights_have_a_scale_for_each_channel_and_softmax_is_float(exported) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    model = interpreter.Interpreter(str(exported.folder / "model.int8.tflite"))
+    tensors = {tensor["index"]: tensor for tensor in model.get_tensor_details()}
+    operations = model._get_ops_details()
+    weights = [tensors[o["inputs"][1]] for o in operations if o["op_name"] in ("CONV_2D", "FULLY_CONNECTED")]
+    assert [tensor["dtype"] for tensor in weights] == [np.int8] * 5
+    assert [len(tensor["quantization_parameters"]["scales"]) for tensor in weights] == [32, 64, 128, 256, 7]
+    kinds = {o["op_name"]: {tensors[i]["dtype"] for i in (o["inputs"][0], o["outputs"][0])} for o in operations}
+    assert kinds["SOFTMAX"] == kinds["LOGISTIC"] == {np.float32}
+    assert kinds["CONV_2D"] == kinds["MAX_POOL_2D"] == kinds["ADD"] == {np.int8}
+
+
+def test_additions_are_exact_in_integers(exported) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    model = interpreter.Interpreter(str(exported.folder / "model.int8.tflite"))
+    tensors = {tensor["index"]: tensor for tensor in model.get_tensor_details()}
+    additions = [o for o in model._get_ops_details() if o["op_name"] == "ADD"]
+    assert len(additions) == 2
+    for addition in additions:
+        scales = [tensors[i]["quantization"][0] for i in (addition["inputs"][0], addition["outputs"][0])]
+        assert scales[0] == pytest.approx(scales[1], rel=1e-6)
+
+
+def test_weights_are_aligned_and_int8_files_are_small(exported) -> None:
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    for file in FILES[2:]:
+        model = schema.Model.GetRootAs((exported.folder / file).read_bytes(), 0)
+        buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+        starts = [b._tab.Vector(b._tab.Offset(4)) for b in buffers if b.DataLength() > 1000]
+        assert len(starts) >= 4
+        assert all(start % 16 == 0 for start in starts)
+    size = {file: (exported.folder / file).stat().st_size for file in FILES}
+    assert size["model.int8.onnx"] < 0.272 * size["model.onnx"]
+    assert size["model.int8.tflite"] < 0.28 * size["model.tflite"]
+    assert size["model.fp16.tflite"] < 0.52 * size["model.tflite"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_facts_inside_the_file(exported, file: str) -> None:
+    metadata = pytest.importorskip("export.metadata")
+    facts = metadata.read(exported.folder / file)
+    assert facts["model"] == "baseline_cnn"
+    assert facts["labels"] == list(EXPRESSIONS)
+    assert facts["input"]["layout"] == "NHWC"
+    assert facts["sha256_of_keras_original"] == sha256(exported.run / "model.keras")
+    assert facts["trained_on"] == "jax"
+    assert facts["license"] == "MIT"
+    assert facts["made_by"].startswith("fer_zoo ")
+    assert facts["precision"] == {"model.onnx": "fp32", "model.tflite": "fp32"}.get(file, file.split(".")[1])
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.int8.tflite"])
+def test_facts_round_trip_and_change_no_answer(exported, tmp_path: Path, file: str) -> None:
+    metadata = pytest.importorskip("export.metadata")
+    copy = tmp_path / file
+    copy.write_bytes((exported.folder / file).read_bytes())
+    metadata.write(copy, {"model": "other", "labels": ["é", "b"], "input": {"shape": [None, 48]}})
+    assert metadata.read(copy) == {"model": "other", "labels": ["é", "b"], "input": {"shape": [None, 48]}}
+    if file.endswith("tflite"):
+        before, after = (load_classifier(path).predict_proba(faces(3)) for path in (exported.folder / file, copy))
+        np.testing.assert_array_equal(before, after)
+
+
+def test_only_exports_carry_facts(exported) -> None:
+    metadata = pytest.importorskip("export.metadata")
+    with pytest.raises(FerZooError, match="carries no metadata"):
+        metadata.read(exported.folder / "model.keras")
+
+
+def test_manifest(exported) -> None:
+    artifacts = {Path(artifact.path).name: artifact for artifact in load_manifest(exported.artifacts)}
+    assert set(artifacts) == {"model.keras", *FILES}
+    for file, artifact in artifacts.items():
+        path = exported.artifacts / artifact.path
+        assert artifact.sha256 == sha256(path)
+        assert artifact.bytes == path.stat().st_size
+        assert (artifact.params, artifact.macs, artifact.trained_on) == (128_391, 21_931_776, "jax")
+        assert artifact.metrics["test"]["n"] == 60
+        assert artifact.metrics["public_test"]["n"] + artifact.metrics["private_test"]["n"] == 60
+        assert bool(artifact.parity) == (file != "model.keras")
+    float_parity = artifacts["model.onnx"].parity
+    assert float_parity["argmax_agreement"] == 1
+    assert float_parity["max_abs_diff"] < 1e-4
+    assert 0 < artifacts["model.int8.onnx"].parity["mean_abs_diff"] < 0.02
+    assert artifacts["model.keras"].source == "python -m fer_zoo.train --backend jax"
+
+
+def test_run_files_card_and_plot_are_published(exported) -> None:
+    published = {path.name for path in exported.folder.iterdir()}
+    assert {"model.keras", "config.json", "history.csv", "evaluation.json", "README.md", "parity.png"} <= published
+    assert (exported.folder / "parity.png").read_bytes().startswith(b"\x89PNG")
+    card = (exported.folder / "README.md").read_text()
+    assert all(f"[{file}]({file})" in card for file in ("model.keras", *FILES))
+    assert all(word in card for word in (*EXPRESSIONS, "21.9 million", "95 % interval", "AI Act", "not an emotion"))
+    assert "(parity.png)" in card
+    accuracy = json.loads((exported.artifacts / "manifest.json").read_text())["artifacts"][0]["metrics"]["test"][
+        "accuracy"
+    ]
+    assert f"{accuracy:.2%}" in card
+
+
+def test_output_is_a_table_and_nothing_else(exported) -> None:
+    assert exported.output.count("passed") == 5
+    assert not any(noise in exported.output for noise in ("absl", "oneDNN", "XNNPACK", "Warning", "WARNING"))
+    assert not list(exported.artifacts.glob(".*"))
+
+
+def test_the_gate_is_on_what_the_files_answer(exported) -> None:
+    """A file whose parity passed still passes when measured again, through the shared measures."""
+    from fer_zoo.data import load_dataset
+    from fer_zoo.evaluation.parity import compare
+
+    test = load_dataset(exported.data).subset("test")
+    reference = load_classifier(exported.folder / "model.onnx").predict_proba(test.images)
+    for file in FILES[1:]:
+        parity = compare(reference, load_classifier(exported.folder / file).predict_proba(test.images), test.labels)
+        assert failures(parity, "fp16" if "fp16" in file else "int8") == []

@@ -1,0 +1,227 @@
+"""Folding and preparing change no answer, on whatever backend is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_zoo.backend import installed_backends, select_backend
+from fer_zoo.models import build_model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _keras() -> None:
+    """Keras on an installed backend, without telling later tests' processes which."""
+    if not installed_backends():
+        pytest.skip("no Keras backend is installed")
+    before = dict(os.environ)
+    select_backend()
+    import keras
+
+    assert keras.backend.backend() in installed_backends()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def randomized(model: Any, negative: bool = False) -> Any:
+    """The model with weights in which every term matters: biases, statistics, scales, shifts."""
+    import keras
+    from keras import layers
+
+    random = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+            if negative:
+                layer.gamma.assign(keras.ops.convert_to_numpy(layer.gamma) * (-1) ** np.arange(layer.gamma.shape[0]))
+        elif isinstance(layer, keras.Model):
+            randomized(layer, negative)
+        elif layer.get_weights():
+            layer.set_weights([w + random.normal(size=w.shape) / 20 for w in layer.get_weights()])
+    return model
+
+
+def images(size: int = 48, channels: int = 1, count: int = 4) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (count, size, size, channels)).astype("float32")
+
+
+def outputs(model: Any, batch: np.ndarray) -> np.ndarray:
+    import keras
+
+    return keras.ops.convert_to_numpy(model(batch, training=False))
+
+
+def kinds(model: Any) -> list[str]:
+    from export.folding import trace
+
+    return [type(call.operation).__name__ for call in trace(model)[0]]
+
+
+def test_baseline_keeps_its_answers_and_loses_its_normalization() -> None:
+    from export.folding import fold
+
+    model = randomized(build_model("baseline_cnn"))
+    before = [weight.copy() for weight in model.get_weights()]
+    folded = fold(model)
+    np.testing.assert_allclose(outputs(folded, images()), outputs(model, images()), atol=1e-5)
+    stage = ["Conv2D", "MaxPooling2D"]
+    head = ["GlobalAveragePooling2D", "Dense", "Dense", "Softmax"]
+    assert kinds(folded) == [*stage, "Affine", *stage, "Affine", *stage, *head]
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_negative_scale_does_not_pass_through_max_pooling() -> None:
+    from export.folding import fold
+
+    model = randomized(build_model("baseline_cnn"), negative=True)
+    np.testing.assert_allclose(outputs(fold(model), images()), outputs(model, images()), atol=1e-5)
+
+
+def small(*middle: Any, size: int = 12, channels: int = 3) -> Any:
+    import keras
+    from keras import layers
+
+    x = image = layers.Input((size, size, channels))
+    for layer in middle:
+        x = layer(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return randomized(keras.Model(image, layers.Dense(5, activation="softmax")(x)))
+
+
+def _sequential(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential([layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.BatchNormalization()])
+
+
+PATTERNS: dict[str, Callable[[Any], list[Any]]] = {
+    "shift before padding": lambda k: [k.Rescaling(1 / 127.5, -1), k.Conv2D(4, 3, padding="same")],
+    "shift without padding": lambda k: [k.Rescaling(1 / 127.5, -1), k.Conv2D(4, 3)],
+    "scale of each channel": lambda k: [k.Rescaling([0.1, 0.2, 0.3], [1, 2, 3]), k.Conv2D(4, 3, padding="same")],
+    "conv bn relu": lambda k: [k.Conv2D(4, 3, use_bias=False), k.BatchNormalization(), k.ReLU(), k.Conv2D(4, 1)],
+    "depthwise": lambda k: [k.BatchNormalization(), k.DepthwiseConv2D(3, depth_multiplier=2), k.BatchNormalization()],
+    "separable": lambda k: [k.BatchNormalization(), k.SeparableConv2D(4, 3, padding="same"), k.BatchNormalization()],
+    "relu bn": lambda k: [k.SeparableConv2D(4, 3, activation="relu"), k.BatchNormalization(), k.Conv2D(4, 3)],
+    "groups": lambda k: [k.Conv2D(6, 3, activation="relu"), k.BatchNormalization(), k.Conv2D(4, 3, groups=2)],
+    "swish": lambda k: [k.Conv2D(4, 3, activation="swish"), k.BatchNormalization(scale=False), k.AveragePooling2D(2)],
+    "reshapes": lambda k: [k.BatchNormalization(center=False), k.MaxPooling2D(), k.Flatten(), k.Reshape((4, 9, 3))],
+}
+
+
+@pytest.mark.parametrize("name", [*PATTERNS, "nested"])
+def test_each_pattern_keeps_its_answers(name: str) -> None:
+    import keras
+
+    from export.folding import fold
+
+    model = small(*PATTERNS[name](keras.layers) if name in PATTERNS else [_sequential(keras)])
+    batch = images(12, 3)
+    np.testing.assert_allclose(outputs(fold(model), batch), outputs(model, batch), atol=1e-5)
+
+
+def test_branches_and_shared_layers_keep_their_answers() -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import fold
+
+    image = layers.Input((12, 12, 3))
+    shared = layers.Conv2D(3, 3, padding="same", activation="relu")
+    x = layers.BatchNormalization()(shared(layers.Rescaling(1 / 255)(image)))
+    y = layers.BatchNormalization()(shared(x))
+    x = layers.Concatenate()([layers.Add()([x, y]), y])
+    model = randomized(keras.Model(image, layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x))))
+    batch = images(12, 3)
+    np.testing.assert_allclose(outputs(fold(model), batch), outputs(model, batch), rtol=1e-4, atol=1e-5)
+
+
+def test_rounding_to_int8_beats_the_nearest_value() -> None:
+    from export.quantization import round_to_int8
+
+    random = np.random.default_rng(0)
+    inputs = random.normal(1, 1, (2000, 40)) @ random.normal(size=(40, 40))
+    weights = random.normal(size=(16, 40))
+    rounded = round_to_int8(weights, inputs.T @ inputs / len(inputs))
+    scale = np.abs(weights).max(1, keepdims=True) / 127
+    steps = rounded / scale
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    np.testing.assert_array_equal(np.abs(np.round(steps)).max(1), 127)
+    nearest = np.round(weights / scale) * scale
+    error, plain = (np.square(inputs @ (weights - values).T).mean() for values in (rounded, nearest))
+    assert error < plain / 3
+
+
+def test_rounding_to_half_gives_half_floats_and_keeps_a_dead_row() -> None:
+    from export.quantization import round_to_half, round_to_int8
+
+    weights = np.vstack([np.zeros(6), np.random.default_rng(0).normal(size=(3, 6))])
+    half = round_to_half(weights, np.ones((6, 6)))
+    np.testing.assert_array_equal(half, half.astype(np.float16))
+    assert not half[0].any()
+    assert not round_to_int8(weights, np.ones((6, 6)))[0].any()
+
+
+def test_prepared_model_lies_on_the_int8_grid_and_answers_alike() -> None:
+    from keras import layers
+
+    from export.folding import fold
+    from export.quantization import prepare
+
+    model = fold(randomized(build_model("baseline_cnn")))
+    batch = images(count=8)
+    prepared = prepare(model, batch)
+    assert np.abs(outputs(prepared.model, batch) - outputs(model, batch)).max() < 0.1
+    for layer in prepared.model.layers:
+        if isinstance(layer, (layers.Conv2D, layers.Dense)):
+            kernel = layer.get_weights()[0].reshape(-1, layer.get_weights()[0].shape[-1])
+            steps = kernel / np.abs(kernel).max(0) * 127
+            np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+
+
+def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share() -> None:
+    from export.folding import Affine, fold
+    from export.quantization import prepare
+
+    batch = images(count=8)
+    prepared = prepare(fold(randomized(build_model("baseline_cnn"))), batch)
+    assert len(prepared.shared_scales) == 2
+    shifts = [layer.shift for layer in prepared.model.layers if isinstance(layer, Affine)]
+    for shared, shift in zip(prepared.shared_scales, shifts, strict=True):
+        widths = [high - low for low, high in (shared.before, shared.after)]
+        assert widths[0] == pytest.approx(widths[1])
+        steps = shared.constant / (widths[0] / 255)
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+        np.testing.assert_array_equal(shared.constant, shift)
+
+
+def test_half_precision_model_answers_alike() -> None:
+    from export.folding import fold
+    from export.quantization import prepare_half
+
+    model = fold(randomized(build_model("baseline_cnn")))
+    batch = images(count=8)
+    np.testing.assert_allclose(outputs(prepare_half(model, batch), batch), outputs(model, batch), atol=5e-3)
+
+
+def test_multiply_accumulates_by_hand() -> None:
+    from export.macs import count_macs
+
+    convolutions = 48 * 48 * 9 * 32 + 24 * 24 * 9 * 32 * 64 + 12 * 12 * 9 * 64 * 128
+    assert count_macs(build_model("baseline_cnn")) == convolutions + 128 * 256 + 256 * 7 == 21_931_776
+
+
+def test_multiply_accumulates_of_other_layers() -> None:
+    import keras
+    from keras import layers
+
+    from export.macs import count_macs
+
+    depthwise, separable = layers.DepthwiseConv2D(3, depth_multiplier=2), layers.SeparableConv2D(8, 3)
+    image = layers.Input((12, 12, 3))
+    inner = keras.Sequential([layers.Input((8, 8, 8)), layers.Conv2D(4, 3, strides=2, groups=2)])
+    model = keras.Model(image, inner(separable(depthwise(image))))
+    expected = 10 * 10 * 9 * 6 + (8 * 8 * 9 * 6 + 8 * 8 * 6 * 8) + 3 * 3 * 9 * 8 // 2 * 4
+    assert count_macs(model) == expected
