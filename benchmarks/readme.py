@@ -49,8 +49,8 @@ def updated(readme: str, report: dict[str, Any]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in table]
     machine = report["runs"]["latency"]["machine"]
     note = (
-        f"7,178 test images; agreement is with the Keras original; times on {machine['cpu']}, {machine['cores']} cores, "
-        "where only their ratios carry over. More: [artifacts/reports](artifacts/reports/report.md)."
+        f"7,178 test images; agreement is with the Keras original; times on {machine['cpu']}, {machine['cores']} "
+        "cores, where only their ratios carry over. More: [artifacts/reports](artifacts/reports/report.md)."
     )
     return _BLOCK.sub(lambda _: "\n".join(["", *lines, "", note, ""]), readme)
 
