@@ -150,7 +150,7 @@ def load_model(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
         raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
     shapes = (model.input_shape, model.output_shape)
     expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))

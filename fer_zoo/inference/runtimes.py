@@ -76,7 +76,8 @@ class LiteRT:
         if len(batch) != self._batch:
             self._batch = None
             self._interpreter.resize_tensor_input(self._input, batch.shape)
-            self._interpreter.allocate_tensors()
+            with native_stderr_silenced():
+                self._interpreter.allocate_tensors()
             self._batch = len(batch)
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
