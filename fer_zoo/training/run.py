@@ -76,7 +76,8 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     history = load_checkpoint(folder / "checkpoint.npz", trained)
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
-    write_json(folder / "config.json", _description(config, dataset, model))
+    if not (folder / "config.json").exists():
+        write_json(folder / "config.json", _description(config, dataset, model))
     console.out.print(
         f"{config.model}: {model.count_params():,} weights, {len(training):,} training images, best epoch chosen on "
         f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend}, "

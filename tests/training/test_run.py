@@ -96,6 +96,7 @@ def test_killed_and_resumed_equals_never_killed(trained: tuple[str, Path], small
     resume = [sys.executable, "-m", "fer_zoo.train", "--resume", str(folder)]
     done = subprocess.run(resume, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "--resume" not in json.loads((folder / "config.json").read_text())["command"]
     for a, b in zip(_weights(whole), _weights(folder), strict=True):
         np.testing.assert_array_equal(a, b)
     drop_time = [
