@@ -19,9 +19,9 @@ from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, update_manifest
-from fer_zoo.data import Dataset, load_dataset, train_copies
+from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.evaluation import Evaluation, evaluate, write_report
+from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import sha256
@@ -101,12 +101,12 @@ def publish(
         facts = _facts(model, source)
         settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
         reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
-        parities, evaluations = {}, {"model.keras": _evaluations(reference, test)}
+        parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference)}
         for target in bar.track(targets, description="parity"):
             with console.native_stderr_silenced():
                 probabilities = load_classifier(folder / target.file).predict_proba(test.images)
             parities[target.file] = compare(reference, probabilities, test.labels)
-            evaluations[target.file] = _evaluations(probabilities, test)
+            evaluations[target.file] = evaluate_splits(test, probabilities)
         _show(targets, parities, folder)
         missed = [
             f"{target.file}: {failure}"
@@ -202,13 +202,6 @@ def _calibration(dataset: Dataset, count: int) -> np.ndarray:
 
 def _batch(images: np.ndarray) -> np.ndarray:
     return images[..., None].astype(np.float32)
-
-
-def _evaluations(probabilities: np.ndarray, test: Dataset) -> dict[str, Evaluation]:
-    copies = train_copies(test)
-    splits = {"test": np.ones(len(test), bool)}
-    splits |= {name: test.splits == name for name in ("public_test", "private_test") if test.has(name)}
-    return {name: evaluate(probabilities[at], test.labels[at], copies[at]) for name, at in splits.items()}
 
 
 def _facts(model: keras.Model, source: Path) -> dict[str, Any]:

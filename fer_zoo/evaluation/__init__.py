@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from fer_zoo.evaluation.metrics import Evaluation, evaluate
-from fer_zoo.evaluation.report import write_report
+from fer_zoo.evaluation.report import evaluate_splits, write_report
 
-__all__ = ["Evaluation", "evaluate", "write_report"]
+__all__ = ["Evaluation", "evaluate", "evaluate_splits", "write_report"]

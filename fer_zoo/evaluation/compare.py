@@ -6,8 +6,6 @@ A run is a folder that `fer_zoo.train` left. Its small files are copied beside t
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import shutil
 import sys
@@ -19,7 +17,7 @@ from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.files import atomic_path, write_csv, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,11 +99,7 @@ def main(arguments: list[str]) -> int | None:
                 shutil.copyfile(folder / name, target)
     rows = [each.row() for each in runs]
     write_json(given.output / "runs.json", rows)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(given.output / "runs.csv", table.getvalue())
+    write_csv(given.output / "runs.csv", rows)
     write_text(given.output / "README.md", to_markdown(given.title, runs))
     with atomic_path(given.output / "runs.png") as temporary:
         _plot(runs).savefig(temporary, dpi=120)

@@ -48,12 +48,7 @@ def write_report(
         raise FerZooError("train images cannot be part of an evaluation; give dataset.subset('test')")
     if len(probabilities) != len(dataset):
         raise FerZooError(f"{len(dataset)} images need as many rows of probabilities, not {len(probabilities)}")
-    copies = train_copies(dataset)
-    evaluations = {}
-    for split in SPLITS:
-        chosen = np.ones(len(dataset), bool) if split == "test" else dataset.splits == split
-        if chosen.any():
-            evaluations[split] = evaluate(probabilities[chosen], dataset.labels[chosen], copies[chosen])
+    evaluations = evaluate_splits(dataset, probabilities)
     whole = evaluations["test"]
     facts = {"data": dataset.source} | (details or {})
     write_json(folder / "evaluation.json", _to_json(title, facts, dataset, evaluations))
@@ -64,6 +59,22 @@ def write_report(
     if whole.confused_pairs:
         _save(plot_confused_pairs(whole, dataset, probabilities), folder / "confused_pairs.png")
     write_text(folder / "evaluation.md", to_markdown(title, facts, evaluations))
+    return evaluations
+
+
+def evaluate_splits(dataset: Dataset, probabilities: np.ndarray) -> dict[str, Evaluation]:
+    """Evaluate predictions on `test`, all images, and on `public_test` and `private_test` where the data tells them.
+
+    Args:
+        dataset: The `n` test images.
+        probabilities: float `[n, 7]`, in the same order.
+    """
+    copies = train_copies(dataset)
+    evaluations = {}
+    for split in SPLITS:
+        chosen = np.ones(len(dataset), bool) if split == "test" else dataset.splits == split
+        if chosen.any():
+            evaluations[split] = evaluate(probabilities[chosen], dataset.labels[chosen], copies[chosen])
     return evaluations
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.errors import FerZooError, UsageError
@@ -76,9 +75,6 @@ class TrainingConfig:
         for name, holds, allowed in limits:
             if not holds:
                 raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; it must be {allowed}")
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:

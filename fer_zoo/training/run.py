@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 import platform
 import shlex
@@ -26,7 +24,7 @@ from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.batches import Batch, Batches, balanced_class_weights
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.files import atomic_path, write_csv, write_json
 from fer_zoo.models import build_model
 from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
@@ -288,11 +286,7 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset) -> dict[st
 
 def _write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     write_json(folder / "history.json", history)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(folder / "history.csv", table.getvalue())
+    write_csv(folder / "history.csv", history)
     plot_curves(history, folder / "curves.png")
 
 
