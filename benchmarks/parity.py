@@ -14,12 +14,12 @@ from fer_zoo.console import err, progress
 from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import Evaluation, evaluate
+from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
 from fer_zoo.evaluation.parity import GATES, compare, failures
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
 from .machine import cores, describe, now
-from .measures import paired_test
 from .options import Options, facts, file_problem, manifest_of, select
 from .other_process import OtherProcess
 from .stored import SCHEMA, identity_of, read_report
@@ -108,7 +108,7 @@ class _Comparison:
         candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(self._images)
         after = evaluate(candidate, self._labels, self._copies)
         parity = compare(reference, candidate, self._labels)
-        right = [probabilities.argmax(1) == self._labels for probabilities in (reference, candidate)]
+        guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
         missed = failures(parity, artifact.precision)
         return {
             "status": "failed" if missed else "passed",
@@ -118,7 +118,8 @@ class _Comparison:
             "evaluation": _summary(after),
             "parity": parity.to_json()
             | {"ece_delta": after.ece - before.ece, "nll_delta": after.nll - before.nll}
-            | paired_test(*right),
+            | {"macro_f1_delta_interval": macro_f1_delta_interval(self._labels, *guesses)}
+            | paired_test(*(guess == self._labels for guess in guesses)),
         }
 
     def _original(self, original: Artifact) -> np.ndarray:

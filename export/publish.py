@@ -171,7 +171,7 @@ def _write_files(
     bar: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Write every target; returns how each int8 file was quantized."""
-    images = _calibration(dataset, calibration_images)
+    images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
     prepared = prepare(folded, images)
     settings: dict[str, dict[str, Any]] = {}
@@ -193,11 +193,15 @@ def _write_files(
     return settings
 
 
-def _calibration(dataset: Dataset, count: int) -> np.ndarray:
-    """Train images drawn without regard to class, as the model will meet them; float32 `[count, 48, 48, 1]`."""
+def calibration_sample(dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train images drawn without regard to class, as the model will meet them.
+
+    Returns:
+        Images, float32 `[count, 48, 48, 1]` in 0..255, and their labels, integer `[count]`.
+    """
     training = dataset.subset("train")
-    order = np.random.default_rng(_SEED).permutation(len(training))[:count]
-    return _batch(training.images[np.sort(order)])
+    order = np.sort(np.random.default_rng(_SEED).permutation(len(training))[:count])
+    return _batch(training.images[order]), np.asarray(training.labels)[order]
 
 
 def _batch(images: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.measures import paired_test, percentile, summarize
+from benchmarks.measures import percentile, summarize
 from benchmarks.timing import time_block
 
 
@@ -26,36 +26,6 @@ def test_summary_of_known_times():
 
 def test_rounds_of_different_length():
     assert summarize([[1_000_000], [5_000_000, 5_000_000]], batch=1)["p50_ms"] == 5
-
-
-def test_mcnemar_equals_the_binomial_test():
-    binomtest = pytest.importorskip("scipy.stats").binomtest
-    for lost, won in ((0, 1), (5, 1), (10, 25), (300, 260)):
-        reference = np.repeat([True, False, True], [lost, won, 1000])
-        candidate = np.repeat([False, True, True], [lost, won, 1000])
-        found = paired_test(reference, candidate)
-        assert (found["lost"], found["won"]) == (lost, won)
-        assert found["mcnemar_p"] == pytest.approx(binomtest(lost, lost + won).pvalue)
-
-
-def test_equal_models_do_not_differ():
-    right = np.array([True, False] * 500)
-    found = paired_test(right, right)
-    low, high = found["accuracy_delta_interval"]
-    assert (found["lost"], found["won"], found["mcnemar_p"]) == (0, 0, 1)
-    assert low == pytest.approx(-high)
-    assert 0 < high < 0.005
-
-
-def test_interval_of_the_difference_covers_it():
-    """In 400 draws of a true difference of 3 points, about 380 intervals hold it."""
-    rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(400):
-        kind = rng.choice(4, size=500, p=[0.6, 0.29, 0.04, 0.07])
-        low, high = paired_test((kind == 0) | (kind == 2), (kind == 0) | (kind == 3))["accuracy_delta_interval"]
-        held += low <= 0.03 <= high
-    assert 370 <= held <= 390
 
 
 @pytest.mark.parametrize(("queries", "seconds", "expected"), [(5, 100.0, 5), (1000, 0.0, 1)])
