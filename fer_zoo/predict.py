@@ -20,9 +20,9 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, run, track
 from fer_zoo.errors import FerZooError
 from fer_zoo.expressions import EXPRESSIONS, LABELS
+from fer_zoo.faces.photos import SUFFIXES
 from fer_zoo.files import write_text
 from fer_zoo.inference import Classifier, load_classifier, read_image
-from fer_zoo.inference.images import SUFFIXES
 
 _FORMATS = ("table", "json", "csv")
 _BAR = 10

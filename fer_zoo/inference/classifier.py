@@ -13,6 +13,7 @@ import numpy as np
 from fer_zoo.artifacts import FORMATS, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
@@ -35,6 +36,7 @@ class Classifier:
         self.labels = model.labels or EXPRESSIONS
         self.input_shape = model.input_shape
         self.run = model.run
+        self._detector: FaceDetector | None = None
         expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
         if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
             raise FerZooError(f"it takes images of shape {_text(self.input_shape)}, not {_text((None, *expected))}")
@@ -66,6 +68,31 @@ class Classifier:
             _check_values(batch)
             result[start : start + size] = self._checked_run(np.ascontiguousarray(batch, np.float32))
         return result
+
+    def analyze(self, image: np.ndarray, detector: FaceDetector | None = None) -> list[FaceExpression]:
+        """Find the faces of a photo and the expression on each.
+
+        Args:
+            image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray), as `fer_zoo.faces.read_photo` gives it.
+            detector: What finds the faces; by default `FaceDetector()`, made at the first call.
+
+        Returns:
+            Box, landmarks, probabilities and label of each face, the one that is most surely a face first.
+
+        Raises:
+            UsageError: `image` is no such array.
+            FerZooError: The runtime failed.
+        """
+        if detector is None:
+            detector = self._detector = self._detector or FaceDetector()
+        faces = detector.detect(image)
+        if not faces:
+            return []
+        probabilities = self.predict_proba(np.stack([crop_face(image, face) for face in faces]))
+        return [
+            FaceExpression(face.box, face.landmarks, face.score, row, self.labels[int(row.argmax())])
+            for face, row in zip(faces, probabilities, strict=True)
+        ]
 
     def _checked_run(self, batch: np.ndarray) -> np.ndarray:
         try:

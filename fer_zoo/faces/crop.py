@@ -1,0 +1,54 @@
+"""Cutting a face out of a photo as FER2013's faces are cut."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from fer_zoo.expressions import IMAGE_SIZE
+from fer_zoo.faces.detector import Face
+
+# The square's side and the shift of its centre, in lengths of the detected box (the mean of its width and height).
+SCALE = 1.1
+SHIFT = 0.0
+
+
+def crop_face(image: np.ndarray, face: Face, size: int = IMAGE_SIZE) -> np.ndarray:
+    """Cut out one face as the models want it: an upright square, gray, small.
+
+    Gray is ITU-R 601 luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`. Then each axis is resampled with a triangle
+    filter as wide as the scale, Pillow's BILINEAR: output `i` has its centre at `c = start + (i + 0.5) step` and weighs
+    pixel `j` by `max(0, 1 - |j + 0.5 - c| / max(step, 1))`, with weights that sum to 1. Beyond its border the image
+    goes on with its outermost pixels.
+
+    Args:
+        image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
+        face: A face found in it.
+        size: Side of the result in pixels.
+
+    Returns:
+        uint8 `[size, size]`.
+    """
+    left, top, side = crop_square(face)
+    # Some pixels more than the square, for the filter's reach.
+    reach = math.ceil(side / size) + 1
+    x0, y0 = math.floor(left) - reach, math.floor(top) - reach
+    x1, y1 = math.ceil(left + side) + reach, math.ceil(top + side) + reach
+    height, width = image.shape[:2]
+    if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height:
+        part = image[y0:y1, x0:x1]
+    else:
+        part = image[np.ix_(np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1))]
+    gray = Image.fromarray(part).convert("L")
+    box = (left - x0, top - y0, left - x0 + side, top - y0 + side)
+    return np.asarray(gray.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def crop_square(face: Face) -> tuple[float, float, float]:
+    """The square that `crop_face` cuts out: left, top and side in pixels."""
+    x, y, width, height = face.box
+    length = (width + height) / 2
+    side = SCALE * length
+    return x + (width - side) / 2, y + (height - side) / 2 + SHIFT * length, side

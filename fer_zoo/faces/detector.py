@@ -1,0 +1,98 @@
+"""The YuNet face detector on ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fer_zoo.errors import UsageError
+from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
+
+MODEL = Path(__file__).with_name("yunet.onnx")
+
+_SAME_FACE = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face in an image.
+
+    Attributes:
+        box: x, y, width and height in pixels; it ends at the forehead and the chin, and may reach beyond the image.
+        landmarks: float32 `[5, 2]`, x and y of the person's right eye, left eye, nose, right and left corner of the
+            mouth.
+        score: 0..1.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: np.ndarray
+    score: float
+
+
+class FaceDetector:
+    """Finds faces with YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023).
+
+    Args:
+        threads: CPU threads.
+        score_threshold: Faces with a lower score are left out.
+        size: Longer side, in pixels, of what the network sees; larger images are shrunk to it, smaller ones stay.
+            Faces from 1/64 of it up to all of it are found. Time and memory grow with its square.
+
+    Raises:
+        UsageError: An argument is out of its range.
+    """
+
+    def __init__(self, threads: int = 1, score_threshold: float = 0.7, size: int = 640) -> None:
+        if threads < 1:
+            raise UsageError(f"the number of threads must be at least 1, not {threads}")
+        if not 0 < score_threshold < 1:
+            raise UsageError(f"the score threshold must lie between 0 and 1, not {score_threshold}")
+        if size < STRIDES[-1]:
+            raise UsageError(f"the detector's size must be at least {STRIDES[-1]} pixels, not {size}")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
+        self.score_threshold = score_threshold
+        self.size = size
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Find the faces of one image.
+
+        Args:
+            image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
+
+        Returns:
+            The faces, the best score first.
+
+        Raises:
+            UsageError: `image` is no such array.
+        """
+        _check(image)
+        height, width = image.shape[:2]
+        scale = min(1.0, self.size / max(height, width))
+        columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+        if scale < 1:
+            image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR))
+        step = STRIDES[-1]
+        batch = np.zeros((1, 3, -(-rows // step) * step, -(-columns // step) * step), np.float32)
+        batch[0, :, :rows, :columns] = image if image.ndim == 2 else image[..., ::-1].transpose(2, 0, 1)
+        heads = self._session.run(OUTPUTS, {"input": batch})
+        boxes, landmarks, scores = decode(heads, batch.shape[3], self.score_threshold)
+        back = np.array([width / columns, height / rows], np.float32)
+        return [
+            Face(tuple(map(float, boxes[i] * np.tile(back, 2))), landmarks[i] * back, float(scores[i]))  # type: ignore[arg-type]
+            for i in suppress(boxes, _SAME_FACE)
+        ]
+
+
+def _check(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2 or 0 in image.shape:
+        shape = list(image.shape)
+        raise UsageError(f"an image must be uint8 [h, w, 3] (RGB) or [h, w] (gray), not {image.dtype} {shape}")
