@@ -64,7 +64,7 @@ def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
 
 def _function(model: keras.Model) -> tf.types.experimental.GenericFunction:
     """The model with the contract's names: `image` in, `probabilities` out."""
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
+    signature = [tf.TensorSpec(model.input_shape, tf.float32, name="image")]
     return tf.function(lambda image: {"probabilities": model(image, training=False)}, input_signature=signature)
 
 

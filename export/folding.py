@@ -74,11 +74,14 @@ def trace(model: keras.Model) -> tuple[list[Call], keras.Model]:
     return found, copy
 
 
-def rebuild(model: keras.Model, call: Callable[..., Any]) -> keras.Model:
-    """A copy of a functional or sequential model in which `call(operation, *arguments)` stands for each call."""
+def rebuild(model: keras.Model, call: Callable[..., Any], image: keras.KerasTensor | None = None) -> keras.Model:
+    """A copy of a functional or sequential model in which `call(operation, *arguments)` stands for each call.
+
+    It takes `image` in place of its one input where that is given.
+    """
     inputs, outputs = (tensors[0] if len(tensors) == 1 else tensors for tensors in (model.inputs, model.outputs))
     functional = keras.Model(inputs, outputs, name=model.name)
-    return keras.models.clone_model(functional, clone_function=lambda layer: layer, call_function=call)
+    return keras.models.clone_model(functional, image, clone_function=lambda layer: layer, call_function=call)
 
 
 def call_with(layer: Any, kernels: list[np.ndarray], bias: np.ndarray, inputs: keras.KerasTensor) -> keras.KerasTensor:

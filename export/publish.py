@@ -39,6 +39,8 @@ from .quantize import onnx_int8, tflite_int8
 # What a training run leaves beside model.keras that belongs to the model.
 _RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
 _SEED = 2025
+# The folder for phones within a model's folder: `export.mobile`.
+MOBILE = "mobile"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def publish(
         folder = Path(temporary) / output.name
         folder.mkdir()
         shutil.copyfile(source, folder / "model.keras")
-        facts = _facts(model, source)
+        facts = facts_of(model, source)
         settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
         reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
         parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference)}
@@ -123,6 +125,7 @@ def publish(
         plot_parity(folder / "parity.png", artifacts)
         write_card(folder, artifacts, evaluations["model.keras"], settings)
         _move(folder, output)
+    _remove_outdated_mobile(output, source)
     update_manifest(artifacts, root)
     console.out.print(f"published {len(artifacts)} files in {output}")
     return artifacts
@@ -137,6 +140,15 @@ def _refuse_a_mixture(source: Path, output: Path, root: Path, targets: list[Targ
         raise UsageError(
             f"{output} would keep {', '.join(left)} of another model.keras; export all formats, or to another --output"
         )
+
+
+def _remove_outdated_mobile(output: Path, source: Path) -> None:
+    """Files for phones that were made of another Keras original would be taken for files of this one."""
+    folder = output / MOBILE
+    facts = folder / "mobile.json"
+    if facts.exists() and json.loads(facts.read_text())["sha256_of_keras_original"] != sha256(source):
+        shutil.rmtree(folder)
+        console.out.print(f"removed {folder}, of another model; make it again: python -m export --target mobile")
 
 
 def load_model(path: Path) -> keras.Model:
@@ -208,7 +220,7 @@ def _batch(images: np.ndarray) -> np.ndarray:
     return images[..., None].astype(np.float32)
 
 
-def _facts(model: keras.Model, source: Path) -> dict[str, Any]:
+def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     """What every file says of itself."""
     return {
         "model": model.name,

@@ -1,0 +1,231 @@
+"""TFLite files for phones: RGB in, labels inside, as MediaPipe Tasks and the TFLite Task Library take them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from rich.progress import Progress
+from rich.table import Table
+
+from fer_zoo import __version__, console
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import evaluate_splits
+from fer_zoo.evaluation.parity import Parity, checks, compare, failures
+from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE, LABELS
+from fer_zoo.files import sha256, write_json, write_text
+
+from . import flatbuffer, metadata, task_metadata
+from .convert import to_tflite
+from .folding import fold, rebuild
+from .phone import LUMA, scale_dense_outputs, take_rgb
+from .publish import MOBILE, calibration_sample, facts_of, load_model
+from .quantization import Prepared, prepare, prepare_half
+from .quantize import tflite_int8
+
+_DESCRIPTION = (
+    "Names the facial expression of one face that fills the picture, as people who labelled web photos would. An "
+    "expression is not an emotion: it does not tell what somebody feels. In the European Union the AI Act (Regulation "
+    "2024/1689, Article 5) bans inferring emotions at work and in education."
+)
+_SEED = 2025
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One file for phones: the precision of its weights, a key of `GATES`, and the type of its input."""
+
+    precision: str
+    dtype: str
+
+    def file(self, model: str) -> str:
+        """Its name, which is not that of a file of the zoo, since those take gray images."""
+        return f"{model}.tflite" if self.precision == "fp32" else f"{model}.{self.precision}.tflite"
+
+
+PHONES = (Phone("fp32", "float32"), Phone("fp16", "float32"), Phone("int8", "uint8"))
+
+
+def publish_mobile(
+    source: Path, output: Path | None = None, data: str | None = None, calibration_images: int = 512
+) -> Path:
+    """Export a trained model for phones and publish it if every file passes its parity gates.
+
+    The gates are held on all test images twice: gray, and tinted at random, which a model that took the colours in the
+    wrong order would not pass. As in `publish`, a failure leaves the output as it was.
+
+    Args:
+        source: A `model.keras` on the zoo's contract.
+        output: The model's folder; `artifacts/<model name>` where not given.
+        data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
+        calibration_images: Train images that static quantization is calibrated on.
+
+    Returns:
+        The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
+        the TFLite files too, and `mobile.json` with what was measured.
+
+    Raises:
+        FerZooError: The model does not fit the contract, or a gate is missed; nothing is published then.
+    """
+    model = load_model(source)
+    output = (output or artifacts_dir() / model.name).resolve()
+    original = output / "model.keras"
+    if original.exists() and sha256(original) != sha256(source):
+        raise UsageError(f"{original} is another model than {source}; publish that first, or give another --output")
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        console.out.print(note)
+    facts = facts_of(model, source)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".exporting-") as temporary, console.progress() as bar:
+        folder = Path(temporary)
+        _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
+        entries = _measure(model, folder, dataset.subset("test"), bar)
+        for name, content in task_metadata.label_files(LABELS).values():
+            write_text(folder / name, content)
+        command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
+        write_json(folder / "mobile.json", {"schema": 1, **facts, "command": command, "files": entries})
+        (output / MOBILE).mkdir(exist_ok=True)
+        for path in folder.iterdir():
+            os.replace(path, output / MOBILE / path.name)
+    console.out.print(f"published {len(PHONES)} files for phones in {output / MOBILE}")
+    return output / MOBILE
+
+
+def tinted(images: np.ndarray) -> np.ndarray:
+    """Gray images in light of random colours: uint8 `[n, 48, 48]` to uint8 `[n, 48, 48, 3]`."""
+    light = np.random.default_rng(_SEED).uniform(0.6, 1, (len(images), 1, 1, 3))
+    return np.round(images[..., None] * light).astype(np.uint8)
+
+
+def luma(images: np.ndarray) -> np.ndarray:
+    """RGB to gray by ITU-R BT.601, not rounded: uint8 `[n, 48, 48, 3]` to float32 `[n, 48, 48, 1]`."""
+    return (images @ np.array(LUMA)[:, None]).astype(np.float32)
+
+
+def predict_proba(path: Path, images: np.ndarray) -> np.ndarray:
+    """What a file for phones answers there: LiteRT, one image at a time, one thread.
+
+    Args:
+        path: The file.
+        images: uint8 `[n, 48, 48, 3]`, RGB.
+
+    Returns:
+        float32 `[n, 7]`.
+    """
+    with console.native_stderr_silenced():
+        model = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN)
+        model.allocate_tensors()
+    (image,), (probabilities,) = model.get_input_details(), model.get_output_details()
+    result = np.empty((len(images), len(EXPRESSIONS)), np.float32)
+    for row, rgb in zip(result, images, strict=True):
+        model.set_tensor(image["index"], rgb[None].astype(image["dtype"]))
+        model.invoke()
+        row[:] = model.get_tensor(probabilities["index"])[0]
+    return result
+
+
+def _write_files(model: keras.Model, folder: Path, images: np.ndarray, facts: dict[str, Any], bar: Progress) -> None:
+    folded = fold(model)
+    for phone in bar.track(PHONES, description="writing"):
+        path = folder / phone.file(model.name)
+        if phone.precision == "int8":
+            prepared = prepare(folded, images)
+            tflite_int8(Prepared(_for_one_image(prepared.model), prepared.shared_scales), path, images)
+        elif phone.precision == "fp16":
+            to_tflite(_for_one_image(prepare_half(folded, images)), path, half=True)
+        else:
+            to_tflite(_for_one_image(folded), path)
+        graph = flatbuffer.load(path)
+        scale_dense_outputs(graph)
+        take_rgb(graph, integers=phone.dtype == "uint8")
+        flatbuffer.save(graph, path)
+        metadata.write(path, facts | {"format": "tflite", "precision": phone.precision, "input": _input(phone)})
+        task_metadata.write(path, _task_metadata(model, phone))
+
+
+def _for_one_image(model: keras.Model) -> keras.Model:
+    """The same layers on a batch of one, which is all that MediaPipe Tasks takes."""
+    image = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
+    return rebuild(model, lambda operation, *args, **kwargs: operation(*args, **kwargs), image)
+
+
+def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress) -> list[dict[str, Any]]:
+    """Hold every file against its gates, print the table, and return what `mobile.json` says of the files."""
+    pictures = {"gray": np.repeat(test.images[..., None], 3, axis=3), "tinted": tinted(test.images)}
+    references = {kind: model.predict(luma(rgb), batch_size=256, verbose=0) for kind, rgb in pictures.items()}
+    table = Table("file", "kB", "images", "agreement", "max |Δp|", "mean |Δp|", "accuracy Δ", "gate")
+    entries, missed = [], []
+    for phone in bar.track(PHONES, description="parity"):
+        path = folder / phone.file(model.name)
+        answers = {kind: predict_proba(path, rgb) for kind, rgb in pictures.items()}
+        parities = {kind: compare(references[kind], answers[kind], test.labels) for kind in pictures}
+        for kind, parity in parities.items():
+            _add_row(table, path, kind, parity, phone.precision)
+            missed += [f"{path.name} on {kind} images: {failure}" for failure in failures(parity, phone.precision)]
+        entries.append(
+            {
+                "file": path.name,
+                "precision": phone.precision,
+                "sha256": sha256(path),
+                "bytes": path.stat().st_size,
+                "input": _input(phone),
+                "accuracy": {split: e.accuracy for split, e in evaluate_splits(test, answers["gray"]).items()},
+                "parity": {kind: parity.to_json() for kind, parity in parities.items()},
+            }
+        )
+    console.out.print(table)
+    if missed:
+        raise FerZooError(f"nothing was published, parity gates are missed: {'; '.join(missed)}")
+    return entries
+
+
+def _add_row(table: Table, path: Path, kind: str, parity: Parity, precision: str) -> None:
+    held = checks(parity, precision)
+    passed = all(check.passed for check in held)
+    table.add_row(
+        path.name,
+        f"{path.stat().st_size / 1000:.0f}",
+        kind,
+        f"{parity.argmax_agreement:.2%}",
+        f"{parity.max_abs_diff:.2g}",
+        f"{parity.mean_abs_diff:.2g}",
+        f"{100 * parity.accuracy_delta:+.2f}",
+        ", ".join(f"{check.measure} {check.limit}" for check in held) + (" passed" if passed else " MISSED"),
+        style=None if passed else "red",
+    )
+
+
+def _input(phone: Phone) -> dict[str, Any]:
+    return {
+        "name": "image",
+        "shape": [1, IMAGE_SIZE, IMAGE_SIZE, 3],
+        "dtype": phone.dtype,
+        "range": [0, 255],
+        "layout": "NHWC",
+        "color": "RGB",
+    }
+
+
+def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetadata:
+    return task_metadata.TaskMetadata(
+        name=f"{model.name} {phone.precision}",
+        description=_DESCRIPTION,
+        version=__version__,
+        author="fer_zoo",
+        license="MIT for the weights; the FER2013 images they were trained on have terms of their own.",
+        image="A face that fills the picture, RGB, 0..255; the model turns it gray and scales it itself.",
+        size=(IMAGE_SIZE, IMAGE_SIZE),
+        probabilities="The probability of each expression.",
+        labels=LABELS,
+    )
