@@ -65,7 +65,9 @@ def test_csv(predict, faces):
     code, stdout, _ = predict(faces, "--format", "csv", "--top-k", 2)
     rows = list(csv.DictReader(io.StringIO(stdout)))
     assert (code, len(rows)) == (0, 3)
-    assert list(rows[0]) == ["file", "label_1", "probability_1", "label_2", "probability_2"]
+    place = ["face", "x", "y", "width", "height", "score"]
+    assert list(rows[0]) == ["file", *place, "label_1", "probability_1", "label_2", "probability_2"]
+    assert [rows[0][name] for name in place] == ["1", "", "", "", "", ""]
     assert float(rows[0]["probability_1"]) >= float(rows[0]["probability_2"]) > 0
 
 
@@ -90,7 +92,7 @@ def test_the_output_file_decides_the_format(predict, faces, tmp_path, suffix):
     path = tmp_path / "new" / f"result.{suffix}"
     code, stdout, _ = predict(faces, "--output", path)
     assert (code, stdout) == (0, "")
-    start = {"json": "{", "csv": "file,label_1", "txt": "file"}[suffix]
+    start = {"json": "{", "csv": "file,face", "txt": "file"}[suffix]
     assert path.read_text().startswith(start)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 

@@ -31,7 +31,19 @@ def crop_face(image: np.ndarray, face: Face, size: int = IMAGE_SIZE) -> np.ndarr
     Returns:
         uint8 `[size, size]`.
     """
-    left, top, side = crop_square(face)
+    return crop_square(image, *square_of(face), size)
+
+
+def square_of(face: Face, scale: float = SCALE, shift: float = SHIFT) -> tuple[float, float, float]:
+    """The square that `crop_face` cuts out: left, top and side in pixels."""
+    x, y, width, height = face.box
+    length = (width + height) / 2
+    side = scale * length
+    return x + (width - side) / 2, y + (height - side) / 2 + shift * length, side
+
+
+def crop_square(image: np.ndarray, left: float, top: float, side: float, size: int) -> np.ndarray:
+    """Cut out any upright square and resample it as `crop_face` says."""
     # Some pixels more than the square, for the filter's reach.
     reach = math.ceil(side / size) + 1
     x0, y0 = math.floor(left) - reach, math.floor(top) - reach
@@ -44,11 +56,3 @@ def crop_face(image: np.ndarray, face: Face, size: int = IMAGE_SIZE) -> np.ndarr
     gray = Image.fromarray(part).convert("L")
     box = (left - x0, top - y0, left - x0 + side, top - y0 + side)
     return np.asarray(gray.resize((size, size), Image.Resampling.BILINEAR, box=box))
-
-
-def crop_square(face: Face) -> tuple[float, float, float]:
-    """The square that `crop_face` cuts out: left, top and side in pixels."""
-    x, y, width, height = face.box
-    length = (width + height) / 2
-    side = SCALE * length
-    return x + (width - side) / 2, y + (height - side) / 2 + SHIFT * length, side

@@ -57,6 +57,13 @@ def open_photo(source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIX
         raise FerZooError(f"{name} cannot be read: {error}") from error
 
 
+def is_animation(path: str | os.PathLike[str]) -> bool:
+    """Whether a GIF, WebP or PNG that `read_photo` reads has more frames than the one it gives."""
+    with Image.open(path) as image:
+        # A phone's JPEG may hold a second picture (MPO), a TIFF pages: those are no animations.
+        return image.format in ("GIF", "WEBP", "PNG") and getattr(image, "is_animated", False)
+
+
 class _TooLargeError(Exception):
     pass
 

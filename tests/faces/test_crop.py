@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fer_zoo.faces import Face, FaceDetector, crop_face
-from fer_zoo.faces.crop import crop_square
+from fer_zoo.faces.crop import square_of
 
 
 def face(x: float, y: float, width: float, height: float) -> Face:
@@ -31,7 +31,7 @@ def triangle(line: np.ndarray, start: float, step: float, size: int) -> np.ndarr
 )
 def test_it_is_the_resampling_that_the_docstring_tells(noise, box):
     crop = crop_face(noise, face(*box))
-    left, top, side = crop_square(face(*box))
+    left, top, side = square_of(face(*box))
     gray = ((noise @ np.array([19595, 38470, 7471]) + 32768) >> 16).astype(np.float64)
     expected = triangle(triangle(gray, top, side / 48, 48).T, left, side / 48, 48).T
     assert (crop.shape, crop.dtype) == ((48, 48), np.uint8)
@@ -53,7 +53,7 @@ def test_the_crop_has_the_eyes_and_the_mouth_where_fer2013_has_them(photos):
     """Medians on PublicTest: eyes at 0.38 of the height, mouth at 0.76, their middle at half the width."""
     for name, photo in photos.items():
         found = FaceDetector().detect(photo)[0]
-        left, top, side = crop_square(found)
+        left, top, side = square_of(found)
         points = (found.landmarks - [left, top]) / side
         assert points[:2, 1].mean() == pytest.approx(0.38, abs=0.08), name
         assert points[3:, 1].mean() == pytest.approx(0.76, abs=0.08), name

@@ -1,0 +1,77 @@
+"""Faces drawn into a picture: a frame around each, and what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fer_zoo.errors import UsageError
+from fer_zoo.faces.detector import Face
+from fer_zoo.files import atomic_path
+
+# One for each of EXPRESSIONS, apart from each other for colour-blind people too (after Okabe and Ito).
+COLORS = ("#d55e00", "#117733", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9")
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def annotate(image: np.ndarray, faces: Sequence[Face], captions: Sequence[str], colors: Sequence[str]) -> np.ndarray:
+    """Draw a frame and a caption for each face.
+
+    Args:
+        image: uint8 `[h, w, 3]`, RGB.
+        faces: What to frame.
+        captions: One line of text for each.
+        colors: Of each frame, as `#rrggbb`.
+
+    Returns:
+        A copy of `image` with the drawing, uint8 `[h, w, 3]`.
+    """
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    thickness = max(2, round(max(picture.size) / 400))
+    font = ImageFont.load_default(max(12, round(max(picture.size) / 45)))
+    for face, caption, color in zip(faces, captions, colors, strict=True):
+        x, y, width, height = face.box
+        draw.rectangle((x, y, x + width, y + height), outline=color, width=thickness)
+        pad = thickness + 1
+        left, top, right, bottom = draw.textbbox((0, 0), caption, font=font)
+        tag_width, tag_height = right - left + 2 * pad, bottom - top + 2 * pad
+        # Above the frame; inside it where the picture ends.
+        tag_x = min(max(x, 0), max(0, picture.width - tag_width))
+        tag_y = y - tag_height if y >= tag_height else max(y, 0)
+        draw.rectangle((tag_x, tag_y, tag_x + tag_width, tag_y + tag_height), fill=color)
+        draw.text((tag_x + pad - left, tag_y + pad - top), caption, fill=_readable_on(color), font=font)
+    return np.asarray(picture)
+
+
+def caption(probabilities: np.ndarray, labels: Sequence[str]) -> tuple[str, str]:
+    """The most probable expression in words, such as `happy 0.93`, and its colour."""
+    top = int(probabilities.argmax())
+    return f"{labels[top]} {probabilities[top]:.2f}", COLORS[top % len(COLORS)]
+
+
+def save_picture(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Write uint8 `[h, w, 3]` as the name of the file ends.
+
+    Raises:
+        UsageError: The name does not end in .jpg, .png or .webp.
+    """
+    check_picture_name(path)
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary, quality=92)
+
+
+def check_picture_name(path: str | os.PathLike[str]) -> None:
+    """Raise UsageError where `save_picture` would."""
+    if Path(path).suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"{path} is no name for an annotated picture: it must end in {', '.join(_SUFFIXES)}")
+
+
+def _readable_on(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"

@@ -1,0 +1,139 @@
+"""What `fer-zoo predict` found, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fer_zoo.faces.detector import Face
+
+_BAR = 10
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One face and its most probable expressions.
+
+    Attributes:
+        file: Where it is.
+        number: Of the face in the file, from 1.
+        face: Its place; `None` where the whole picture was taken as the face.
+        expressions: `(label, probability)` each, the likeliest first.
+    """
+
+    file: str
+    number: int
+    face: Face | None
+    expressions: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file without a prediction, and why."""
+
+    file: str
+    error: str
+
+
+@dataclass
+class Results:
+    """Everything one call found.
+
+    Attributes:
+        model: The model file.
+        runtime: What ran it.
+        top_k: Expressions told of each face.
+        predictions: The faces, file by file.
+        without_faces: Files in which no face was found.
+        failures: Files that could not be read.
+    """
+
+    model: str
+    runtime: str
+    top_k: int
+    predictions: list[Prediction] = field(default_factory=list)
+    without_faces: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    def to_text(self, form: str) -> str:
+        """`form` is `table`, `json` or `csv`."""
+        if form == "json":
+            return self._to_json()
+        return self._to_csv() if form == "csv" else self._to_plain_table()
+
+    def to_table(self) -> Table:
+        """For a terminal."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("file", overflow="fold")
+        for heading in ("face", "expression", "", ""):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("then", style="dim")
+        for prediction in self.predictions:
+            (label, probability), *others = prediction.expressions
+            filled = round(probability * _BAR)
+            bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR - filled)}[/dim]"
+            then = ", ".join(f"{name} {share:.2f}" for name, share in others)
+            table.add_row(_escaped(prediction.file), _place(prediction), label, bar, f"{probability:.2f}", then)
+        for file in self.without_faces:
+            table.add_row(_escaped(file), "none found")
+        return table
+
+    def _to_plain_table(self) -> str:
+        """For a file or a pipe: no colours, and no line is broken to fit a terminal."""
+        if not self.predictions and not self.without_faces:
+            return ""
+        buffer = io.StringIO()
+        Console(file=buffer, width=10_000).print(self.to_table())
+        return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+
+    def _to_json(self) -> str:
+        content = {
+            "model": self.model,
+            "runtime": self.runtime,
+            "predictions": [_entry(prediction) for prediction in self.predictions],
+            "without_faces": self.without_faces,
+            "failures": [{"file": failure.file, "error": failure.error} for failure in self.failures],
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    def _to_csv(self) -> str:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        ranks = range(1, self.top_k + 1)
+        expressions = [f"{column}_{rank}" for rank in ranks for column in ("label", "probability")]
+        writer.writerow(["file", "face", "x", "y", "width", "height", "score", *expressions])
+        for prediction in self.predictions:
+            face = prediction.face
+            place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
+            pairs = (value for pair in prediction.expressions for value in pair)
+            writer.writerow([prediction.file, prediction.number, *place, *pairs])
+        return buffer.getvalue()
+
+
+def _entry(prediction: Prediction) -> dict[str, Any]:
+    face = prediction.face
+    return {
+        "file": prediction.file,
+        "face": prediction.number,
+        "box": [round(value, 1) for value in face.box] if face else None,
+        "landmarks": [[round(float(value), 1) for value in point] for point in face.landmarks] if face else None,
+        "score": round(face.score, 4) if face else None,
+        "expressions": [{"label": label, "probability": share} for label, share in prediction.expressions],
+    }
+
+
+def _place(prediction: Prediction) -> str:
+    if prediction.face is None:
+        return "whole picture"
+    x, y, width, height = (round(value) for value in prediction.face.box)
+    return f"{width}x{height} at {x},{y}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

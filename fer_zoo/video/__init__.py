@@ -1,0 +1,5 @@
+"""Faces followed through a video or before a camera, and their expressions over time."""
+
+from __future__ import annotations
+
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
