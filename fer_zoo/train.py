@@ -9,17 +9,21 @@ from pathlib import Path
 
 from fer_zoo.backend import BACKENDS, select_backend
 from fer_zoo.console import out, run
-from fer_zoo.data.augment import Augmentation
+from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.errors import UsageError
 from fer_zoo.models import list_models
 from fer_zoo.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
+from fer_zoo.training.recipes import RECIPES, find_recipe
 
 # The bundled sample is a tenth of FER2013: a run to see the product work, in a minute or two.
 _SAMPLE_EPOCHS = 10
 
 
 def main(arguments: list[str]) -> int | None:
-    given = _parser().parse_args(arguments, argparse.Namespace())
+    parser = _parser()
+    if recipe := parser.parse_args(arguments).recipe:
+        parser.set_defaults(**{**vars(find_recipe(recipe).config), "backend": None, "data": None})
+    given = parser.parse_args(arguments)
     folder, config = _resumed(given) if given.resume else _new(given)
     from fer_zoo.training.run import train
 
@@ -43,7 +47,9 @@ def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     values = {name: value for name, value in vars(given).items() if name in names}
     if given.epochs is None:
         values["epochs"] = TrainingConfig.epochs if given.data else _SAMPLE_EPOCHS
-    values["augmentation"] = Augmentation() if given.augmentation else None
+    if isinstance(given.augmentation, str):
+        values["augmentation"] = AUGMENTATIONS.get(given.augmentation)
+    values["teachers"] = tuple(given.teachers)
     config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
     config = dataclasses.replace(config, backend=select_backend(given.backend))
     folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
@@ -73,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
+    add("--recipe", choices=sorted(RECIPES), help="settings that other options override")
     add("--model", choices=list_models(), default=default.model)
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
     add("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
@@ -86,8 +93,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--label-smoothing", type=float, default=default.label_smoothing)
     add("--ema", type=float, default=default.ema, help="decay a step of the weights' moving average; 0 for none")
     add("--dropout", type=float, help="else the model's own")
-    add("--augmentation", action="store_true", help="rotation 10°, shift 0.1, zoom 0.1, horizontal flip")
+    add(
+        "--augmentation",
+        nargs="?",
+        const="affine",
+        choices=("none", *AUGMENTATIONS),
+        help="affine (where only the option is given): rotation 10°, shift 0.1, zoom 0.1, horizontal flip; strong: "
+        "more of it, contrast, brightness and cutout",
+    )
+    add("--mixup", type=float, default=default.mixup, help="alpha of its beta distribution; 0 for none")
     add("--class-weights", action="store_true", help="weigh the loss inversely to class frequency")
+    add("--clean", action="store_true", help="train without copies of test images, and without FER+'s non-faces")
+    add("--ferplus", metavar="CSV", help="FER+'s votes: fer2013new.csv or ferplus.csv")
+    add("--votes", type=float, default=default.votes, help="share of FER+'s votes in the targets")
+    add("--teachers", nargs="+", default=[], metavar="MODEL", help="models whose mean answer is taught too")
+    add("--distillation", type=float, default=default.distillation, help="share of the teachers' answer in the targets")
+    add("--temperature", type=float, default=default.temperature, help="flattens the teachers' answer where above 1")
+    add(
+        "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
+    )
     add("--precision", choices=PRECISIONS, default=default.precision, help="of the compute in a training step")
     add("--seed", type=int, default=default.seed)
     add("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")

@@ -9,19 +9,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random affine transforms, the original project's recommendation by default.
+    """Random affine transforms, the original project's recommendation by default, and changes of the pixels.
 
     Attributes:
         rotation: Largest angle, degrees either way.
         shift: Largest shift in each direction, as a fraction of the side.
         zoom: Largest change of scale, as a fraction either way.
         flip: Mirror half of the images.
+        contrast: Largest change of contrast about the image's mean, as a fraction either way.
+        brightness: Largest change of brightness, as a fraction of 255 either way.
+        cutout: Side of the gray square put somewhere on half of the images, as a fraction of the image's (DeVries and
+            Taylor, 2017, https://arxiv.org/abs/1708.04552).
     """
 
     rotation: float = 10.0
     shift: float = 0.1
     zoom: float = 0.1
     flip: bool = True
+    contrast: float = 0.0
+    brightness: float = 0.0
+    cutout: float = 0.0
 
     def matrices(self, count: int, size: int, random: np.random.Generator) -> np.ndarray:
         """Draw affine maps about the image centre.
@@ -43,6 +50,12 @@ class Augmentation:
         return np.concatenate([linear, offset[..., None]], axis=2)
 
 
+AUGMENTATIONS = {
+    "affine": Augmentation(),
+    "strong": Augmentation(rotation=12.0, zoom=0.15, contrast=0.3, brightness=0.1, cutout=0.3),
+}
+
+
 def augment(images: np.ndarray, augmentation: Augmentation, random: np.random.Generator) -> np.ndarray:
     """Transform each image with a map of its own: bilinear, edges repeated.
 
@@ -61,4 +74,25 @@ def augment(images: np.ndarray, augmentation: Augmentation, random: np.random.Ge
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for image, matrix, target in zip(images, augmentation.matrices(len(images), size, random), result, strict=True):
         cv2.warpAffine(image, matrix, (size, size), dst=target, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if augmentation.contrast or augmentation.brightness:
+        result = _change_light(result, augmentation, random)
+    if augmentation.cutout:
+        _cut_out(result, augmentation.cutout, random)
     return result
+
+
+def _change_light(images: np.ndarray, augmentation: Augmentation, random: np.random.Generator) -> np.ndarray:
+    count = (len(images), 1, 1)
+    gain = 1 + random.uniform(-augmentation.contrast, augmentation.contrast, count).astype(np.float32)
+    offset = 255 * random.uniform(-augmentation.brightness, augmentation.brightness, count).astype(np.float32)
+    mean = images.mean((1, 2), keepdims=True, dtype=np.float32)
+    return np.clip((images - mean) * gain + (mean + offset + 0.5), 0, 255).astype(np.uint8)
+
+
+def _cut_out(images: np.ndarray, fraction: float, random: np.random.Generator) -> None:
+    size = images.shape[1]
+    half = round(fraction * size) // 2
+    chosen = random.random(len(images)) < 0.5
+    for image, (row, column), cut in zip(images, random.integers(0, size, (len(images), 2)), chosen, strict=True):
+        if cut:
+            image[max(row - half, 0) : row + half, max(column - half, 0) : column + half] = 128

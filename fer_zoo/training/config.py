@@ -34,7 +34,15 @@ class TrainingConfig:
             published; 0 for none.
         dropout: Overrides the model's own rate where given.
         augmentation: `None` for none.
+        mixup: Alpha of the beta distribution that two images of a batch are mixed by; 0 for none.
         class_weights: Weigh the loss inversely to class frequency.
+        clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
+        ferplus: FER+'s file of votes.
+        votes: Share of the FER+ vote distribution in the targets, 0 to 1.
+        teachers: Models whose mean answer is taught too: files, or names that `load_classifier` takes.
+        distillation: Share of the teachers' answer in the targets, 0 to 1.
+        temperature: Flattens the teachers' answer where above 1.
+        views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
         precision: Of the compute in a training step: `float32` or `bfloat16`.
         seed: Of weights, dropout, shuffling and augmentation.
     """
@@ -53,7 +61,15 @@ class TrainingConfig:
     ema: float = 0.0
     dropout: float | None = None
     augmentation: Augmentation | None = None
+    mixup: float = 0.0
     class_weights: bool = False
+    clean: bool = False
+    ferplus: str | None = None
+    votes: float = 0.0
+    teachers: tuple[str, ...] = ()
+    distillation: float = 0.0
+    temperature: float = 1.0
+    views: int = 0
     precision: str = "float32"
     seed: int = 2025
 
@@ -67,6 +83,11 @@ class TrainingConfig:
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),
             ("dropout", self.dropout is None or 0 <= self.dropout < 1, "from 0 to less than 1"),
+            ("mixup", self.mixup >= 0, "at least 0"),
+            ("votes", 0 <= self.votes <= 1, "from 0 to 1"),
+            ("distillation", 0 <= self.distillation <= 1, "from 0 to 1"),
+            ("temperature", self.temperature > 0, "above 0"),
+            ("views", self.views >= 0, "at least 0"),
             ("seed", self.seed >= 0, "at least 0"),
             ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
             ("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
@@ -75,6 +96,12 @@ class TrainingConfig:
         for name, holds, allowed in limits:
             if not holds:
                 raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; it must be {allowed}")
+        if self.votes and self.ferplus is None:
+            raise UsageError("votes need FER+'s file; pass it with --ferplus")
+        if bool(self.teachers) != bool(self.distillation):
+            raise UsageError("teachers and their share of the targets go together; pass --teachers and --distillation")
+        if self.teachers and self.augmentation and not self.views:
+            raise UsageError("teachers are asked about a fixed number of augmented views; pass --views")
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -86,6 +113,7 @@ class TrainingConfig:
         try:
             values = json.loads(path.read_text())["training"]
             augmentation = values.pop("augmentation")
+            values["teachers"] = tuple(values.get("teachers", ()))
             return cls(**values, augmentation=Augmentation(**augmentation) if augmentation else None)
         except FileNotFoundError as error:
             raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}") from error

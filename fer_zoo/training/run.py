@@ -30,6 +30,7 @@ from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.curves import plot_curves
+from fer_zoo.training.targets import cleaned, distilled, targets_of
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
@@ -51,17 +52,23 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     for note in dataset.notes:
         console.out.print(note)
     training, selection = _splits(dataset, config.seed)
+    if config.clean:
+        training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
     keras.utils.set_random_seed(config.seed)
     _deterministic()
     model = build_model(config.model, **({} if config.dropout is None else {"dropout": config.dropout}))
     batches = Batches(
         training.images,
-        training.labels,
+        targets_of(training, config),
         config.batch_size,
         config.seed,
         config.augmentation,
-        balanced_class_weights(training.labels) if config.class_weights else None,
+        balanced_class_weights(training.labels)[training.labels] if config.class_weights else None,
+        config.mixup,
+        config.views,
     )
+    if config.teachers:
+        batches.targets = distilled(batches, config)
     trained = training_model(model, config.precision)
     trained.compile(
         optimizer=_optimizer(config, len(batches)),

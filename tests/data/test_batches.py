@@ -7,7 +7,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from fer_zoo.data.augment import Augmentation, augment
-from fer_zoo.data.batches import Batches, balanced_class_weights
+from fer_zoo.data.batches import Batches, balanced_class_weights, one_hot
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def faces() -> tuple[np.ndarray, np.ndarray]:
 
 def test_an_epoch_has_every_image_once(faces: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = faces
-    batches = Batches(images, labels, batch_size=16, seed=1)
+    batches = Batches(images, one_hot(labels), batch_size=16, seed=1)
     epoch = [batches.batch(0, position) for position in range(len(batches))]
     assert [len(x) for x, _, _ in epoch] == [16, 16, 10]
     assert len(epoch) == len(batches) == 3
@@ -32,7 +32,7 @@ def test_an_epoch_has_every_image_once(faces: tuple[np.ndarray, np.ndarray]) -> 
 def test_targets_and_weights_follow_the_shuffled_images(faces: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = faces
     weights = balanced_class_weights(labels)
-    x, y, w = Batches(images, labels, batch_size=8, seed=1, class_weights=weights).batch(0, 0)
+    x, y, w = Batches(images, one_hot(labels), batch_size=8, seed=1, weights=weights[labels]).batch(0, 0)
     for image, target, weight in zip(x, y, w, strict=True):
         index = next(i for i, face in enumerate(images) if np.array_equal(face, image[..., 0]))
         assert target.argmax() == labels[index]
@@ -41,17 +41,21 @@ def test_targets_and_weights_follow_the_shuffled_images(faces: tuple[np.ndarray,
 
 
 def test_a_batch_depends_on_seed_epoch_and_position_only(faces: tuple[np.ndarray, np.ndarray]) -> None:
-    one = Batches(*faces, batch_size=16, seed=7, augmentation=Augmentation())
-    other = Batches(*faces, batch_size=16, seed=7, augmentation=Augmentation())
+    images, labels = faces
+    one = Batches(images, one_hot(labels), batch_size=16, seed=7, augmentation=Augmentation())
+    other = Batches(images, one_hot(labels), batch_size=16, seed=7, augmentation=Augmentation())
     one.batch(0, 0)
     for a, b in zip(one.batch(2, 1), other.batch(2, 1), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_epochs_and_seeds_differ(faces: tuple[np.ndarray, np.ndarray]) -> None:
-    batches = Batches(*faces, batch_size=16, seed=7)
+    images, labels = faces
+    batches = Batches(images, one_hot(labels), batch_size=16, seed=7)
     assert not np.array_equal(batches.batch(0, 0)[0], batches.batch(1, 0)[0])
-    assert not np.array_equal(batches.batch(0, 0)[0], Batches(*faces, batch_size=16, seed=8).batch(0, 0)[0])
+    assert not np.array_equal(
+        batches.batch(0, 0)[0], Batches(images, one_hot(labels), batch_size=16, seed=8).batch(0, 0)[0]
+    )
 
 
 def test_balanced_class_weights_are_scikit_learns() -> None:
@@ -102,3 +106,36 @@ def test_a_shift_moves_the_picture() -> None:
     moved = augment(image, Fixed(), np.random.default_rng(0))
     np.testing.assert_array_equal(moved[0, 20:28, 24:32], np.full((8, 8), 200))
     assert moved.sum() == image.sum()
+
+
+def test_mixup_mixes_images_and_targets_by_the_same_share(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = faces
+    plain = Batches(images, one_hot(labels), batch_size=16, seed=3).batch(1, 0)
+    mixed = Batches(images, one_hot(labels), batch_size=16, seed=3, mixup=0.4).batch(1, 0)
+    different = np.flatnonzero(plain[1].argmax(1) != plain[1][::-1].argmax(1))[0]
+    share = mixed[1][different, plain[1][different].argmax()]
+    assert 0 < share < 1
+    np.testing.assert_allclose(mixed[0], share * plain[0] + (1 - share) * plain[0][::-1], atol=1e-3)
+    np.testing.assert_allclose(mixed[1].sum(1), 1, atol=1e-6)
+
+
+def test_views_come_in_turn_with_targets_of_their_own(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = faces
+    targets = np.stack([one_hot(labels), one_hot((labels + 1) % 7)])
+    batches = Batches(images, targets, batch_size=64, seed=3, augmentation=Augmentation(), views=2)
+    original, augmented, again = (batches.batch(epoch, 0) for epoch in (0, 1, 2))
+    assert sorted(map(bytes, original[0][..., 0].astype(np.uint8))) == sorted(map(bytes, images))
+    assert sorted(map(bytes, augmented[0][..., 0].astype(np.uint8))) != sorted(map(bytes, images))
+    assert sorted(map(bytes, again[0][..., 0].astype(np.uint8))) == sorted(map(bytes, images))
+    np.testing.assert_array_equal(original[1].sum(0), np.roll(augmented[1].sum(0), -1))
+
+
+def test_strong_augmentation_changes_light_and_cuts_squares_out() -> None:
+    images = np.random.default_rng(0).integers(100, 110, (64, 48, 48), np.uint8)
+    still = dict(rotation=0.0, shift=0.0, zoom=0.0, flip=False)
+    lit = augment(images, Augmentation(**still, brightness=0.2, contrast=0.5), np.random.default_rng(1))
+    assert np.ptp(lit.mean((1, 2))) > 50
+    cut = augment(images, Augmentation(**still, cutout=0.25), np.random.default_rng(1))
+    gray = (cut == 128).sum((1, 2))
+    assert 20 <= np.count_nonzero(gray) <= 44
+    assert gray.max() == 12 * 12

@@ -1,0 +1,28 @@
+"""fernet_tiny: a residual network of less than 200,000 weights, for phones and browsers."""
+
+from __future__ import annotations
+
+import keras
+
+from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block
+
+
+def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.Model:
+    """Build a plain ResNet for 48x48 faces: stages of 24, 48 and 80 channels at 24², 12² and 6².
+
+    Args:
+        classes: Number of expressions.
+        dropout: Rate before the logits.
+
+    Returns:
+        A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
+    """
+    image, x = image_input()
+    x = conv_bn(x, 16, "stem1")
+    x = conv_bn(x, 24, "stem2", strides=2)
+    for stage, (filters, blocks) in enumerate(((24, 2), (48, 2), (80, 1)), start=1):
+        for block in range(blocks):
+            strides = 2 if stage > 1 and block == 0 else 1
+            x = residual_block(x, filters, f"stage{stage}{'ab'[block]}", strides=strides)
+    return keras.Model(image, classifier(x, classes, dropout), name="fernet_tiny")

@@ -1,0 +1,78 @@
+"""Blocks of the fernet family: 3x3 convolutions that oneDNN and int8 runtimes are fast at, ReLU, foldable normalization."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from fer_zoo.expressions import IMAGE_SIZE
+
+
+def image_input() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The zoo's `image` input, float32 `[batch, 48, 48, 1]` in 0..255, and the same scaled to -1..1."""
+    image = layers.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
+    return image, layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(image)
+
+
+def conv_bn(
+    x: keras.KerasTensor, filters: int, name: str, kernel: int = 3, strides: int = 1, relu: bool = True
+) -> keras.KerasTensor:
+    """Convolution without bias, batch normalization, and ReLU where asked for."""
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def residual_block(
+    x: keras.KerasTensor, filters: int, name: str, strides: int = 1, squeeze: int = 0
+) -> keras.KerasTensor:
+    """Two 3x3 convolutions beside a shortcut (He et al., 2015, https://arxiv.org/abs/1512.03385).
+
+    The shortcut of a block that halves the map averages before its 1x1 convolution, so that no activation is skipped
+    (He et al., 2018, ResNet-D, https://arxiv.org/abs/1812.01187).
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        filters: Output channels.
+        name: Prefix of the layers' names.
+        strides: 1, or 2 to halve the map.
+        squeeze: Reduction of squeeze-and-excitation (Hu et al., 2017, https://arxiv.org/abs/1709.01507); 0 for none.
+
+    Returns:
+        `[batch, height / strides, width / strides, filters]`.
+    """
+    shortcut = x
+    if strides > 1:
+        shortcut = layers.AveragePooling2D(strides, name=f"{name}_shortcut_pool")(shortcut)
+    if x.shape[-1] != filters:
+        shortcut = conv_bn(shortcut, filters, f"{name}_shortcut", kernel=1, relu=False)
+    x = conv_bn(x, filters, f"{name}_1", strides=strides)
+    x = conv_bn(x, filters, f"{name}_2", relu=False)
+    if squeeze:
+        x = _squeeze_excite(x, squeeze, f"{name}_squeeze")
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def classifier(x: keras.KerasTensor, classes: int, dropout: float) -> keras.KerasTensor:
+    """Global average pooling, dropout and the zoo's last two layers, `logits` and `probabilities`."""
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, name="logits")(x)
+    return layers.Softmax(dtype="float32", name="probabilities")(x)
+
+
+def _squeeze_excite(x: keras.KerasTensor, reduction: int, name: str) -> keras.KerasTensor:
+    channels = x.shape[-1]
+    scale = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
+    scale = layers.Conv2D(channels // reduction, 1, activation="relu", name=f"{name}_reduce")(scale)
+    scale = layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_expand")(scale)
+    return layers.Multiply(name=f"{name}_scale")([x, scale])

@@ -1,0 +1,67 @@
+"""What a model is taught for each training image: its label, people's votes, other models' answers, or a mixture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_zoo.console import track
+from fer_zoo.data import Dataset
+from fer_zoo.data.batches import Batches, one_hot
+from fer_zoo.data.copies import pixel_hashes
+from fer_zoo.data.ferplus import FERPLUS_CLASSES, FERPLUS_COLUMNS, join_ferplus
+from fer_zoo.inference import load_classifier
+from fer_zoo.training.config import TrainingConfig
+
+
+def cleaned(training: Dataset, test: Dataset | None, ferplus: str | None) -> Dataset:
+    """Leave out training images that are exact copies of test images, and those that most FER+ voters call no face.
+
+    Args:
+        training: The training images.
+        test: The test images; `None` where there are none.
+        ferplus: A FER+ file; `None` leaves non-faces in.
+
+    Returns:
+        The rest, in the same order.
+    """
+    keep = np.ones(len(training), bool)
+    if test is not None:
+        keep &= ~np.isin(pixel_hashes(training.images), pixel_hashes(test.images))
+    if ferplus:
+        votes, _ = join_ferplus(training, ferplus)
+        keep &= votes[:, FERPLUS_CLASSES.index("NF")] <= votes.sum(1) / 2
+    return training.take(np.flatnonzero(keep))
+
+
+def targets_of(training: Dataset, config: TrainingConfig) -> np.ndarray:
+    """Labels mixed with FER+ vote distributions by the share `config.votes`; an image without votes keeps its label.
+
+    Returns:
+        float32 `[n, 7]`.
+    """
+    targets = one_hot(training.labels)
+    if not config.votes or config.ferplus is None:
+        return targets
+    votes = join_ferplus(training, config.ferplus)[0][:, FERPLUS_COLUMNS]
+    total = votes.sum(1, keepdims=True)
+    shares = np.where(total > 0, votes / np.maximum(total, 1), targets)
+    return ((1 - config.votes) * targets + config.votes * shares).astype(np.float32)
+
+
+def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
+    """Targets mixed with the mean answer of `config.teachers` by the share `config.distillation`.
+
+    A teacher sees each of the batches' views exactly as the student will, and its mirror image too (Beyer et al., 2021, "A good teacher
+    is patient and consistent", https://arxiv.org/abs/2106.05237); Hinton's temperature flattens what it says.
+
+    Returns:
+        float32 `[views, n, 7]`, at least one view.
+    """
+    teachers = [load_classifier(path, threads=2) for path in config.teachers]
+    result = []
+    for images in track(batches.views or [batches.images], "asking the teachers"):
+        mean = np.mean([t.predict_proba(x) for t in teachers for x in (images, images[:, :, ::-1])], axis=0)
+        flat = mean ** (1 / config.temperature)
+        flat /= flat.sum(1, keepdims=True)
+        result.append((1 - config.distillation) * batches.targets[0] + config.distillation * flat)
+    return np.stack(result).astype(np.float32)
