@@ -1,4 +1,4 @@
-"""Blocks of the fernet family: 3x3 convolutions that oneDNN and int8 runtimes are fast at, ReLU, foldable normalization."""
+"""Blocks of the fernet family: 3x3 convolutions, ReLU and normalization that folds, which int8 runtimes are fast at."""
 
 from __future__ import annotations
 
