@@ -51,8 +51,8 @@ def targets_of(training: Dataset, config: TrainingConfig) -> np.ndarray:
 def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
     """Targets mixed with the mean answer of `config.teachers` by the share `config.distillation`.
 
-    A teacher sees each of the batches' views exactly as the student will, and its mirror image too (Beyer et al., 2021, "A good teacher
-    is patient and consistent", https://arxiv.org/abs/2106.05237); Hinton's temperature flattens what it says.
+    A teacher sees each view as the student will, and its mirror image too (Beyer et al., 2021, "Knowledge distillation:
+    a good teacher is patient and consistent", https://arxiv.org/abs/2106.05237); the temperature is Hinton's.
 
     Returns:
         float32 `[views, n, 7]`, at least one view.
