@@ -78,8 +78,8 @@ def _separable_convolution(network: Network, inputs: list[Tensor], config: dict[
 
 
 def _batch_normalization(network: Network, inputs: list[Tensor], config: dict[str, Any], weights: Weights) -> Tensor:
-    arrays = [weights[name] for name in ("gamma", "beta", "moving_mean", "moving_variance")]
-    return network.batch_normalization(inputs[0], *arrays, epsilon=config["epsilon"])
+    scale, shift, mean, variance = (weights[name] for name in ("gamma", "beta", "moving_mean", "moving_variance"))
+    return network.batch_normalization(inputs[0], scale, shift, mean, variance, config["epsilon"])
 
 
 def _max_pooling(network: Network, inputs: list[Tensor], config: dict[str, Any], weights: Weights) -> Tensor:

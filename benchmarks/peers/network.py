@@ -50,7 +50,7 @@ class Network:
         strides: tuple[int, int] = (1, 1),
         padding: str = "same",
     ) -> Tensor:
-        """A convolution; `kernel` is `[height, width, in, out]`, `padding` is `same` (as TensorFlow pads) or `valid`."""
+        """A convolution; `kernel` is `[height, width, in, out]`, `padding` is TensorFlow's `same` or `valid`."""
         return self._conv(x, kernel.transpose(3, 2, 0, 1), bias, strides, padding, 1)
 
     def depthwise(

