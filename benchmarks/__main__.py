@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import fer_zoo
 from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out, run
 from fer_zoo.errors import UsageError
 
@@ -17,12 +20,24 @@ from .options import Options
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
+# Modules with a `main(arguments)` of their own.
+_OTHER_COMMANDS = {
+    "compare": "what changed between two reports",
+    "crops": "the comparison of face crops",
+    "debug": "where an int8 graph departs from float",
+    "training": "images a second of a training step",
+    "peers": "the published models beside ours",
+    "robustness": "corruptions, calibration, confused pairs, other data sets",
+}
+
 # Enough to see that everything works, too little to quote.
 _QUICK = {"queries": 64, "seconds": 1.0, "rounds": 2, "cold_starts": 1, "warmup_seconds": 0.02, "settle_seconds": 0.0}
 
 
 def main(arguments: list[str]) -> int | None:
     """Run a benchmark; 1 when an artifact misses a gate or could not be measured."""
+    if arguments and arguments[0] in _OTHER_COMMANDS:
+        return import_module(f"{__package__}.{arguments[0]}").main(arguments[1:])
     parsed = _parser().parse_args(arguments)
     options = _options(parsed)
     from .latency import run_latency
@@ -31,7 +46,9 @@ def main(arguments: list[str]) -> int | None:
 
     passed = True
     if parsed.command in ("all", "parity"):
-        passed &= all(row["status"] in ("passed", "reference") for row in run_parity(options)["rows"])
+        rows = run_parity(options)["rows"]
+        rows = [*rows, *(other for row in rows for other in row.get("elsewhere", ()))]
+        passed &= all(row["status"] in ("passed", "reference") for row in rows)
     if parsed.command in ("all", "latency"):
         passed &= not run_latency(options)["errors"]
     report = write_report(options.output)
@@ -44,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks" if Path(sys.argv[0]).name == "__main__.py" else None,
         description="Compare every artifact of the manifest with its Keras original and time it on this machine.",
-        epilog="An interrupted run goes on where it stopped when the same command is given again.",
+        epilog="An interrupted run goes on where it stopped when the same command is given again. "
+        f"Also: {_listed()} (each has its own --help).",
     )
     parser.add_argument(
         "command",
@@ -67,9 +85,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_seconds, help="or timed seconds, if over first (default: 10)")
     parser.add_argument("--cold-starts", type=_positive, help="fresh processes per artifact (default: 5)")
     parser.add_argument("--keras", action="store_true", help="time the .keras originals too, each in its own process")
+    parser.add_argument(
+        "--own-only",
+        action="store_true",
+        help="each file in its own runtime and default settings alone, no other Keras backend or optimization",
+    )
+    parser.add_argument(
+        "--price", type=_price, default=0.04, metavar="USD", help="of a core for an hour (default: 0.04, a small VM's)"
+    )
     parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
     parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
     return parser
+
+
+def _listed() -> str:
+    return "; ".join(f"`{name}`, {summary}" for name, summary in _OTHER_COMMANDS.items())
 
 
 def _options(parsed: argparse.Namespace) -> Options:
@@ -89,6 +119,10 @@ def _options(parsed: argparse.Namespace) -> Options:
         batches=tuple(sorted(set(parsed.batch))),
         threads=tuple(sorted(set(parsed.threads))),
         keras=parsed.keras,
+        execution=not parsed.own_only,
+        price=parsed.price,
+        backends=() if parsed.own_only else tuple(installed_backends()),
+        runtimes=() if parsed.own_only or importlib.util.find_spec("openvino") is None else ("openvino",),
         fresh=parsed.fresh,
         **limits,
     )
@@ -134,6 +168,13 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _price(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be at least 0")
     return value
 
 

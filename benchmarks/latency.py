@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
+from .energy import EnergyMeter
+from .execution import DEFAULT, settings_for
 from .journal import Journal
 from .machine import describe, now, peak_gmacs, run_child
 from .measures import summarize
@@ -32,7 +35,18 @@ from .timing import time_block
 
 RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert", "keras": "keras"}
 
-_SETTINGS = ("batches", "threads", "queries", "seconds", "rounds", "warmup_seconds", "settle_seconds", "cold_starts")
+_SETTINGS = (
+    "batches",
+    "threads",
+    "queries",
+    "seconds",
+    "rounds",
+    "warmup_seconds",
+    "settle_seconds",
+    "cold_starts",
+    "execution",
+    "price",
+)
 
 # Different faces, so that nothing adapts to a single one; few enough to stay in the processor's cache.
 _FACES = 256
@@ -43,14 +57,16 @@ TimeBlock = Callable[..., list[int]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One artifact (its path in the manifest) in one setting."""
+    """One artifact (its path in the manifest) in one setting; `execution` is a key of `settings_for` or the default."""
 
     path: str
     batch: int
     threads: int
+    execution: str = DEFAULT
 
     def __str__(self) -> str:
-        return f"{self.path} batch {self.batch} threads {self.threads}"
+        setting = f"{self.path} batch {self.batch} threads {self.threads}"
+        return setting if self.execution == DEFAULT else f"{setting} {self.execution}"
 
 
 def order(items: Sequence[Item], number: int) -> list[Item]:
@@ -65,8 +81,9 @@ def run_latency(options: Options) -> dict[str, Any]:
     goes on after its last finished round.
 
     Returns:
-        The content of `latency.json`: `rows` (one per candidate), `cold_starts` (one per artifact), and `errors`, a
-        sentence for the path of each artifact that could not be measured.
+        The content of `latency.json`: `rows` (one per candidate), `cold_starts` (one per artifact), `errors`, a
+        sentence for the path of each artifact that could not be measured, and `refused`, one for each other way of
+        running a file that its runtime refuses.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
@@ -84,11 +101,12 @@ def run_latency(options: Options) -> dict[str, Any]:
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "latency", "complete": False, "started": now()}
     report |= {"machine": machine, "settings": settings, "artifacts": [facts(a) for a in chosen]}
     report |= {"peak_gmacs": {str(threads): peak_gmacs(threads) for threads in options.threads}, "errors": errors}
+    report |= {"refused": [], "energy": EnergyMeter().readable}
 
     def write() -> None:
-        rounds, starts = journal.parts("round"), journal.parts("cold_start")
+        rounds, starts, watts = journal.parts("round"), journal.parts("cold_start"), journal.parts("watts")
         report["rows"] = [
-            _row(artifacts[c.path], c, rounds, report["peak_gmacs"][str(c.threads)])
+            _row(artifacts[c.path], c, rounds, watts, report["peak_gmacs"][str(c.threads)])
             for c in _candidates(artifacts, options)
             if rounds and all(str(c) in samples for samples in rounds)
         ]
@@ -100,7 +118,7 @@ def run_latency(options: Options) -> dict[str, Any]:
         ]
         write_json(options.output / "latency.json", report)
 
-    _time_rounds(artifacts, options, faces, errors, journal, write)
+    _time_rounds(artifacts, options, faces, report, journal, write)
     _start_cold(artifacts, options, faces[0].tobytes(), errors, journal, write)
     # A roof is the best that was ever seen; other work on the machine only lowers it.
     report["peak_gmacs"] = {name: max(peak, peak_gmacs(int(name))) for name, peak in report["peak_gmacs"].items()}
@@ -111,14 +129,18 @@ def run_latency(options: Options) -> dict[str, Any]:
 
 
 def _candidates(artifacts: dict[str, Artifact], options: Options) -> list[Candidate]:
-    return [Candidate(path, b, t) for path in artifacts for b in options.batches for t in options.threads]
+    usual = [Candidate(path, b, t) for path in artifacts for b in options.batches for t in options.threads]
+    if not options.execution:
+        return usual
+    least = min(options.batches), min(options.threads)
+    return usual + [Candidate(a.path, *least, name) for a in artifacts.values() for name in settings_for(a.format)]
 
 
 def _time_rounds(
     artifacts: dict[str, Artifact],
     options: Options,
     faces: np.ndarray,
-    errors: dict[str, str],
+    report: dict[str, Any],
     journal: Journal,
     write: Callable[[], None],
 ) -> None:
@@ -131,7 +153,17 @@ def _time_rounds(
         "seconds": options.seconds / options.rounds,
         "settle_seconds": options.settle_seconds,
     }
+    meter = EnergyMeter()
+
+    def drop(candidate: Candidate, error: Exception) -> None:
+        blocks.pop(candidate, None)
+        if candidate.execution == DEFAULT:
+            report["errors"][candidate.path] = _sentence(candidate, error)
+        else:
+            report["refused"].append(_sentence(candidate, error))
+
     with ExitStack() as stack, progress() as bar:
+        spare = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         everything = _candidates(artifacts, options)
         task = bar.add_task("loading", total=(options.rounds - done) * len(everything))
         blocks: dict[Candidate, TimeBlock] = {}
@@ -139,22 +171,24 @@ def _time_rounds(
         for candidate in everything:
             bar.update(task, description=f"loading {candidate}")
             try:
-                blocks[candidate] = _loaded(options.artifacts, candidate, others, stack)
+                blocks[candidate] = _loaded(artifacts[candidate.path], options, candidate, others, spare, stack)
                 warm_up = {"queries": 1, "seconds": 0.0, "settle_seconds": options.warmup_seconds}
                 blocks[candidate](batches[candidate.batch], **warm_up)
             except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
-                blocks.pop(candidate, None)
-                errors[candidate.path] = _sentence(candidate, error)
+                drop(candidate, error)
         for number in range(done, options.rounds):
             samples: dict[str, list[int]] = {}
+            watts: dict[str, float] = {}
             for candidate in order(list(blocks), number):
                 bar.update(task, description=f"round {number + 1} of {options.rounds}")
+                block = partial(blocks[candidate], batches[candidate.batch], **share)
                 try:
-                    samples[str(candidate)] = blocks[candidate](batches[candidate.batch], **share)
+                    samples[str(candidate)], power = meter.watch(block)
+                    watts |= {str(candidate): power} if power is not None else {}
                 except Exception as error:
-                    del blocks[candidate]
-                    errors[candidate.path] = _sentence(candidate, error)
+                    drop(candidate, error)
                 bar.advance(task)
+            journal.add("watts", watts)
             journal.add("round", samples)
             write()
 
@@ -201,9 +235,17 @@ def cold_start(model: Path, threads: int, face: bytes) -> dict[str, Any]:
 
 
 def _loaded(
-    folder: Path, candidate: Candidate, others: dict[tuple[str, int], OtherProcess], stack: ExitStack
+    artifact: Artifact,
+    options: Options,
+    candidate: Candidate,
+    others: dict[tuple[str, int], OtherProcess],
+    spare: Path,
+    stack: ExitStack,
 ) -> TimeBlock:
-    path = folder / candidate.path
+    path = options.artifacts / candidate.path
+    if candidate.execution != DEFAULT:
+        load = settings_for(artifact.format)[candidate.execution]
+        return partial(time_block, load(path, candidate.threads, spare).run)
     if path.suffix == ".keras":
         key = candidate.path, candidate.threads
         if key not in others:
@@ -221,17 +263,28 @@ def _batches(faces: np.ndarray, size: int) -> np.ndarray:
     return chosen.astype(np.float32).reshape(count, size, *faces.shape[1:], 1)
 
 
-def _row(artifact: Artifact, candidate: Candidate, rounds: list[dict[str, list[int]]], peak: float) -> dict[str, Any]:
+def _row(
+    artifact: Artifact,
+    candidate: Candidate,
+    rounds: list[dict[str, list[int]]],
+    watts: list[dict[str, float]],
+    peak: float,
+) -> dict[str, Any]:
     times = summarize([samples[str(candidate)] for samples in rounds], candidate.batch)
     gmacs = artifact.macs * candidate.batch / times["p50_ms"] / 1e6
+    power = [values[str(candidate)] for values in watts if str(candidate) in values]
     return {
         "path": artifact.path,
         "runtime": RUNTIMES[artifact.format],
         "batch": candidate.batch,
         "threads": candidate.threads,
+        "execution": candidate.execution,
         **times,
         "gmacs_per_second": gmacs,
         "share_of_peak": gmacs / peak,
+        "roofline_ms": artifact.macs * candidate.batch / peak / 1e6,
+        "times_roofline": peak / gmacs,
+        "joules_per_image": statistics.mean(power) / times["images_per_second"] if power else None,
     }
 
 
@@ -239,7 +292,7 @@ def _medians(repeats: list[dict[str, Any]]) -> dict[str, Any]:
     """The median of each measure over the repeats, and how many there were."""
     known = {name: [times[name] for times in repeats if times[name] is not None] for name in repeats[0]}
     medians = {name: statistics.median(values) if values else None for name, values in known.items()}
-    return {"n": len(repeats)} | medians
+    return {"n": len(repeats)} | medians | {"cold_start_ms_range": [f(known["cold_start_ms"]) for f in (min, max)]}
 
 
 def _sentence(candidate: Candidate, error: Exception) -> str:

@@ -19,7 +19,7 @@ _FLAGS = (
     *("avx2", "fma", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
     *("amx_tile", "amx_int8", "amx_bf16", "asimddp", "i8mm", "bf16", "sve"),
 )
-_PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "keras", "tensorflow", "jax", "torch")
+_PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "openvino", "keras", "tensorflow", "jax", "torch")
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 

@@ -39,8 +39,12 @@ def to_markdown(report: Row, plots: list[str]) -> str:
         [f"![{title}]({name})" for name, title in _PLOTS.items() if name in plots],
         _accuracy(report),
         _parity(report),
+        _aims(report),
+        _elsewhere(report),
         _recall(report),
         _latency(report),
+        _cost(report),
+        _execution(report),
         _cold_start(report),
         ["## How to read this", *_explanation(report)],
         ["## Machine", *_machines(report)],
@@ -169,10 +173,11 @@ def _parity(report: Row) -> list[str]:
             [
                 artifact["name"],
                 points(parity["accuracy_delta"]),
-                f"{points(low)} to {points(high)}",
+                _points_interval([low, high]),
                 f"{parity['lost']} / {parity['won']}",
                 number(parity["mcnemar_p"]),
                 points(parity["macro_f1_delta"]),
+                _points_interval(parity.get("macro_f1_delta_interval")),
                 percent(parity["argmax_agreement"]),
                 number(parity["max_abs_diff"]),
                 number(parity["mean_abs_diff"]),
@@ -182,9 +187,48 @@ def _parity(report: Row) -> list[str]:
                 _STATUS[artifact["status"]],
             ]
         )
-    columns = ["artifact", "Δ accuracy", "95 % interval", "lost / won", "McNemar p", "Δ macro-F1", "agreement"]
+    columns = [
+        "artifact",
+        "Δ accuracy",
+        "95 % interval",
+        "lost / won",
+        "McNemar p",
+        "Δ macro-F1",
+        "95 % interval",
+        "agreement",
+    ]
     columns += ["max Δp", "mean Δp", "KL", "Δ ECE", "gate", "status"]
     return ["## Parity with the Keras original", _table(columns, rows)] if rows else []
+
+
+def _aims(report: Row) -> list[str]:
+    items = [f"- {a['name']}: {sentence}" for a in report["artifacts"] for sentence in a.get("short_of_aims", ())]
+    if not any("short_of_aims" in artifact for artifact in report["artifacts"]):
+        return []
+    return ["### Short of the aims", "\n".join(items) if items else "Nothing: every artifact is where the zoo aims at."]
+
+
+def _elsewhere(report: Row) -> list[str]:
+    rows = []
+    for artifact in report["artifacts"]:
+        for row in artifact.get("elsewhere", ()):
+            parity = row.get("parity", {})
+            rows.append(
+                [
+                    artifact["name"],
+                    row["where"],
+                    points(parity.get("accuracy_delta")),
+                    percent(parity.get("argmax_agreement")),
+                    number(parity.get("max_abs_diff")),
+                    number(parity.get("mean_abs_diff")),
+                    number(parity.get("kl")),
+                    _STATUS[row["status"]],
+                    "; ".join(row.get("missed", ())) or row.get("error", ""),
+                ]
+            )
+    columns = ["artifact", "where", "Δ accuracy", "agreement", "max Δp", "mean Δp", "KL", "status", ""]
+    text = "The same files on other Keras backends and in other runtimes, against the same predictions of the original."
+    return ["## Other backends and runtimes", text, _table(columns, rows)] if rows else []
 
 
 def _recall(report: Row) -> list[str]:
@@ -209,23 +253,88 @@ def _latency(report: Row) -> list[str]:
             row = at(artifact, batch, threads)
             if row is None:
                 continue
-            rounds = row["p50_ms_by_round"]
             rows.append(
                 [
                     artifact["name"],
                     row["runtime"],
                     *(milliseconds(row[name]) for name in ("p50_ms", "p90_ms", "p99_ms", "mean_ms")),
-                    f"{number(min(rounds))} to {number(max(rounds))} ms",
+                    _rounds(row),
                     _times(row["relative_p50"]),
                     number(row["images_per_second"]),
                     number(row["gmacs_per_second"]),
-                    percent(row["share_of_peak"], 0),
+                    milliseconds(row.get("roofline_ms")),
+                    _times(row.get("times_roofline")),
                     f"{row['n']:,}",
                 ]
             )
         columns = ["artifact", "runtime", "p50", "p90", "p99", "mean", "p50 by round", "relative", "images/s"]
-        sections += [f"### {_setting(batch, threads).capitalize()}", _table([*columns, "GMAC/s", "of peak", "n"], rows)]
+        columns += ["GMAC/s", "roofline", "times roofline", "n"]
+        sections += [f"### {_setting(batch, threads).capitalize()}", _table(columns, rows)]
     return ["## Latency", *sections] if sections else []
+
+
+def _cost(report: Row) -> list[str]:
+    shown = [artifact for artifact in report["artifacts"] if "best" in artifact]
+    if not shown:
+        return []
+    rows = []
+    for artifact in shown:
+        best = artifact["best"]
+        joules = (at(artifact, best["batch"], best["threads"]) or {}).get("joules_per_image")
+        cost = best.get("usd_per_million")
+        rows.append(
+            [
+                artifact["name"],
+                _setting(best["batch"], best["threads"]),
+                number(best["images_per_second_per_core"]),
+                "-" if cost is None else f"{cost:.4f}",
+                "-" if joules is None else number(1000 * joules),
+            ]
+        )
+    run = report["runs"]["latency"]
+    price = run["settings"].get("price")
+    notes = [] if price is None else [f"A core costs {price:g} US dollars an hour here (`--price`)."]
+    if not run.get("energy"):
+        notes.append("This machine has no energy counter that can be read (RAPL).")
+    columns = ["artifact", "best setting", "images/s per core", "USD per million faces", "mJ per face"]
+    return ["## Throughput and cost", " ".join(notes), _table(columns, rows)]
+
+
+def _execution(report: Row) -> list[str]:
+    rows = []
+    for artifact in report["artifacts"]:
+        for row in artifact.get("execution", ()):
+            own = at(artifact, row["batch"], row["threads"]) or {}
+            rows.append(
+                [
+                    artifact["name"],
+                    row["execution"],
+                    milliseconds(row["p50_ms"]),
+                    milliseconds(own.get("p50_ms")),
+                    _times(row["relative_to_default"]),
+                    _rounds(row),
+                    _rounds(own),
+                ]
+            )
+    if not rows:
+        return []
+    columns = ["artifact", "run with", "p50", "default p50", "relative to default", "p50 by round", "default by round"]
+    text = (
+        "Other ways to run the same files, at the smallest batch and fewest threads. The defaults of `load_classifier` "
+        "are ONNX Runtime with all graph optimizations and LiteRT with XNNPACK; above 1.00x the default is faster."
+    )
+    refused = report["runs"]["latency"].get("refused") or []
+    return [
+        "## Execution settings",
+        text,
+        _table(columns, rows),
+        *(["\n".join(f"- {s}" for s in refused)] if refused else []),
+    ]
+
+
+def _rounds(row: Row) -> str:
+    rounds = row["p50_ms_by_round"]
+    return f"{number(min(rounds))} to {number(max(rounds))} ms"
 
 
 def _cold_start(report: Row) -> list[str]:
@@ -266,8 +375,10 @@ def _explanation(report: Row) -> list[str]:
         "with the number of threads set explicitly. **p50 by round** is the smallest and largest median of the "
         "rounds: where two artifacts overlap there, they are equally fast.",
         "- **images/s**: images / time of all queries. **GMAC/s**: multiply-accumulates of the architecture per "
-        "second at the p50; **of peak** divides by the float32 matrix product of NumPy on this machine with as many "
-        "threads. int8 arithmetic, or a runtime that needs fewer operations, may exceed 100 %.",
+        "second at the p50. **roofline**: the time they would take at the speed of NumPy's float32 matrix product on "
+        "this machine with as many threads; **times roofline** is the p50 over it, 1 being all that float32 can give. "
+        "int8 arithmetic, which is faster, or a runtime that needs fewer operations, may be below 1.",
+        "- **images/s per core**: at the batch and threads where it is highest.",
         "- **cold start**: from before a fresh Python process exists to its first answer (median), and its parts. "
         "**memory**: the largest resident memory of that process, Python and runtime included.",
     ]
@@ -317,6 +428,10 @@ def _setting(batch: int, threads: int) -> str:
 
 def _interval(interval: list[float] | None) -> str:
     return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+
+
+def _points_interval(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{points(interval[0])} to {points(interval[1])}"
 
 
 def _times(ratio: float | None) -> str:

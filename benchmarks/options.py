@@ -29,6 +29,10 @@ class Options:
         settle_seconds: Untimed queries at the start of each block, while threads of the previous candidate still spin.
         cold_starts: Fresh processes per artifact.
         keras: Whether the `.keras` originals are timed too.
+        execution: Whether every file is also timed in other ways than the default (optimization, delegate, runtime).
+        price: Of one core for one hour, in US dollars.
+        backends: Keras backends that every original is run on.
+        runtimes: Runtimes besides their own that the exported files are run on.
         fresh: Whether the finished part of an interrupted run is dropped.
     """
 
@@ -45,6 +49,10 @@ class Options:
     settle_seconds: float = 0.02
     cold_starts: int = 5
     keras: bool = False
+    execution: bool = False
+    price: float = 0.04
+    backends: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
     fresh: bool = False
 
 

@@ -27,16 +27,17 @@ class OtherProcess:
     Args:
         model: Usually a `.keras` file.
         threads: Threads of the runtime.
+        backend: Keras backend of a `.keras` file, `None` as in `load_classifier`.
 
     Raises:
         FerZooError: The model cannot be loaded.
     """
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, backend: str | None = None) -> None:
         self._model = model
         self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_parent)
         try:
-            self._call(_load, model, threads)
+            self._call(_load, model, threads, backend)
         except BaseException:
             self.close()
             raise
@@ -71,9 +72,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _load(model: Path, threads: int) -> None:
+def _load(model: Path, threads: int, backend: str | None) -> None:
     global _loaded
-    _loaded = load_classifier(model, threads=threads)
+    _loaded = load_classifier(model, threads=threads, backend=backend)
 
 
 def _predict(images: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import Evaluation, evaluate
 from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
-from fer_zoo.evaluation.parity import GATES, compare, failures
+from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
+from .elsewhere import elsewhere
 from .machine import cores, describe, now
 from .options import Options, facts, file_problem, manifest_of, select
 from .other_process import OtherProcess
@@ -38,7 +40,8 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
 
     Returns:
         The content of `parity.json`. The `status` of a row is `reference` for an original, `passed`, `failed` (a gate
-        is missed, `missed` tells which) or `error` (`error` tells why it could not be measured).
+        is missed, `missed` tells which) or `error` (`error` tells why it could not be measured). `elsewhere` has what
+        `benchmarks.elsewhere` found of it.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
@@ -52,7 +55,7 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
     kept = {} if options.fresh else _finished(path, data, machine)
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "parity", "complete": False, "started": now()}
     report |= {"machine": machine, "data": data, "rows": []}
-    comparison = _Comparison(options.artifacts, manifest, dataset, predict_original or _predict_in_other_process)
+    comparison = _Comparison(options, manifest, dataset, predict_original or _predict_in_other_process)
     with progress() as bar:
         task = bar.add_task("parity", total=len(selected))
         for artifact in selected:
@@ -68,8 +71,9 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
 class _Comparison:
     """One set of images, and the probabilities that the originals give for it."""
 
-    def __init__(self, folder: Path, manifest: list[Artifact], dataset: Dataset, predict_original: Predict) -> None:
-        self._folder = folder
+    def __init__(self, options: Options, manifest: list[Artifact], dataset: Dataset, predict_original: Predict) -> None:
+        self._folder = options.artifacts
+        self._elsewhere = partial(elsewhere, backends=options.backends, runtimes=options.runtimes)
         self._manifest = {artifact.path: artifact for artifact in manifest}
         self._images, self._labels = dataset.images, np.asarray(dataset.labels)
         self._copies = train_copies(dataset)
@@ -96,7 +100,9 @@ class _Comparison:
             if finished := kept.get((artifact.path, artifact.sha256, original.sha256)):
                 err.print(f"{artifact.name}: kept from the interrupted run")
                 return finished
-            return row | self._measured(artifact, original)
+            row |= self._measured(artifact, original)
+            path, reference = self._folder / artifact.path, self._original(original)
+            return row | {"elsewhere": self._elsewhere(artifact, path, reference, self._images, self._labels)}
         except FerZooError as error:
             return row | {"status": "error", "error": str(error)}
 
@@ -114,6 +120,7 @@ class _Comparison:
             "status": "failed" if missed else "passed",
             "missed": missed,
             "gate": asdict(GATES[artifact.precision]),
+            "short_of_aims": short_of_aims(parity, artifact.precision, self._share(artifact)),
             "reference": {"path": original.path, "sha256": original.sha256},
             "evaluation": _summary(after),
             "parity": parity.to_json()
@@ -121,6 +128,12 @@ class _Comparison:
             | {"macro_f1_delta_interval": macro_f1_delta_interval(self._labels, *guesses)}
             | paired_test(*(guess == self._labels for guess in guesses)),
         }
+
+    def _share(self, artifact: Artifact) -> float | None:
+        """Bytes of `artifact` over those of the fp32 file of its model and format."""
+        same = (a for a in self._manifest.values() if (a.model, a.format) == (artifact.model, artifact.format))
+        full = next((a for a in same if a.precision == "fp32"), None)
+        return artifact.bytes / full.bytes if full else None
 
     def _original(self, original: Artifact) -> np.ndarray:
         if original.path not in self._originals:

@@ -8,13 +8,15 @@ from typing import Any
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json, write_text
 
+from .execution import DEFAULT
 from .markdown import to_markdown
 from .plots import draw_plots
 from .stored import SCHEMA, read_report
 from .tables import to_csv
 
 _FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
-_RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs")
+_PARITY = ("evaluation", "parity", "gate", "reference", "short_of_aims", "elsewhere")
+_RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused", "energy")
 
 
 def write_report(folder: Path) -> dict[str, Any]:
@@ -47,12 +49,13 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     Returns:
         `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
         artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
-        and what is known of `evaluation`, `parity`, `gate`, `latency` and `cold_start`.
+        and what is known of `evaluation`, `parity`, `gate`, `short_of_aims`, `elsewhere`, `latency`, `execution` (the
+        file run in other ways), `best` (most images a second for a core, and the cost there) and `cold_start`.
     """
     runs = {name: run for name, run in (("parity", parity), ("latency", latency)) if run}
     artifacts: dict[str, dict[str, Any]] = {}
     for row in parity["rows"] if parity else ():
-        measured = {name: row[name] for name in ("evaluation", "parity", "gate", "reference") if name in row}
+        measured = {name: row[name] for name in _PARITY if name in row}
         problems = {"missed": row.get("missed", []), "errors": [row["error"]] if "error" in row else []}
         artifacts[row["path"]] = _facts(row) | {"status": row["status"]} | problems | measured | {"latency": []}
     for row in latency["artifacts"] if latency else ():
@@ -68,11 +71,15 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     return {
         "schema": SCHEMA,
         "kind": "benchmark",
-        "status": "failed" if any(a["status"] in ("failed", "error") for a in artifacts.values()) else "passed",
+        "status": "failed" if any(_failed(a) for a in artifacts.values()) else "passed",
         "runs": {name: {key: run[key] for key in _RUN if key in run} for name, run in runs.items()},
         "base": base["name"] if base else None,
         "artifacts": list(artifacts.values()),
     }
+
+
+def _failed(artifact: dict[str, Any]) -> bool:
+    return any(row["status"] in ("failed", "error") for row in (artifact, *artifact.get("elsewhere", ())))
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:
@@ -90,11 +97,23 @@ def _add_latency(artifact: dict[str, Any], latency: dict[str, Any]) -> None:
         mine = (row for row in rows if row["path"] == artifact["path"])
         return [{name: value for name, value in row.items() if name != "path"} for row in mine]
 
-    artifact["latency"] = own(latency["rows"])
+    rows = own(latency["rows"])
+    artifact["latency"] = [row for row in rows if row.get("execution", DEFAULT) == DEFAULT]
+    artifact["execution"] = [row for row in rows if row.get("execution", DEFAULT) != DEFAULT]
+    if artifact["latency"]:
+        artifact["best"] = _best(artifact["latency"], latency["settings"].get("price"))
     for start in own(latency["cold_starts"]):
         artifact["cold_start"] = start
     if artifact["path"] in latency["errors"]:
         _fail(artifact, latency["errors"][artifact["path"]])
+
+
+def _best(rows: list[dict[str, Any]], price: float | None) -> dict[str, Any]:
+    """The setting with most images a second for each core, and what a million faces cost there."""
+    best = max(rows, key=lambda row: row["images_per_second"] / row["threads"])
+    speed = best["images_per_second"] / best["threads"]
+    found = {"batch": best["batch"], "threads": best["threads"], "images_per_second_per_core": speed}
+    return found | ({} if price is None else {"usd_per_million": 1e6 / speed / 3600 * price})
 
 
 def _base(artifacts: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -110,3 +129,6 @@ def _add_relative(artifacts: Any, base: dict[str, Any]) -> None:
         for row in artifact["latency"]:
             reference = p50.get((row["batch"], row["threads"]))
             row["relative_p50"] = row["p50_ms"] / reference if reference else None
+        own = {(row["batch"], row["threads"]): row["p50_ms"] for row in artifact["latency"]}
+        for row in artifact.get("execution", ()):
+            row["relative_to_default"] = row["p50_ms"] / own[row["batch"], row["threads"]]

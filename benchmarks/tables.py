@@ -22,11 +22,28 @@ _EVALUATION = (
 )
 _PARITY = (
     *("accuracy_delta", "accuracy_delta_low", "accuracy_delta_high", "macro_f1_delta", "argmax_agreement"),
-    *("max_abs_diff", "mean_abs_diff", "kl", "ece_delta", "nll_delta", "lost", "won", "mcnemar_p"),
+    *(
+        "macro_f1_delta_low",
+        "macro_f1_delta_high",
+        "max_abs_diff",
+        "mean_abs_diff",
+        "kl",
+        "ece_delta",
+        "nll_delta",
+        "lost",
+        "won",
+        "mcnemar_p",
+    ),
 )
 _LATENCY = (
     *("runtime", "batch", "threads", "n", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "images_per_second"),
-    *("relative_p50", "gmacs_per_second", "share_of_peak"),
+    *("relative_p50", "gmacs_per_second", "share_of_peak", "roofline_ms", "times_roofline", "joules_per_image"),
+)
+_COST = ("batch", "threads", "images_per_second_per_core", "usd_per_million")
+_EXECUTION = ("execution", *_LATENCY[1:9], "relative_to_default")
+_ELSEWHERE = (
+    *("where", "status", "accuracy_delta", "macro_f1_delta", "argmax_agreement", "max_abs_diff", "mean_abs_diff", "kl"),
+    "error",
 )
 _COLD_START = (
     *("runtime", "threads", "n", "cold_start_ms", "python_ms", "import_ms", "load_ms", "answer_ms"),
@@ -35,10 +52,18 @@ _COLD_START = (
 
 
 def to_csv(report: Row) -> dict[str, str]:
-    """The content of `parity.csv`, `latency.csv` and `cold_start.csv`, numbers in full precision."""
+    """The content of each CSV file by its name, numbers in full precision, without files of what was not measured."""
     artifacts = report["artifacts"]
     classes = list(dict.fromkeys(name for a in artifacts for name in a.get("evaluation", {}).get("recall", ())))
     recall = [f"recall_{name}" for name in classes] + [f"recall_delta_{name}" for name in classes]
+    optional = {
+        "elsewhere.csv": (
+            _ELSEWHERE,
+            [row | row.get("parity", {}) | _who(a) for a in artifacts for row in a.get("elsewhere", ())],
+        ),
+        "execution.csv": (_EXECUTION, [row | _who(a) for a in artifacts for row in a.get("execution", ())]),
+        "cost.csv": (_COST, [a["best"] | _who(a) for a in artifacts if "best" in a]),
+    }
     return {
         "parity.csv": _csv(
             (*_FACTS, "status", *_EVALUATION, *_PARITY, *recall), [a | _flat_parity(a) for a in artifacts]
@@ -47,7 +72,11 @@ def to_csv(report: Row) -> dict[str, str]:
         "cold_start.csv": _csv(
             ("name", "path", *_COLD_START), [a | a["cold_start"] for a in artifacts if "cold_start" in a]
         ),
-    }
+    } | {name: _csv(("name", "path", *columns), rows) for name, (columns, rows) in optional.items() if rows}
+
+
+def _who(artifact: Row) -> Row:
+    return {"name": artifact["name"], "path": artifact["path"]}
 
 
 def at(artifact: Row, batch: int, threads: int) -> Row | None:
@@ -102,6 +131,8 @@ def _flat_parity(artifact: Row) -> Row:
     unseen = evaluation.get("without_train_copies") or {}
     intervals = {"accuracy_without_train_copies": unseen.get("accuracy"), "accuracy_low": low, "accuracy_high": high}
     intervals |= {"accuracy_delta_low": delta_low, "accuracy_delta_high": delta_high}
+    f1_low, f1_high = parity.get("macro_f1_delta_interval", (None, None))
+    intervals |= {"macro_f1_delta_low": f1_low, "macro_f1_delta_high": f1_high}
     recall = {f"recall_{name}": value for name, value in evaluation.get("recall", {}).items()}
     recall |= {f"recall_delta_{k}": v for k, v in parity.get("per_class_recall_delta", {}).items()}
     return evaluation | parity | intervals | recall

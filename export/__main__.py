@@ -1,4 +1,4 @@
-"""Export a trained model: `python -m export runs/baseline_cnn-jax/model.keras`."""
+"""Export a trained model: `python -m export runs/baseline_cnn-jax/model.keras`, `--target mobile` for phones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from fer_zoo.artifacts import artifacts_dir, load_manifest
 from fer_zoo.backend import select_backend
 from fer_zoo.console import run
 from fer_zoo.errors import UsageError
@@ -16,36 +17,85 @@ _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "
 
 
 def main(arguments: list[str]) -> int | None:
+    if arguments[:1] == ["compare-quantizers"]:
+        return _compare_quantizers(arguments[1:])
     given = _parser().parse_args(arguments)
     formats = tuple(given.formats.split(","))
     if not formats or set(formats) - set(_FORMATS):
         raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
-    if given.calibration < 1:
-        raise UsageError(f"--calibration is {given.calibration}; it must be at least 1")
+    if given.target == "mobile" and "tflite" not in formats:
+        raise UsageError("--target mobile writes TFLite; leave out --formats")
+    model = _published(given.model)
+    _start(model, given.calibration)
+    if given.target == "mobile":
+        from .mobile import publish_mobile
+
+        publish_mobile(model, given.output, given.data, given.calibration)
+    else:
+        from .publish import publish
+
+        publish(model, given.output, given.data, given.calibration, formats)
+    return 0
+
+
+def _published(model: Path) -> Path:
+    """The Keras original of a published model that is given by its name; any other path as it is."""
+    originals = {a.model: artifacts_dir() / a.path for a in load_manifest() if a.format == "keras"}
+    return model if model.exists() else originals.get(str(model), model)
+
+
+def _compare_quantizers(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"{sys.argv[0]} compare-quantizers",
+        description="Measure what several quantizers make of a model, on PublicTest.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL.keras")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/experiments/quantizers")
+    _add_data(parser)
+    given = parser.parse_args(arguments)
+    _start(given.model, given.calibration)
+    from .compare_quantizers import compare_quantizers
+
+    compare_quantizers(given.model, given.output, given.data, given.calibration)
+    return 0
+
+
+def _start(model: Path, calibration: int) -> None:
+    """Hold the arguments against what export needs, and choose the backend."""
+    if calibration < 1:
+        raise UsageError(f"--calibration is {calibration}; it must be at least 1")
     missing = [package for package in _PACKAGES if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(f"export needs {', '.join(missing)}; run `pip install 'fer-zoo[export]'`")
-    if not given.model.is_file():
-        raise UsageError(f"{given.model} does not exist; train a model first: python -m fer_zoo.train")
+    if not model.is_file():
+        raise UsageError(f"{model} does not exist; train a model first: python -m fer_zoo.train")
     # TFLite and tf2onnx convert a TensorFlow SavedModel, whatever backend trained the model.
     select_backend("tensorflow")
-    from .publish import publish
-
-    publish(given.model, given.output, given.data, given.calibration, formats)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Write ONNX (fp32, int8) and TFLite (fp32, fp16, int8) files and publish them if parity holds.",
+        epilog="`compare-quantizers MODEL.keras` measures what other quantizers would have made of the model.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras")
+    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="or the name of a published model")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/<name of the model>")
+    parser.add_argument(
+        "--target",
+        choices=("zoo", "mobile"),
+        default="zoo",
+        help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output",
+    )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
+    _add_data(parser)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
     parser.add_argument("--calibration", type=int, default=512, metavar="N", help="train images to calibrate int8 on")
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,16 @@ def save(model: Any, path: Path) -> None:
 
 
 def compact(model: Any) -> None:
-    """Name tensors `layer/operation`, not after all operations they went through; inputs and outputs as callers do."""
+    """Name tensors `layer/operation`, not after all operations they went through; inputs and outputs as callers do.
+
+    No two have the same name: OpenVINO would take them for one tensor.
+    """
     for graph in model.subgraphs:
+        taken: Counter[bytes] = Counter()
         for tensor in graph.tensors:
-            tensor.name = b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:])
+            name = b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:])
+            taken[name] += 1
+            tensor.name = name if taken[name] == 1 else b"%b.%d" % (name, taken[name])
     for signature in model.signatureDefs or []:
         for entry in (*signature.inputs, *signature.outputs):
             model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].name = entry.name

@@ -1,4 +1,4 @@
-"""How far an exported model is from its Keras original, and how far it may be: the one table of gates."""
+"""How far an exported model is from its Keras original, and how far it may be: the one table of gates, and of aims."""
 
 from __future__ import annotations
 
@@ -54,6 +54,15 @@ GATES = {
     "int8": Gate(max_abs_accuracy_delta=0.005),
     "dynamic": Gate(max_abs_accuracy_delta=0.005),
 }
+
+
+# What the whole zoo aims at; an artifact that does not get there is published all the same, and reported.
+AIMS = {
+    "fp32": Gate(min_argmax_agreement=1.0),
+    "fp16": Gate(min_argmax_agreement=0.999),
+    "int8": Gate(min_argmax_agreement=0.98, max_abs_accuracy_delta=0.002),
+}
+MAX_INT8_SHARE = 0.27  # Of the bytes of the fp32 file.
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,26 @@ def checks(parity: Parity, precision: str) -> list[Check]:
     """
     if precision not in GATES:
         raise FerZooError(f"there is no parity gate for precision {precision!r}; choose one of {', '.join(GATES)}")
-    gate = GATES[precision]
+    return _held(parity, GATES[precision])
+
+
+def short_of_aims(parity: Parity, precision: str, share: float | None = None) -> list[str]:
+    """What is short of the aims for `precision`, one phrase each; empty where there is none.
+
+    Args:
+        parity: Of the artifact with its original.
+        precision: Key of `AIMS`; others have no aims.
+        share: Bytes of an int8 file over those of the fp32 file of its format, where known.
+    """
+    if precision not in AIMS:
+        return []
+    found = _held(parity, AIMS[precision])
+    if precision == "int8" and share is not None:
+        found.append(Check("size", share, f"≤ {100 * MAX_INT8_SHARE:g} % of fp32", share <= MAX_INT8_SHARE))
+    return _phrases(found)
+
+
+def _held(parity: Parity, gate: Gate) -> list[Check]:
     found = []
     if gate.min_argmax_agreement is not None:
         value, limit = parity.argmax_agreement, gate.min_argmax_agreement
@@ -133,7 +161,11 @@ def checks(parity: Parity, precision: str) -> list[Check]:
 
 def failures(parity: Parity, precision: str) -> list[str]:
     """What misses the gate of `precision`, one phrase each; empty when the artifact may be published."""
-    return [f"{c.measure} is {c.value:.6g}, must be {c.limit}" for c in checks(parity, precision) if not c.passed]
+    return _phrases(checks(parity, precision))
+
+
+def _phrases(found: list[Check]) -> list[str]:
+    return [f"{c.measure} is {c.value:.6g}, must be {c.limit}" for c in found if not c.passed]
 
 
 def _recall_and_f1(labels: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from fer_zoo.artifacts import FORMATS, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
-from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime
+from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
 
@@ -24,13 +24,13 @@ class Classifier:
 
     Attributes:
         path: The model file.
-        runtime: `onnxruntime`, `litert` or `keras`.
+        runtime: `onnxruntime`, `litert`, `openvino` or `keras`.
         labels: The expressions, in the order of the probabilities.
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
         run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`.
     """
 
-    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | Keras) -> None:
+    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras) -> None:
         self.path = path
         self.runtime = model.name
         self.labels = model.labels or EXPRESSIONS
@@ -107,7 +107,11 @@ class Classifier:
 
 
 def load_classifier(
-    model: str | os.PathLike[str] = "baseline_cnn", *, threads: int = 1, backend: str | None = None
+    model: str | os.PathLike[str] = "baseline_cnn",
+    *,
+    threads: int = 1,
+    backend: str | None = None,
+    runtime: str | None = None,
 ) -> Classifier:
     """Load a model file for whatever runtime it needs.
 
@@ -116,15 +120,22 @@ def load_classifier(
             means its exact ONNX file; `name:tflite` and `name:onnx:int8` choose a format and a precision.
         threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
         backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
+        runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO; `None` is the format's own runtime.
 
     Raises:
-        UsageError: There is no such file or name, or its runtime is not installed.
+        UsageError: There is no such file, name or runtime, or the runtime is not installed.
         FerZooError: The file is not a model, or one with another input or output.
     """
     if threads < 1:
         raise UsageError(f"the number of threads must be at least 1, not {threads}")
+    if runtime not in (None, "openvino"):
+        raise UsageError(f"there is no runtime {runtime!r}; give openvino, or none for the format's own")
     path = _resolve(os.fspath(model))
+    if runtime and path.suffix == ".keras":
+        raise UsageError(f"OpenVINO runs .onnx and .tflite files, not {path}")
     try:
+        if runtime:
+            return Classifier(path, OpenVino(path, threads))
         if path.suffix == ".onnx":
             return Classifier(path, OnnxRuntime(path, threads))
         if path.suffix == ".tflite":

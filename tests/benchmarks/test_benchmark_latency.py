@@ -41,7 +41,7 @@ def blocks(monkeypatch):
     """Record every timed block and answer with the number of images in microseconds."""
     seen: list[str] = []
 
-    def loaded(folder, candidate, *_):
+    def loaded(artifact, options, candidate, *_):
         def block(batches, *, queries, seconds, settle_seconds):
             assert batches.dtype == np.float32
             assert batches.shape[1:] == (candidate.batch, 48, 48, 1)
@@ -157,8 +157,8 @@ def test_broken_artifacts_do_not_stop_the_others(zoo, options, fake_cold_start):
 def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold_start, monkeypatch):
     loaded = benchmarks.latency._loaded
 
-    def failing(folder, candidate, *rest):
-        block = loaded(folder, candidate, *rest)
+    def failing(artifact, options, candidate, *rest):
+        block = loaded(artifact, options, candidate, *rest)
 
         def fail(*arguments, **limits):
             if "int8" in candidate.path and candidate.batch == 4 and len(blocks) > 10:
@@ -197,3 +197,19 @@ def test_a_failed_cold_start_tells_why(zoo, options, blocks):
     report = run_latency(replace(options, cold_starts=1))
     assert [start["path"] for start in report["cold_starts"]] == ["linear/model.fp32.onnx"]
     assert "damaged" in report["errors"]["linear/model.int8.onnx"]
+
+
+def test_files_are_also_run_in_other_ways(zoo, options, fake_cold_start):
+    report = run_latency(replace(options, execution=True, models=("linear:onnx:fp32",)))
+    rows = [row for row in report["rows"] if row["execution"] != "default"]
+    assert {row["execution"] for row in rows} >= {"optimization off", "optimization extended", ".ort, all"}
+    assert {(row["batch"], row["threads"]) for row in rows} == {(1, 1)}
+    assert len(report["rows"]) == 4 + len(rows)
+    assert report["refused"] == []
+
+
+def test_roofline_is_the_time_of_the_multiplications_at_the_peak(zoo, options, blocks, fake_cold_start):
+    row = run_latency(options)["rows"][0]
+    assert row["roofline_ms"] == pytest.approx(16128 / 100e9 * 1e3)
+    assert row["times_roofline"] == pytest.approx(row["p50_ms"] / row["roofline_ms"])
+    assert row["joules_per_image"] is None or row["joules_per_image"] > 0

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import types
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import benchmarks.elsewhere
 import benchmarks.parity
 from benchmarks.options import Options
 from benchmarks.parity import run_parity
 from fer_zoo.errors import FerZooError, UsageError
+
+ORIGINAL = Path("model.keras")
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -121,3 +126,31 @@ def test_filter(zoo, options):
 def test_empty_manifest(zoo, tmp_path):
     with pytest.raises(FerZooError, match="python -m export"):
         run_parity(Options(tmp_path, tmp_path / "reports", zoo.data), zoo.predict_original)
+
+
+def test_other_backends_and_runtimes_are_held_against_the_same_gates(zoo, options, monkeypatch):
+    def other(path, **settings):
+        assert settings["runtime"] == "openvino"
+        if "int8" in path.name:
+            raise FerZooError("it cannot read this")
+        return types.SimpleNamespace(predict_proba=lambda images: np.roll(zoo.predict_original(ORIGINAL, images), 1, 1))
+
+    monkeypatch.setattr(benchmarks.elsewhere, "load_classifier", other)
+    monkeypatch.setattr(
+        benchmarks.elsewhere, "_on_backend", lambda path, name, images: zoo.predict_original(path, images)
+    )
+    options = replace(options, backends=("jax", "torch"), runtimes=("openvino",))
+    original, fp32, int8 = (row["elsewhere"] for row in run_parity(options, zoo.predict_original)["rows"])
+    assert [(row["where"], row["status"]) for row in original] == [
+        ("Keras on jax", "passed"),
+        ("Keras on torch", "passed"),
+    ]
+    assert fp32[0]["status"] == "failed"
+    assert fp32[0]["missed"][0].startswith("argmax_agreement is 0")
+    assert int8 == [{"where": "openvino", "status": "error", "error": "it cannot read this"}]
+
+
+def test_what_is_short_of_the_aims_is_told(zoo, options):
+    rows = run_parity(options, zoo.predict_original)["rows"]
+    assert rows[1]["short_of_aims"] == []
+    assert rows[2]["short_of_aims"] == ["size is 1, must be ≤ 27 % of fp32"], "these int8 weights are float32"
