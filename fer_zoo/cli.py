@@ -13,7 +13,8 @@ from fer_zoo.errors import UsageError
 _COMMANDS = {
     "train": ("fer_zoo.train", "train a model on TensorFlow, JAX or PyTorch"),
     "evaluate": ("fer_zoo.evaluate", "measure a .keras, .onnx or .tflite model on labelled images"),
-    "predict": ("fer_zoo.predict", "classify face images"),
+    "predict": ("fer_zoo.predict", "find the faces in photos or a video and classify their expressions"),
+    "live": ("fer_zoo.live", "the same before a camera"),
     "export": ("export.__main__", "write ONNX and TFLite files from a .keras model and check their parity"),
     "benchmark": ("benchmarks.__main__", "parity and latency of every artifact"),
     "data": ("fer_zoo.data.__main__", "check or download FER2013"),

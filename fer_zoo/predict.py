@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         return predict_clip(options)
     if options.plot:
         raise UsageError("--plot shows expressions over time: it needs a video")
-    form = options.format or _format_of(options.output)
+    form = form_of(options.format, options.output)
     drawings = _drawings(options.files, options.annotate)
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
     results = Results(shown(classifier.path), classifier.runtime, options.top_k)
@@ -154,9 +154,10 @@ def shown(path: Path | str) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def _format_of(output: Path | None) -> str:
+def form_of(chosen: str | None, output: Path | None) -> str:
+    """The form of the answer: what was chosen, else as the output's name ends, else `table`."""
     suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if suffix in _FORMATS else "table"
+    return chosen or (suffix if suffix in _FORMATS else "table")
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

@@ -13,10 +13,10 @@ from fer_zoo.errors import FerZooError, UsageError
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert console.run(cli.main, []) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("train", "evaluate", "predict", "export", "benchmark", "data"))
+    assert all(name in shown for name in ("train", "evaluate", "predict", "live", "export", "benchmark", "data"))
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "export", "benchmark", "data"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "live", "export", "benchmark", "data"])
 def test_every_command_has_help(name: str, command) -> None:
     done = command("fer_zoo.cli", name, "--help")
     assert done.returncode == 0, done.stderr

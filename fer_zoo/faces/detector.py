@@ -59,6 +59,7 @@ class FaceDetector:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
+        self.threads = threads
         self.score_threshold = score_threshold
         self.size = size
 

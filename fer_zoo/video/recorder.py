@@ -1,0 +1,72 @@
+"""What becomes of the frames of a video: a timeline, and an annotated copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from fer_zoo.faces.annotate import annotate, caption
+from fer_zoo.files import atomic_path
+from fer_zoo.video.frames import Frame, VideoWriter, check_video_name
+from fer_zoo.video.timeline import Timeline
+from fer_zoo.video.tracker import TrackedFace
+
+
+class Recorder:
+    """Collects the timeline and, where wanted, writes the annotated video, which appears when all went well.
+
+    Args:
+        labels: Of the probabilities.
+        annotated: File of the annotated video.
+        rate: Its frames per second.
+        real_time: Repeat frames where some were dropped, so that the copy is as long as what happened.
+        keep: Whether the timeline is wanted; without it a camera may run for days.
+
+    Attributes:
+        timeline: All that was seen so far.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], annotated: Path | None, rate: float, real_time: bool = False, keep: bool = True
+    ) -> None:
+        if annotated:
+            check_video_name(annotated)
+        self.timeline = Timeline(labels)
+        self._annotated = annotated
+        self._rate = rate
+        self._real_time = real_time
+        self._keep = keep
+        self._writer: VideoWriter | None = None
+        self._written = 0
+        self._stack = ExitStack()
+
+    def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        """Take the next frame."""
+        self.timeline.add(frame.number, frame.seconds, faces if self._keep else ())
+        if not self._annotated:
+            return
+        if self._writer is None:
+            height, width = frame.image.shape[:2]
+            temporary = self._stack.enter_context(atomic_path(self._annotated))
+            self._writer = VideoWriter(temporary, self._rate, width, height)
+            self._stack.callback(self._writer.close)
+        drawn = self.drawn(frame, faces)
+        due = round(frame.seconds * self._rate) + 1 - self._written if self._real_time else 1
+        for _ in range(due):
+            self._writer.write(drawn)
+            self._written += 1
+
+    def drawn(self, frame: Frame, faces: Sequence[TrackedFace]) -> np.ndarray:
+        """The frame with its faces, uint8 `[h, w, 3]`."""
+        pairs = [caption(face.probabilities, self.timeline.labels) for face in faces]
+        return annotate(frame.image, faces, [text for text, _ in pairs], [color for _, color in pairs])
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)

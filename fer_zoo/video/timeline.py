@@ -1,0 +1,145 @@
+"""Expressions over time: rows for a CSV or JSON file, a summary, a plot."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from fer_zoo.errors import UsageError
+from fer_zoo.faces.annotate import COLORS
+from fer_zoo.files import atomic_path
+from fer_zoo.video.tracker import TrackedFace
+
+# The faces longest in view; more panels could not be read.
+_PANELS = 4
+
+
+class Timeline:
+    """What was seen in each frame.
+
+    Args:
+        labels: Of the probabilities.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels)
+        self.frames = 0
+        self.seconds = 0.0
+        self._rows: list[tuple[int, float, TrackedFace]] = []
+
+    def add(self, number: int, seconds: float, faces: Sequence[TrackedFace]) -> None:
+        """Take one frame; `seconds` is its time."""
+        self.frames += 1
+        self.seconds = seconds
+        self._rows += [(number, seconds, face) for face in faces]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each face in each frame: place, score, label and the smoothed probabilities."""
+        return [
+            {
+                "frame": number,
+                "seconds": round(seconds, 3),
+                "face": face.track,
+                **dict(zip(("x", "y", "width", "height"), (round(value, 1) for value in face.box), strict=True)),
+                "score": round(face.score, 4),
+                "label": self.labels[int(face.probabilities.argmax())],
+                **{k: round(float(p), 4) for k, p in zip(self.labels, face.probabilities, strict=True)},
+            }
+            for number, seconds, face in self._rows
+        ]
+
+    def to_csv(self) -> str:
+        """`rows` under a header."""
+        buffer = io.StringIO()
+        columns = ["frame", "seconds", "face", "x", "y", "width", "height", "score", "label", *self.labels]
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows())
+        return buffer.getvalue()
+
+    def summary(self) -> list[dict[str, Any]]:
+        """For each face when it was seen and, the most frequent first, the share of its frames with each label."""
+        faces = []
+        for track, seen in sorted(self._by_track().items()):
+            counts = Counter(self.labels[int(face.probabilities.argmax())] for _, face in seen)
+            shares = [{"label": label, "share": round(n / len(seen), 4)} for label, n in counts.most_common()]
+            first, last = round(seen[0][0], 3), round(seen[-1][0], 3)
+            faces.append({"face": track, "from": first, "to": last, "frames": len(seen), "expressions": shares})
+        return faces
+
+    def to_table(self) -> Table:
+        """`summary` for people."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("face", "from", "to", "frames"):
+            table.add_column(heading, justify="right")
+        table.add_column("expressions")
+        for face in self.summary():
+            shares = ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in face["expressions"])
+            table.add_row(
+                str(face["face"]), f"{face['from']:.1f} s", f"{face['to']:.1f} s", f"{face['frames']}", shares
+            )
+        return table
+
+    def plot(self, path: Path) -> None:
+        """Draw the probabilities of each expression over time, a panel for each of the faces longest in view.
+
+        Raises:
+            UsageError: matplotlib is not installed.
+        """
+        check_plot(path)
+        from matplotlib.figure import Figure
+
+        longest = sorted(self._by_track().items(), key=lambda item: -len(item[1]))[:_PANELS]
+        panels = sorted(longest) or [(0, [])]
+        figure = Figure(figsize=(10, 0.9 + 2.6 * len(panels)), layout="constrained")
+        for axes, (track, seen) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+            seconds = np.array([time for time, _ in seen])
+            smooth = np.array([face.probabilities for _, face in seen]).reshape(-1, len(self.labels))
+            raw = np.array([face.raw for _, face in seen]).reshape(-1, len(self.labels))
+            gaps = np.flatnonzero(np.diff(seconds) > 0.5) + 1
+            for i, label in enumerate(self.labels):
+                color = COLORS[i % len(COLORS)]
+                axes.plot(*_broken(seconds, raw[:, i], gaps), color=color, alpha=0.25, linewidth=0.6)
+                axes.plot(*_broken(seconds, smooth[:, i], gaps), color=color, linewidth=1.8, label=label)
+            top = smooth.argmax(axis=1)
+            colors = [COLORS[i % len(COLORS)] for i in top]
+            axes.scatter(seconds, np.full(len(seconds), -0.06), c=colors, marker="s", s=12, clip_on=False)
+            axes.set_ylim(-0.09, 1.02)
+            axes.set_yticks([0, 0.5, 1])
+            axes.set_xlim(0, max(self.seconds, 0.1))
+            axes.set_ylabel(f"face {track}" if track else "no face was seen")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(color="#dddddd", linewidth=0.6)
+        figure.axes[-1].set_xlabel("seconds")
+        figure.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+        figure.suptitle("Probability of each expression, smoothed (thick) and of single frames (thin)", fontsize=11)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=120, format="png")
+
+    def _by_track(self) -> dict[int, list[tuple[float, TrackedFace]]]:
+        tracks: dict[int, list[tuple[float, TrackedFace]]] = {}
+        for _, seconds, face in self._rows:
+            tracks.setdefault(face.track, []).append((seconds, face))
+        return tracks
+
+
+def check_plot(path: Path) -> None:
+    """Raise UsageError where `Timeline.plot` would."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path} is no name for a plot: it must end in .png")
+    import importlib.util
+
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("the plot needs matplotlib, which is not installed; run `pip install 'fer-zoo[video]'`")
+
+
+def _broken(x: np.ndarray, y: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line that stops where the face was out of view."""
+    return np.insert(x, gaps, np.nan), np.insert(y, gaps, np.nan)

@@ -1,0 +1,159 @@
+"""Following faces from frame to frame, and their expressions smoothed over time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fer_zoo.faces import Face, FaceDetector, crop_face
+from fer_zoo.faces.decode import overlap
+from fer_zoo.inference import Classifier
+
+_SAME_FACE = 0.3
+
+# Between detections a face is looked for in a square of so many box lengths around its last place, seen by the detector
+# at so many pixels.
+_NEIGHBOURHOOD = 2.0
+_NEIGHBOURHOOD_SIZE = 160
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFace(Face):
+    """A face in a video.
+
+    Attributes:
+        track: Number of the person, from 1, the same for as long as the face is followed.
+        probabilities: float32 `[7]`, smoothed over time.
+        raw: float32 `[7]`, of this frame alone.
+    """
+
+    track: int
+    probabilities: np.ndarray
+    raw: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """How a video is looked at.
+
+    Attributes:
+        detect_every: Frames from one search of the whole picture to the next; in between each known face is looked for
+            near its last place.
+        smoothing: Time constant in seconds of the exponential average of the probabilities; 0 for none.
+        patience: Seconds after which a face that is not found is given up.
+        box_smoothing: The same time constant for box and landmarks, which keeps the crop from trembling.
+    """
+
+    detect_every: int = 3
+    smoothing: float = 0.4
+    patience: float = 0.5
+    box_smoothing: float = 0.05
+
+
+@dataclass
+class _Track:
+    number: int
+    face: Face
+    seen: float
+    told: float
+    probabilities: np.ndarray | None = None
+
+
+class FaceTracker:
+    """Finds and follows the faces of one video: by overlap of their boxes from frame to frame.
+
+    Args:
+        classifier: Gives the expressions.
+        detector: Searches whole frames.
+        config: How often, how smooth.
+    """
+
+    def __init__(self, classifier: Classifier, detector: FaceDetector, config: TrackerConfig | None = None) -> None:
+        self._classifier = classifier
+        self._detector = detector
+        self._near = FaceDetector(detector.threads, detector.score_threshold, _NEIGHBOURHOOD_SIZE)
+        self._config = config or TrackerConfig()
+        self._tracks: list[_Track] = []
+        self._started = 0
+        self._frames = 0
+
+    def update(self, image: np.ndarray, seconds: float) -> list[TrackedFace]:
+        """Take the next frame.
+
+        Args:
+            image: uint8 `[h, w, 3]`, RGB.
+            seconds: Its time, later than that of the last frame.
+
+        Returns:
+            The faces seen in it, in the order of their tracks.
+        """
+        whole = self._frames % self._config.detect_every == 0 or not self._tracks
+        self._frames += 1
+        faces = self._detector.detect(image) if whole else self._search_near(image)
+        self._assign(faces, seconds, start_new=whole)
+        self._tracks = [track for track in self._tracks if seconds - track.seen <= self._config.patience]
+        visible = [track for track in self._tracks if track.seen == seconds]
+        if not visible:
+            return []
+        crops = np.stack([crop_face(image, track.face) for track in visible])
+        return [
+            self._told(track, raw, seconds)
+            for track, raw in zip(visible, self._classifier.predict_proba(crops), strict=True)
+        ]
+
+    def _search_near(self, image: np.ndarray) -> list[Face]:
+        found = []
+        for track in self._tracks:
+            x, y, width, height = track.face.box
+            reach = _NEIGHBOURHOOD * max(width, height) / 2
+            left, top = (max(0, round(middle - reach)) for middle in (x + width / 2, y + height / 2))
+            part = image[top : round(y + height / 2 + reach), left : round(x + width / 2 + reach)]
+            if part.size:
+                found += [_moved(face, left, top) for face in self._near.detect(part)]
+        return sorted(found, key=lambda face: -face.score)
+
+    def _assign(self, faces: list[Face], seconds: float, start_new: bool) -> None:
+        """Give each face, the surest first, to the track it overlaps most; the rest start tracks of their own."""
+        taken: list[Face] = []
+        free = list(self._tracks)
+        for face in faces:
+            box = np.array(face.box)
+            if taken and overlap(box, np.array([other.box for other in taken])).max() > _SAME_FACE:
+                continue
+            shares = overlap(box, np.array([track.face.box for track in free])) if free else np.zeros(1)
+            if free and shares.max() > _SAME_FACE:
+                track = free.pop(int(shares.argmax()))
+                # After a gap the old place says nothing.
+                track.face = _blend(track.face, face, _share(seconds - track.seen, self._config.box_smoothing))
+                track.seen = seconds
+            elif start_new:
+                self._started += 1
+                self._tracks.append(_Track(self._started, face, seconds, seconds))
+            else:
+                continue
+            taken.append(face)
+
+    def _told(self, track: _Track, raw: np.ndarray, seconds: float) -> TrackedFace:
+        old = raw if track.probabilities is None else track.probabilities
+        smooth = old + _share(seconds - track.told, self._config.smoothing) * (raw - old)
+        track.probabilities, track.told = smooth, seconds
+        return TrackedFace(track.face.box, track.face.landmarks, track.face.score, track.number, smooth, raw)
+
+
+def _share(elapsed: float, constant: float) -> float:
+    """Weight of the new value in an exponential average."""
+    return 1 - math.exp(-elapsed / constant) if constant > 0 else 1.0
+
+
+def _moved(face: Face, left: int, top: int) -> Face:
+    x, y, width, height = face.box
+    return replace(
+        face, box=(x + left, y + top, width, height), landmarks=face.landmarks + np.array([left, top], np.float32)
+    )
+
+
+def _blend(old: Face, new: Face, share: float) -> Face:
+    box = tuple(a + share * (b - a) for a, b in zip(old.box, new.box, strict=True))
+    return Face(box, old.landmarks + share * (new.landmarks - old.landmarks), new.score)  # type: ignore[arg-type]
