@@ -28,6 +28,7 @@ from fer_zoo.files import sha256, write_json, write_text
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
 from .folding import fold, rebuild
+from .mobile_card import mobile_card
 from .phone import LUMA, scale_dense_outputs, take_rgb
 from .publish import MOBILE, calibration_sample, facts_of, load_model
 from .quantization import Prepared, prepare, prepare_half
@@ -72,7 +73,7 @@ def publish_mobile(
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
-        the TFLite files too, and `mobile.json` with what was measured.
+        the TFLite files too, and `mobile.json` and `README.md` with what was measured.
 
     Raises:
         FerZooError: The model does not fit the contract, or a gate is missed; nothing is published then.
@@ -86,16 +87,19 @@ def publish_mobile(
     for note in dataset.notes:
         console.out.print(note)
     facts = facts_of(model, source)
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".exporting-") as temporary, console.progress() as bar:
+    del facts["input"]  # Each file has its own.
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".exporting-") as temporary, console.progress() as bar:
         folder = Path(temporary)
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
         entries = _measure(model, folder, dataset.subset("test"), bar)
         for name, content in task_metadata.label_files(LABELS).values():
             write_text(folder / name, content)
         command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
-        write_json(folder / "mobile.json", {"schema": 1, **facts, "command": command, "files": entries})
-        (output / MOBILE).mkdir(exist_ok=True)
+        facts = {"schema": 1, **facts, "command": command, "files": entries}
+        write_json(folder / "mobile.json", facts)
+        write_text(folder / "README.md", mobile_card(facts))
+        (output / MOBILE).mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             os.replace(path, output / MOBILE / path.name)
     console.out.print(f"published {len(PHONES)} files for phones in {output / MOBILE}")

@@ -1,0 +1,43 @@
+"""The page beside the files for phones: what was measured of them, and what they cannot tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def mobile_card(facts: dict[str, Any]) -> str:
+    """Markdown of the facts in `mobile.json`."""
+    rows = [["file", "input", "kB", "accuracy", "agreement with Keras", "on tinted images", "max abs Δp", "sha256"]]
+    rows.append(["---"] * len(rows[0]))
+    for entry in facts["files"]:
+        gray, tinted = entry["parity"]["gray"], entry["parity"]["tinted"]
+        rows.append(
+            [
+                f"[{entry['file']}]({entry['file']})",
+                f"{entry['input']['dtype']} {entry['input']['shape']}",
+                f"{entry['bytes'] / 1000:.0f}",
+                f"{entry['accuracy']['test']:.2%}",
+                f"{gray['argmax_agreement']:.2%}",
+                f"{tinted['argmax_agreement']:.2%}",
+                f"{gray['max_abs_diff']:.2g}",
+                f"{entry['sha256'][:12]}…",
+            ]
+        )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"""# {facts["model"]} for phones
+
+TFLite for MediaPipe Tasks and the TFLite Task Library: a crop of one face in, RGB, 0..255; the probability of
+{", ".join(facts["labels"])} out. The model makes gray and scales the image itself; labels (English,
+Indonesian) and normalization are in the file as TFLite Metadata.
+
+{table}
+
+{facts["files"][0]["parity"]["gray"]["n"]:,} test images; agreement is with the Keras original (sha256
+{facts["sha256_of_keras_original"][:12]}…), on gray images and on the same ones tinted at random. Made by
+`{facts["command"]}`.
+
+An expression is not an emotion: the model names what a face looks like to people who labelled web photos, not what
+somebody feels. FER2013's labels are noisy and its faces are not a fair sample of anybody. In the European Union the AI
+Act (Regulation 2024/1689, Article 5) bans inferring emotions at work and in education. Do not decide about people with
+it. The weights are MIT-licensed; FER2013 has terms of its own.
+"""
