@@ -11,6 +11,9 @@ from pathlib import Path
 
 import keras
 
+# TensorFlow's depthwise convolution takes far longer in bfloat16 than in float32.
+_SLOW_IN_BFLOAT16 = (keras.layers.DepthwiseConv2D,)
+
 
 def training_model(model: keras.Model, precision: str = "float32") -> keras.Model:
     """Clone `model` for training: fast layers, compute in `precision`, logits as output.
@@ -27,7 +30,7 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        config["dtype"] = "float32" if layer.name == "logits" else policy
+        config["dtype"] = "float32" if layer.name == "logits" or isinstance(layer, _SLOW_IN_BFLOAT16) else policy
         return backend.FAST_LAYERS.get(type(layer), type(layer)).from_config(config)
 
     logits = keras.Model(model.inputs, model.get_layer("logits").output)

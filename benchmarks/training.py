@@ -1,0 +1,180 @@
+"""`python -m benchmarks training`: images a second of a training step, stock Keras beside ours, on every backend.
+
+`--runs` adds how many minutes training runs took to reach given accuracies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.console import out, progress, run
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.files import write_csv, write_json, write_text
+
+from .machine import describe, now, run_child
+from .training_step import BATCH, WAYS
+
+Row = dict[str, Any]
+
+NETWORKS = ("baseline_cnn", "mobilenet-like", "vgg")
+ACCURACIES = (0.593, 0.66, 0.70)
+
+
+def main(arguments: list[str]) -> int | None:
+    given = _parser().parse_args(arguments)
+    backends = given.backends or installed_backends()
+    if missing := [backend for backend in backends if backend not in installed_backends()]:
+        raise UsageError(f"{', '.join(missing)} is not installed; run `pip install 'fer-zoo[{missing[0]}]'`")
+    speeds = _measure(backends, given.networks, given.rounds, given.seconds)
+    report = {
+        "schema": 1,
+        "when": now(),
+        "machine": describe(),
+        "batch": BATCH,
+        "speeds": speeds,
+        "runs": [time_to_accuracy(folder) for folder in given.runs],
+    }
+    write_json(given.output / "training.json", report)
+    write_csv(given.output / "training.csv", speeds)
+    write_text(given.output / "training.md", to_markdown(report))
+    plot(speeds, given.output / "training.png")
+    out.print(to_markdown(report), markup=False)
+    return 0
+
+
+def _measure(backends: list[str], networks: list[str], rounds: int, seconds: float) -> list[Row]:
+    """Every combination in a process of its own, all of them once a round, the best round of each kept."""
+    candidates = [(network, backend, way) for network in networks for backend in backends for way in WAYS]
+    rows: dict[tuple[str, str, str], Row] = {}
+    with progress() as bar:
+        task = bar.add_task("training steps", total=rounds * len(candidates))
+        for _ in range(rounds):
+            for candidate in candidates:
+                bar.update(task, description=" ".join(candidate))
+                network, backend, way = candidate
+                printed = run_child("training_step", backend, network, way, 5, seconds)
+                figures = json.loads(printed.strip().splitlines()[-1])
+                row = {"network": network, "backend": backend, "way": way, **figures}
+                before = rows.get(candidate)
+                if before is None or row["images_per_second"] > before["images_per_second"]:
+                    rows[candidate] = row
+                bar.advance(task)
+    for (network, backend, _), row in rows.items():
+        row["speedup"] = row["images_per_second"] / rows[network, backend, WAYS[0]]["images_per_second"]
+    return list(rows.values())
+
+
+def time_to_accuracy(folder: Path) -> Row:
+    """Minutes of training, evaluation left out, until a run first reached each of `ACCURACIES` on PublicTest.
+
+    Raises:
+        FerZooError: `folder` is not a training run.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        history = json.loads((folder / "history.json").read_text())
+        minutes: dict[str, float | None] = {}
+        for accuracy in ACCURACIES:
+            reached = next((i for i, e in enumerate(history, 1) if e["selection_accuracy"] >= accuracy), None)
+            minutes[f"{accuracy:.1%}"] = reached and sum(e["seconds"] for e in history[:reached]) / 60
+        return {
+            "run": folder.name,
+            "model": config["model"],
+            "backend": config["backend"],
+            "precision": config["training"]["precision"],
+            "epochs": len(history),
+            "minutes": sum(e["seconds"] for e in history) / 60,
+            "best": max(e["selection_accuracy"] for e in history),
+            "minutes_to": minutes,
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise FerZooError(f"{folder} is not a training run with a history ({error})") from error
+
+
+def to_markdown(report: Row) -> str:
+    """The report as a page."""
+    machine = report["machine"]
+    lines = [
+        "# Training speed",
+        "",
+        f"Images a second in steps of {report['batch']} by `model.fit`, on {machine['cpu']}, {machine['cores']} cores.",
+        "Stock is the published model as Keras compiles it; ours is what `fer_zoo.train` runs. The best of the rounds.",
+        "",
+        "![images a second](training.png)",
+        "",
+        "| network | MMAC | backend | way | images/s | of stock | step, p50 | p10 to p90 |",
+        "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in report["speeds"]:
+        spread = f"{row['step_p10_ms']:.0f} to {row['step_p90_ms']:.0f} ms"
+        lines.append(
+            f"| {row['network']} | {row['macs'] / 1e6:.1f} | {row['backend']} | {row['way']} "
+            f"| {row['images_per_second']:,.0f} | {row['speedup']:.2f}x | {row['step_p50_ms']:.0f} ms | {spread} |"
+        )
+    if report["runs"]:
+        names = list(report["runs"][0]["minutes_to"])
+        lines += [
+            "",
+            "## Time to accuracy",
+            "",
+            "Minutes of training until PublicTest first reached each accuracy.",
+            "",
+            f"| run | model | backend | precision | epochs | minutes | best | {' | '.join(names)} |",
+            f"| --- | --- | --- | --- | ---: | ---: | ---: |{' ---: |' * len(names)}",
+        ]
+        for row in report["runs"]:
+            reached = " | ".join("-" if m is None else f"{m:.1f}" for m in row["minutes_to"].values())
+            lines.append(
+                f"| {row['run']} | {row['model']} | {row['backend']} | {row['precision']} | {row['epochs']} "
+                f"| {row['minutes']:.0f} | {row['best']:.2%} | {reached} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def plot(speeds: list[Row], path: Path) -> None:
+    """Bars of images a second, one panel for each network."""
+    from matplotlib.figure import Figure
+
+    from fer_zoo.files import atomic_path
+
+    networks = list(dict.fromkeys(row["network"] for row in speeds))
+    backends = list(dict.fromkeys(row["backend"] for row in speeds))
+    figure = Figure(figsize=(4.2 * len(networks), 3.6), layout="constrained")
+    for axes, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
+        for offset, way in enumerate(WAYS):
+            rows = {row["backend"]: row for row in speeds if row["network"] == network and row["way"] == way}
+            heights = [rows[backend]["images_per_second"] if backend in rows else 0 for backend in backends]
+            places = [index + (offset - 1) * 0.27 for index in range(len(backends))]
+            bars = axes.bar(places, heights, 0.25, label=way)
+            labels = [f"{rows[backend]['speedup']:.1f}x" if backend in rows else "" for backend in backends]
+            axes.bar_label(bars, labels, fontsize=8)
+        axes.set(title=network, xticks=range(len(backends)), xticklabels=backends, ylabel="images/s")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(fontsize=8)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks training",
+        description="Time training steps: stock Keras beside ours, backend by backend.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="else all that are installed")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--rounds", type=int, default=2, help="each combination is timed once a round")
+    parser.add_argument("--seconds", type=float, default=6.0, help="timed, after five steps of warm-up")
+    parser.add_argument("--runs", nargs="*", type=Path, default=[], metavar="RUN", help="folders of training runs")
+    parser.add_argument("--output", type=Path, default=artifacts_dir() / "reports")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

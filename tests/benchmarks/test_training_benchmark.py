@@ -1,0 +1,57 @@
+"""The training benchmark: steps are really timed, speed-ups are ratios to stock, minutes come from histories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.training import main, time_to_accuracy, to_markdown
+from fer_zoo.backend import installed_backends
+from fer_zoo.errors import FerZooError, UsageError
+
+
+def _run(folder: Path, accuracies: list[float]) -> Path:
+    folder.mkdir()
+    config = {"model": "baseline_cnn", "backend": "jax", "training": {"precision": "float32"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    history = [{"epoch": i + 1, "seconds": 60.0, "selection_accuracy": a} for i, a in enumerate(accuracies)]
+    (folder / "history.json").write_text(json.dumps(history))
+    return folder
+
+
+def test_minutes_to_an_accuracy_are_those_of_the_first_epoch_that_reached_it(tmp_path: Path) -> None:
+    row = time_to_accuracy(_run(tmp_path / "run", [0.5, 0.6, 0.55, 0.67]))
+    assert row["minutes_to"] == {"59.3%": 2.0, "66.0%": 4.0, "70.0%": None}
+    assert row["minutes"] == 4.0
+    assert row["best"] == 0.67
+
+
+def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FerZooError, match="is not a training run"):
+        time_to_accuracy(tmp_path)
+
+
+def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("benchmarks.training.installed_backends", lambda: ["jax"])
+    with pytest.raises(UsageError, match="pip install 'fer-zoo\\[torch\\]'"):
+        main(["--backends", "torch", "--output", str(tmp_path)])
+
+
+@pytest.mark.slow
+def test_it_leaves_json_csv_page_and_plot(tmp_path: Path) -> None:
+    backend = installed_backends()[0]
+    run = _run(tmp_path / "run", [0.7])
+    arguments = ["--backends", backend, "--networks", "baseline_cnn", "--rounds", "1", "--seconds", "0.1"]
+    main([*arguments, "--runs", str(run), "--output", str(tmp_path)])
+    report = json.loads((tmp_path / "training.json").read_text())
+    assert [row["way"] for row in report["speeds"]] == ["stock float32", "ours float32", "ours bfloat16"]
+    assert report["speeds"][0]["speedup"] == 1
+    assert {row["macs"] for row in report["speeds"]} == {21931776}
+    for row in report["speeds"]:
+        assert row["steps"] >= 5
+        assert row["images_per_second"] == pytest.approx(128e3 / row["step_p50_ms"], rel=0.9)
+    assert (tmp_path / "training.md").read_text() == to_markdown(report)
+    assert len((tmp_path / "training.csv").read_text().splitlines()) == 4
+    assert (tmp_path / "training.png").stat().st_size > 1000
