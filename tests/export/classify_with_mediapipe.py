@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import sys
 
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions
-from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
 
 
 def classify(path: str, images: np.ndarray) -> list[list[tuple[int, str, str, float]]]:
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions
+    from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
+
     options = ImageClassifierOptions(base_options=BaseOptions(model_asset_path=path), display_names_locale="id")
     found = []
     with ImageClassifier.create_from_options(options) as classifier:
@@ -26,5 +27,7 @@ def classify(path: str, images: np.ndarray) -> list[list[tuple[int, str, str, fl
 
 
 if __name__ == "__main__":
+    # MediaPipe would import all of TensorFlow for a decorator of its documentation, and does without.
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
     images = np.load(sys.argv[1])
     print(json.dumps([classify(path, images) for path in sys.argv[2:]]))
