@@ -12,9 +12,11 @@ from fer_zoo.errors import UsageError
 
 _COMMANDS = {
     "train": ("fer_zoo.train", "train a model on TensorFlow, JAX or PyTorch"),
+    "ensemble": ("fer_zoo.ensemble", "average several models in one model file"),
     "evaluate": ("fer_zoo.evaluate", "measure a .keras, .onnx or .tflite model on labelled images"),
     "predict": ("fer_zoo.predict", "find the faces in photos or a video and classify their expressions"),
     "live": ("fer_zoo.live", "the same before a camera"),
+    "serve": ("fer_zoo.serve.__main__", "a page that classifies faces in the browser, and an HTTP API"),
     "export": ("export.__main__", "write ONNX and TFLite files from a .keras model and check their parity"),
     "benchmark": ("benchmarks.__main__", "parity and latency of every artifact"),
     "data": ("fer_zoo.data.__main__", "check or download FER2013"),

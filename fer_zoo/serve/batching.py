@@ -1,0 +1,60 @@
+"""Faces of several requests in one call of the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import numpy as np
+
+
+class Batcher:
+    """Collects faces while the model is busy, so that batches grow with the load and nobody waits for company.
+
+    Args:
+        classify: uint8 `[n, 48, 48]` to float32 `[n, 7]`; called in `executor`, one call at a time.
+        executor: Runs `classify`.
+        largest: Faces in one call, unless one request alone brings more.
+    """
+
+    def __init__(self, classify: Callable[[np.ndarray], np.ndarray], executor: Executor, largest: int) -> None:
+        self._classify = classify
+        self._executor = executor
+        self._largest = largest
+        self._queue: asyncio.Queue[tuple[np.ndarray, asyncio.Future[np.ndarray]]] = asyncio.Queue()
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def submit(self, faces: np.ndarray) -> np.ndarray:
+        """The probabilities, float32 `[n, 7]`, of uint8 `[n, 48, 48]`."""
+        future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((faces, future))
+        return await future
+
+    def close(self) -> None:
+        self._task.cancel()
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = [await self._queue.get()]
+            count = len(batch[0][0])
+            while not self._queue.empty() and count < self._largest:
+                batch.append(self._queue.get_nowait())
+                count += len(batch[-1][0])
+            # A request that gave up has cancelled its future.
+            batch = [(faces, future) for faces, future in batch if not future.done()]
+            if not batch:
+                continue
+            try:
+                faces = np.concatenate([faces for faces, _ in batch])
+                probabilities = await loop.run_in_executor(self._executor, self._classify, faces)
+            except Exception as error:  # Whatever it is, it belongs to those who wait for it.
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            ends = np.cumsum([len(faces) for faces, _ in batch])
+            for (_, future), part in zip(batch, np.split(probabilities, ends[:-1]), strict=True):
+                if not future.done():
+                    future.set_result(part)

@@ -1,0 +1,56 @@
+"""The files of the page: shipped in this package, or written to a folder that any web server can host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fer_zoo.errors import UsageError
+from fer_zoo.faces.detector import MODEL
+from fer_zoo.files import write_bytes
+from fer_zoo.serve.catalog import ServedModel, catalog
+
+STATIC = Path(__file__).with_name("static")
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".onnx": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, bytes | Path]:
+    """Every file of the page by its address relative to the page; `models.json` is made, the others lie on disk."""
+    files: dict[str, bytes | Path] = {
+        path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES
+    }
+    files["yunet.onnx"] = MODEL
+    files["yunet.LICENSE.txt"] = MODEL.with_suffix(".LICENSE")
+    files |= {model.address: model.path for model in models}
+    files["models.json"] = json.dumps(catalog(models, default), indent=2, ensure_ascii=False).encode()
+    return files
+
+
+def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
+    """Write the page to `folder`, over an older one.
+
+    Returns:
+        The size of all files in bytes.
+
+    Raises:
+        UsageError: `folder` is a file, or a folder with other things in it.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "models.json").exists())):
+        raise UsageError(f"{folder} is not an empty folder, nor a page built before; choose another one")
+    total = 0
+    for address, content in page_files(models, default).items():
+        data = content.read_bytes() if isinstance(content, Path) else content
+        write_bytes(folder / address, data)
+        total += len(data)
+    return total
