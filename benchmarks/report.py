@@ -9,6 +9,7 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json, write_text
 
 from .execution import DEFAULT
+from .html import to_html
 from .markdown import to_markdown
 from .plots import draw_plots
 from .stored import SCHEMA, read_report
@@ -20,7 +21,7 @@ _RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_
 
 
 def write_report(folder: Path) -> dict[str, Any]:
-    """Write `report.json`, and from it `parity.csv`, `latency.csv`, `cold_start.csv`, `report.md` and the plots.
+    """Write `report.json`, and from it the CSV files, `report.md`, the plots and `report.html`, which has all pages.
 
     Returns:
         The content of `report.json`.
@@ -36,6 +37,7 @@ def write_report(folder: Path) -> dict[str, Any]:
     for name, content in to_csv(report).items():
         write_text(folder / name, content)
     write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
+    write_text(folder / "report.html", to_html(report, folder))
     return report
 
 

@@ -26,7 +26,16 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
     assert run(main, arguments) == 0
     names = {path.name for path in zoo.reports.iterdir()}
     assert names == {
-        *("parity.json", "latency.json", "report.json", "report.md", "parity.csv", "latency.csv", "cold_start.csv"),
+        *(
+            "parity.json",
+            "latency.json",
+            "report.json",
+            "report.md",
+            "report.html",
+            "parity.csv",
+            "latency.csv",
+            "cold_start.csv",
+        ),
         "cost.csv",
         *("accuracy_latency.png", "parity.png", "latency.png", "sizes.png"),
     }
