@@ -12,7 +12,8 @@ from fer_zoo.console import out, run
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.errors import UsageError
 from fer_zoo.models import list_models
-from fer_zoo.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
+from fer_zoo.models.weights import PRETRAINED, has_download
+from fer_zoo.training.config import BATCH_NORMS, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig, Transfer
 from fer_zoo.training.recipes import RECIPES, find_recipe
 
 # The bundled sample is a tenth of FER2013: a run to see the product work, in a minute or two.
@@ -22,7 +23,9 @@ _SAMPLE_EPOCHS = 10
 def main(arguments: list[str]) -> int | None:
     parser = _parser()
     if recipe := parser.parse_args(arguments).recipe:
-        parser.set_defaults(**{**vars(find_recipe(recipe).config), "backend": None, "data": None})
+        config = find_recipe(recipe).config
+        transfer = {} if config.transfer is None else vars(config.transfer)
+        parser.set_defaults(**{**vars(config), **transfer, "backend": None, "data": None})
     given = parser.parse_args(arguments)
     folder, config = _resumed(given) if given.resume else _new(given)
     from fer_zoo.training.run import train
@@ -50,12 +53,26 @@ def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     if isinstance(given.augmentation, str):
         values["augmentation"] = AUGMENTATIONS.get(given.augmentation)
     values["teachers"] = tuple(given.teachers)
+    values["model_options"] = tuple(given.model_options)
+    values["transfer"] = _transfer(given)
     config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
     config = dataclasses.replace(config, backend=select_backend(given.backend))
     folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
     if (folder / "config.json").exists():
         raise UsageError(f"{folder} already holds a run; choose another --output, or go on with --resume {folder}")
     return folder, config
+
+
+def _transfer(given: argparse.Namespace) -> Transfer | None:
+    if given.weights is None and given.model in PRETRAINED and not has_download(given.model):
+        raise UsageError(f"{given.model} starts from pretrained weights: pass --weights with a file, or --weights none")
+    source = given.weights or ("imagenet" if has_download(given.model) else "none")
+    if source == "none":
+        return None
+    if given.model not in PRETRAINED:
+        raise UsageError(f"{given.model} has no pretrained backbone; --weights goes with {', '.join(PRETRAINED)}")
+    values = {field.name: getattr(given, field.name) for field in dataclasses.fields(Transfer)}
+    return Transfer(**values | {"weights": source})
 
 
 def _resumed(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
@@ -112,6 +129,19 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
     )
+    add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
+    transfer = parser.add_argument_group(
+        "transfer learning", "the head first, on a frozen backbone; then both"
+    ).add_argument
+    transfer("--weights", metavar="SOURCE", help="a .h5 or .npz file, imagenet (download), or none: one phase")
+    transfer("--head-epochs", type=int, default=Transfer.head_epochs)
+    transfer("--head-learning-rate", type=float, default=Transfer.head_learning_rate)
+    transfer("--head-views", type=int, default=Transfer.head_views, help="augmented forms of each image for the head")
+    transfer("--unfreeze", type=float, default=Transfer.unfreeze, help="share of the backbone, from its top")
+    transfer(
+        "--lowest-rate", type=float, default=Transfer.lowest_rate, help="of the lowest unfrozen layer, of the head's"
+    )
+    transfer("--batch-norm", choices=BATCH_NORMS, default=Transfer.batch_norm, help="in what is unfrozen")
     add("--precision", choices=PRECISIONS, default=default.precision, help="of the compute in a training step")
     add("--seed", type=int, default=default.seed)
     add("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,15 @@ if TYPE_CHECKING:
 
 _MODELS = {
     "baseline_cnn": "Three conv-BN-pool stages and one hidden layer: the original project's baseline.",
+    "efficientnet_b0": "EfficientNet-B0, squeeze-and-excitation and swish, on the face at 96 pixels.",
+    "efficientnet_lite0": "EfficientNet-Lite0, made for integer hardware, on the face at 96 pixels.",
+    "ensemble": "The weighted mean of several models' probabilities, in one file.",
     "fernet_base": "Squeeze-and-excitation ResNet of 2.8 million weights at 24², 12² and 6²: the most accurate.",
     "fernet_nano": "ResNet of less than 60,000 weights at 12² and 6²: the fastest.",
     "fernet_tiny": "ResNet of less than 200,000 weights at 24², 12² and 6²: for phones and browsers.",
+    "mobilenet_face": "MobileNetV1 pretrained on face recognition (VGGFace2), on the face at 96 pixels.",
+    "mobilenet_v2": "MobileNetV2 at 96 pixels with the original project's head: its transfer model.",
+    "resnet50": "ResNet-50 whose stem keeps every pixel of the face at 48.",
 }
 
 
@@ -40,9 +48,32 @@ def build_model(name: str, **options: Any) -> keras.Model:
         `probabilities`, float32 `[batch, 7]`. Its last two layers are `logits` and `probabilities`.
 
     Raises:
-        UsageError: There is no such model.
+        UsageError: There is no such model, or it has no such option.
     """
-    return getattr(import_module(f"fer_zoo.models.{_known(name)}"), name)(**options)
+    function = getattr(import_module(f"fer_zoo.models.{_known(name)}"), name)
+    known = inspect.signature(function).parameters
+    for option in options:
+        if option not in known:
+            raise UsageError(f"{name} has no option {option!r}; it has {', '.join(known)}")
+    return function(**options)
+
+
+def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
+    """`("size=128", "stem=learned")` as arguments of `build_model`; numbers become numbers.
+
+    Raises:
+        UsageError: One has no `=`.
+    """
+    parsed: dict[str, Any] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise UsageError(f"{option!r} is no model option; write name=value")
+        try:
+            parsed[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[name] = value
+    return parsed
 
 
 def _known(name: str) -> str:

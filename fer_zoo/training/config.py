@@ -12,6 +12,41 @@ from fer_zoo.errors import FerZooError, UsageError
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("float32", "bfloat16")
+BATCH_NORMS = ("trained", "frozen")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Two phases from pretrained weights; `TrainingConfig` has the settings of the second one.
+
+    Attributes:
+        weights: `imagenet` for keras.applications' download, or a .h5 or .npz file.
+        head_epochs: Of the first phase, in which the backbone is frozen and its features are computed once.
+        head_learning_rate: Adam's, constant.
+        head_views: With augmentation, number of forms of each image whose features are computed.
+        unfreeze: Share of the backbone's layers with weights, from the top, that the second phase trains; 0 to 1.
+        lowest_rate: Learning rate of the lowest of those layers as a share of the head's; geometric between.
+        batch_norm: In what is unfrozen: `trained` from statistics re-estimated on training images, or `frozen`.
+    """
+
+    weights: str
+    head_epochs: int = 30
+    head_learning_rate: float = 1e-3
+    head_views: int = 4
+    unfreeze: float = 1.0
+    lowest_rate: float = 0.1
+    batch_norm: str = "trained"
+
+    def __post_init__(self) -> None:
+        limits = [
+            ("head_epochs", self.head_epochs >= 0, "at least 0"),
+            ("head_learning_rate", self.head_learning_rate > 0, "above 0"),
+            ("head_views", self.head_views >= 1, "at least 1"),
+            ("unfreeze", 0 <= self.unfreeze <= 1, "from 0 to 1"),
+            ("lowest_rate", 0 < self.lowest_rate <= 1, "above 0, to 1"),
+            ("batch_norm", self.batch_norm in BATCH_NORMS, f"one of {', '.join(BATCH_NORMS)}"),
+        ]
+        _refuse(self, limits)
 
 
 @dataclass(frozen=True)
@@ -43,6 +78,9 @@ class TrainingConfig:
         distillation: Share of the teachers' answer in the targets, 0 to 1.
         temperature: Flattens the teachers' answer where above 1.
         views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
+        model_options: Arguments of the model's function, each `name=value`.
+        transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
+            those of the second phase, whose epochs may be 0.
         precision: Of the compute in a training step: `float32` or `bfloat16`.
         seed: Of weights, dropout, shuffling and augmentation.
     """
@@ -70,15 +108,17 @@ class TrainingConfig:
     distillation: float = 0.0
     temperature: float = 1.0
     views: int = 0
+    model_options: tuple[str, ...] = ()
+    transfer: Transfer | None = None
     precision: str = "float32"
     seed: int = 2025
 
     def __post_init__(self) -> None:
         limits = [
-            ("epochs", self.epochs >= 1, "at least 1"),
+            ("epochs", self.epochs >= (0 if self.transfer else 1), "at least 1"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("learning_rate", self.learning_rate > 0, "above 0"),
-            ("warmup_epochs", 0 <= self.warmup_epochs < self.epochs, "from 0 to less than the epochs"),
+            ("warmup_epochs", 0 <= self.warmup_epochs < max(self.epochs, 1), "from 0 to less than the epochs"),
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),
@@ -93,9 +133,7 @@ class TrainingConfig:
             ("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
             ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
         ]
-        for name, holds, allowed in limits:
-            if not holds:
-                raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; it must be {allowed}")
+        _refuse(self, limits)
         if self.votes and self.ferplus is None:
             raise UsageError("votes need FER+'s file; pass it with --ferplus")
         if bool(self.teachers) != bool(self.distillation):
@@ -114,8 +152,16 @@ class TrainingConfig:
             values = json.loads(path.read_text())["training"]
             augmentation = values.pop("augmentation")
             values["teachers"] = tuple(values.get("teachers", ()))
+            values["model_options"] = tuple(values.get("model_options", ()))
+            values["transfer"] = Transfer(**values["transfer"]) if values.get("transfer") else None
             return cls(**values, augmentation=Augmentation(**augmentation) if augmentation else None)
         except FileNotFoundError as error:
             raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise FerZooError(f"{path} is not the config of a training run ({error})") from error
+
+
+def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:
+    for name, holds, allowed in limits:
+        if not holds:
+            raise UsageError(f"{name.replace('_', ' ')} is {getattr(settings, name)}; it must be {allowed}")

@@ -14,6 +14,7 @@ def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
 
     epochs = [entry["epoch"] for entry in history]
     best = max(history, key=lambda entry: entry["selection_accuracy"])
+    fine_tuning = next((entry["epoch"] for entry in history if entry.get("phase") == "fine-tuning"), None)
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
         axes.plot(epochs, [entry[measure] for entry in history], color="C7", label="training batches")
@@ -21,6 +22,8 @@ def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
         axes.plot(
             best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}"
         )
+        if fine_tuning:
+            axes.axvline(fine_tuning - 0.5, color="C7", linestyle=":", label="backbone unfrozen")
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

@@ -9,28 +9,29 @@ import shlex
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from sklearn.metrics import f1_score
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
 from fer_zoo.data import Dataset, load_dataset
-from fer_zoo.data.batches import Batch, Batches, balanced_class_weights
+from fer_zoo.data.batches import Batches, balanced_class_weights
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.files import atomic_path, write_csv, write_json
-from fer_zoo.models import build_model
+from fer_zoo.files import atomic_path, write_json
+from fer_zoo.models import build_model, parse_options
+from fer_zoo.models.weights import load_backbone
 from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.curves import plot_curves
+from fer_zoo.training.history import selection_measures, write_history
+from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
+from fer_zoo.training.transfer import all_trainable, freeze, rates, train_head, with_rates
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
@@ -56,7 +57,13 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
         training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
     keras.utils.set_random_seed(config.seed)
     _deterministic()
-    model = build_model(config.model, **({} if config.dropout is None else {"dropout": config.dropout}))
+    model = build_model(
+        config.model,
+        **parse_options(config.model_options),
+        **({} if config.dropout is None else {"dropout": config.dropout}),
+    )
+    if config.transfer and not (folder / "checkpoint.npz").exists():
+        load_backbone(model, config.transfer.weights)
     batches = Batches(
         training.images,
         targets_of(training, config),
@@ -69,16 +76,7 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     )
     if config.teachers:
         batches.targets = distilled(batches, config)
-    trained = training_model(model, config.precision)
-    trained.compile(
-        optimizer=_optimizer(config, len(batches)),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    trained.optimizer.build(trained.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
-    history = load_checkpoint(folder / "checkpoint.npz", trained)
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
     if not (folder / "config.json").exists():
@@ -88,10 +86,33 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
         f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend}, "
         f"{config.precision}"
     )
-    with _Epochs(config, folder, model, selection, history, len(batches), tensorboard) as epochs:
+    earlier: list[dict[str, Any]] = []
+    if config.transfer:
+        earlier = train_head(config, model, batches, selection, folder)
+        freeze(model, config.transfer)
+    if config.epochs:
+        _fit(config, folder, model, batches, selection, earlier, tensorboard)
+    evaluations = _evaluate(config, folder, dataset)
+    for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
+        (folder / name).unlink(missing_ok=True)
+    return evaluations
+
+
+def _fit(
+    config: TrainingConfig,
+    folder: Path,
+    model: keras.Model,
+    batches: Batches,
+    selection: Dataset,
+    earlier: list[dict[str, Any]],
+    tensorboard: bool,
+) -> None:
+    trained = compiled(model, config, len(batches))
+    history = load_checkpoint(folder / "checkpoint.npz", trained)
+    with _Epochs(config, folder, model, selection, earlier, history, len(batches), tensorboard) as epochs:
         if len(history) < config.epochs:
             trained.fit(
-                _Stream(batches, len(history), config.epochs),
+                Stream(batches, len(history), config.epochs),
                 steps_per_epoch=len(batches),
                 initial_epoch=len(history),
                 epochs=config.epochs,
@@ -99,38 +120,28 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
                 shuffle=False,
                 verbose=0,
             )
-    evaluations = _evaluate(config, folder, dataset)
-    (folder / "checkpoint.npz").unlink(missing_ok=True)
-    return evaluations
 
 
-class _Stream(keras.utils.PyDataset):
-    """The batches of all remaining epochs in order, those ahead made in a thread.
+def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Model:
+    """The training model of `model`, ready to fit.
 
-    Keras looks at the first batch before it trains; only what can be indexed, unlike a generator, gets it back then.
+    Args:
+        model: A zoo model.
+        config: The run's settings.
+        steps: Batches an epoch, which the learning rate's schedule is laid over.
+
+    Returns:
+        A model from images to logits that shares no weights with `model`.
     """
-
-    def __init__(self, batches: Batches, first: int, last: int, ahead: int = 8) -> None:
-        super().__init__()
-        self.batches = batches
-        self.first = first
-        self.ahead = ahead
-        self.count = (last - first) * len(batches)
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
-        self.pending: dict[int, Future[Batch]] = {}
-
-    @property
-    def num_batches(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Batch:
-        wanted = range(index, min(index + self.ahead, self.count))
-        self.pending = {i: self.pending[i] if i in self.pending else self._submit(i) for i in wanted}
-        return self.pending[index].result()
-
-    def _submit(self, index: int) -> Future[Batch]:
-        epoch, position = divmod(index, len(self.batches))
-        return self.pool.submit(self.batches.batch, self.first + epoch, position)
+    trained = training_model(model, config.precision)
+    trained.compile(
+        optimizer=_optimizer(config, steps, rates(trained, config.transfer) if config.transfer else None),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    trained.optimizer.build(trained.trainable_variables)
+    return trained
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -142,6 +153,7 @@ class _Epochs(keras.callbacks.Callback):
         folder: Path,
         published: keras.Model,
         selection: Dataset,
+        earlier: list[dict[str, Any]],
         history: list[dict[str, Any]],
         steps: int,
         tensorboard: bool,
@@ -152,6 +164,7 @@ class _Epochs(keras.callbacks.Callback):
         self.published = published
         self.images = selection.images[..., None].astype(np.float32)
         self.labels = selection.labels
+        self.earlier = earlier
         self.past = history
         self.steps = steps
         self.writer = _tensorboard_writer(folder / "tensorboard") if tensorboard else None
@@ -188,24 +201,25 @@ class _Epochs(keras.callbacks.Callback):
         self.model.optimizer.finalize_variable_values(self.published.trainable_variables)
         # Copies, since on JAX the two would share arrays, and a compiled step gives its arrays away.
         self.published.set_weights([weight.copy() for weight in self.published.get_weights()])
-        _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
+        if not self.config.transfer:
+            _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started
         probabilities = self.published.predict(self.images, batch_size=256, verbose=0)
         entry = {
-            "epoch": epoch + 1,
+            "epoch": len(self.earlier) + epoch + 1,
+            **({"phase": "fine-tuning"} if self.config.transfer else {}),
             "seconds": round(seconds, 2),
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": float(logs["loss"]),
             "accuracy": float(logs["accuracy"]),
-            "selection_loss": float(-np.log(probabilities[np.arange(len(self.labels)), self.labels] + 1e-7).mean()),
-            "selection_accuracy": float((probabilities.argmax(1) == self.labels).mean()),
-            "selection_macro_f1": float(f1_score(self.labels, probabilities.argmax(1), average="macro")),
+            **selection_measures(probabilities, self.labels),
         }
-        if entry["selection_accuracy"] > max((past["selection_accuracy"] for past in self.past), default=-1.0):
-            with atomic_path(self.folder / "model.keras") as temporary:
+        past = [*self.earlier, *self.past]
+        if entry["selection_accuracy"] > max((other["selection_accuracy"] for other in past), default=-1.0):
+            with atomic_path(self.folder / "model.keras") as temporary, all_trainable(self.published):
                 self.published.save(temporary)
         self.past.append(entry)
-        _write_history(self.folder, self.past)
+        write_history(self.folder, [*self.earlier, *self.past])
         save_checkpoint(self.folder / "checkpoint.npz", self.model, self.past)
         if self.writer:
             for name, value in entry.items():
@@ -253,7 +267,7 @@ def _deterministic() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(config: TrainingConfig, steps: int, factors: list[float] | None) -> keras.optimizers.Optimizer:
     rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
     if config.schedule == "cosine":
         warmup = round(config.warmup_epochs * steps)
@@ -268,6 +282,8 @@ def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer
         "adamw": (keras.optimizers.AdamW, {}),
         "sgd": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
     }[config.optimizer]
+    if factors:
+        kind = with_rates(kind, factors)
     optimizer = kind(
         learning_rate=rate,
         weight_decay=config.weight_decay or None,
@@ -289,12 +305,6 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset) -> dict[st
     probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source}
     return write_report(folder, f"{config.model}, trained on {config.backend}", test, probabilities, details)
-
-
-def _write_history(folder: Path, history: list[dict[str, Any]]) -> None:
-    write_json(folder / "history.json", history)
-    write_csv(folder / "history.csv", history)
-    plot_curves(history, folder / "curves.png")
 
 
 def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""An ensemble from trained models: weights chosen on PublicTest where asked, model, evaluation."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_zoo.data import load_dataset
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.models.ensemble import ensemble, fit_weights
+
+
+def build_ensemble(
+    paths: list[Path],
+    folder: Path,
+    backend: str,
+    data: str | None = None,
+    weights: list[float] | None = None,
+    fit: bool = False,
+) -> dict[str, Evaluation]:
+    """Average trained models into `folder/model.keras`, with `config.json` and the evaluation report beside it.
+
+    Args:
+        paths: `.keras` files on the zoo's contract.
+        folder: Where to write.
+        backend: Keras's, for the record.
+        data: Folder, zip or CSV; `None` is the bundled sample.
+        weights: One for each model; all alike where not given.
+        fit: Choose the weights on PublicTest.
+
+    Returns:
+        The evaluation on each test split.
+
+    Raises:
+        UsageError: A file is missing, or there are no PublicTest images to fit on.
+        FerZooError: A file is no model of the zoo's contract.
+    """
+    members = [_load(path) for path in paths]
+    dataset = load_dataset(data)
+    test = dataset.subset("test")
+    images = test.images[..., None].astype(np.float32)
+    if fit:
+        chosen = test.splits == "public_test"
+        if not chosen.any():
+            raise UsageError(f"{dataset.source} has no PublicTest images to fit the weights on")
+        probabilities = np.stack([member.predict(images[chosen], batch_size=256, verbose=0) for member in members])
+        weights = fit_weights(probabilities, test.labels[chosen]).tolist()
+    model = ensemble(members=members, weights=weights)
+    with atomic_path(folder / "model.keras") as temporary:
+        model.save(temporary)
+    shares = weights or [1.0] * len(members)
+    parts = [
+        {"path": str(path), "model": member.name, "sha256": sha256(path), "weight": share / sum(shares)}
+        for path, member, share in zip(paths, members, shares, strict=True)
+    ]
+    write_json(
+        folder / "config.json",
+        {
+            "model": "ensemble",
+            "backend": backend,
+            "command": shlex.join(["python", "-m", "fer_zoo.ensemble", *sys.argv[1:]]),
+            "members": parts,
+            "weights_chosen_on": "PublicTest" if fit else None,
+            "weights": model.count_params(),
+            "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
+        },
+    )
+    names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
+    return write_report(folder, "ensemble", test, model.predict(images, batch_size=256, verbose=0), {"members": names})
+
+
+def _load(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds for a damaged file.
+        raise FerZooError(f"{path} is not a Keras model that can be loaded") from error
+    if [layer.name for layer in model.layers[-2:]] != ["logits", "probabilities"]:
+        raise FerZooError(f"{path} is no model of the zoo: its last layers are not logits and probabilities")
+    return model

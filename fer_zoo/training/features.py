@@ -1,0 +1,78 @@
+"""Features of a frozen backbone, computed once and kept on disk while the head trains on them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_zoo import console
+from fer_zoo.data.augment import augment
+from fer_zoo.data.batches import Batch, Batches
+from fer_zoo.files import atomic_path
+
+_BATCH = 64
+
+
+class FeatureBatches:
+    """Batches of features in the order of `Batches`: epoch `e` takes the images' view `e % views`.
+
+    View 0 is the images as they are, the others are augmented, each once. Features are memory-mapped, in float16.
+
+    Args:
+        backbone: From images to features.
+        batches: What the backbone would be trained on.
+        views: Forms of each image; 1 without augmentation.
+        folder: Where the features lie; views that are there already are not computed again.
+    """
+
+    def __init__(self, backbone: keras.Model, batches: Batches, views: int, folder: Path) -> None:
+        self.batches = batches
+        self.folder = folder
+        self.views = [self._view(backbone, view) for view in range(views if batches.augmentation else 1)]
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.batches)
+
+    def batch(self, epoch: int, position: int) -> Batch:
+        """One batch: features float32 `[b, height, width, channels]`, targets `[b, classes]`, weights `[b]`."""
+        source = self.batches
+        view = epoch % len(self.views)
+        order = np.random.default_rng((source.seed, epoch)).permutation(len(source.images))
+        chosen = order[position * source.batch_size : (position + 1) * source.batch_size]
+        features = self.views[view][chosen].astype(np.float32)
+        return features, source.targets[view % len(source.targets), chosen], source.weights[chosen]
+
+    def delete(self) -> None:
+        """Remove the features from the disk."""
+        self.views = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _view(self, backbone: keras.Model, view: int) -> np.ndarray:
+        path = self.folder / f"view{view}.npy"
+        if not path.exists():
+            images = self.batches.images
+            if view and self.batches.augmentation:
+                images = augment(images, self.batches.augmentation, np.random.default_rng((self.batches.seed, view)))
+            write_features(backbone, images, path)
+        return np.load(path, mmap_mode="r")
+
+
+def write_features(backbone: keras.Model, images: np.ndarray, path: Path) -> None:
+    """Write the features of images, uint8 `[n, 48, 48]`, as float16 `.npy`, `[n, height, width, channels]`."""
+    shape = (len(images), *backbone.output_shape[1:])
+    with atomic_path(path) as temporary:
+        features = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+        for start in console.track(range(0, len(images), _BATCH), "features"):
+            features[start : start + _BATCH] = _features(backbone, images[start : start + _BATCH])
+        features.flush()
+
+
+def _features(backbone: keras.Model, images: np.ndarray) -> np.ndarray:
+    count = len(images)
+    # One shape for all batches: a compiled backbone is compiled once.
+    padded = np.concatenate([images, np.zeros((_BATCH - count, *images.shape[1:]), images.dtype)])
+    return np.asarray(backbone.predict_on_batch(padded[..., None].astype(np.float32)))[:count]
