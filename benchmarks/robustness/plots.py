@@ -101,7 +101,7 @@ def plot_pairs(report: Row) -> Figure:
     """How often each model, and FER+'s raters, take one expression for another, and disgust's recall."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in report["rows"] if row["precision"] == "fp32"]
+    rows = [row for row in report["rows"] if row["precision"] == "fp32"] or report["rows"]
     color = colors(report["rows"])
     series = [(row["name"], color[row["name"]], _shares(row)) for row in rows]
     if "raters" in report:
@@ -182,7 +182,7 @@ def plot_faces(
             axes.set_title(_caption(sure[i], shares[i] if shares is not None else None), fontsize=7, pad=2)
         text = f"{pair['true']} → {pair['predicted']}\n{pair['count']} of {pair['support']:,}"
         panels[0].text(-0.12, 0.5, text, transform=panels[0].transAxes, ha="right", va="center", fontsize=10)
-    note = "" if shares is None else "; below, what FER+'s ten raters saw"
+    note = "" if shares is None else "; second line: what FER+'s raters saw"
     figure.suptitle(f"{name}: label → prediction, the surest mistakes with their probability{note}", fontsize=11)
     return figure
 

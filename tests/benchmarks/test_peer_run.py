@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
+from make_peers import write_hdf5
+
+import benchmarks.peers.run
+from benchmarks.__main__ import main
+from benchmarks.peers.compare import compare
+from benchmarks.peers.package import PackageProcess
+from fer_zoo.console import run
+from fer_zoo.errors import FerZooError
+
+
+def row(name: str, family: str, accuracy: float, p50: float) -> dict:
+    return {"name": name, "family": family, "evaluation": {"accuracy": accuracy}, "latency": [{"p50_ms": p50}]}
+
+
+def test_ours_beside_each_peer():
+    ours = [row("small", "ours", 0.60, 0.1), row("middle", "ours", 0.66, 0.4), row("large", "ours", 0.70, 2.0)]
+    peers = [row("slow", "peer", 0.65, 1.0), row("fast", "peer", 0.55, 0.05), row("best", "peer", 0.72, 4.0)]
+    slow, fast, best = compare([*ours, *peers])
+    assert slow["at_its_accuracy"] == {"name": "middle", "p50_ms": 0.4, "share": pytest.approx(0.4)}
+    assert slow["at_its_latency"] == {"name": "middle", "accuracy": 0.66, "points": pytest.approx(0.01)}
+    assert fast["at_its_accuracy"]["name"] == "small"
+    assert fast["at_its_latency"] is None, "none of ours is as fast"
+    assert best["at_its_accuracy"] is None, "none of ours is as good"
+    assert best["at_its_latency"]["name"] == "large"
+
+
+def test_peers_and_ours_in_one_report(zoo, quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmarks.peers.run, "describe", benchmarks.latency.describe)
+    write_hdf5(tmp_path / "peers/fer/emotion_model.hdf5")
+    arguments = [
+        "peers",
+        "--peers",
+        str(tmp_path / "peers"),
+        "--artifacts",
+        str(zoo.artifacts),
+        "--data",
+        str(zoo.data),
+    ]
+    assert run(main, [*arguments, "--quick", "--queries", "4", "--models", "linear:onnx:int8"]) == 0
+    report = json.loads((zoo.reports / "peers.json").read_text())
+    assert (report["schema"], report["kind"], report["complete"]) == (1, "peers", True)
+    assert [r["name"] for r in report["rows"]] == ["linear onnx int8", "mini_XCEPTION (fer) onnx"]
+    peer = report["rows"][1]
+    assert (peer["params"], peer["macs"]) == (44, 64 * 64 * 16)
+    assert peer["evaluation"]["n"] == 42
+    assert peer["latency"][0]["p50_ms"] > 0
+    assert peer["cold_start"]["cold_start_ms"] > peer["cold_start"]["load_ms"] > 0
+    assert len(report["left_out"]) == 5
+    assert len(report["comparison"]) == 1
+    rows = list(csv.DictReader((zoo.reports / "peers.csv").open()))
+    assert [float(r["accuracy"]) for r in rows] == [r["evaluation"]["accuracy"] for r in report["rows"]]
+    page = (zoo.reports / "peers.md").read_text()
+    assert "mini_XCEPTION (fer) onnx ¹" in page
+    assert "peers/fer" not in page + (zoo.reports / "peers.json").read_text()
+    assert (zoo.reports / "peers.png").stat().st_size > 10_000
+    assert not list(zoo.reports.glob("*.partial.jsonl"))
+    assert "report: " in capsys.readouterr().out
+
+
+def test_wrong_usage(zoo, tmp_path, capsys):
+    assert run(main, ["peers", "--peers", str(tmp_path / "nowhere"), "--artifacts", str(zoo.artifacts)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_package_that_is_not_installed_is_a_reason(tmp_path):
+    np.save(tmp_path / "faces.npy", np.zeros((1, 48, 48), np.uint8))
+    with pytest.raises(FerZooError, match="facex"):
+        PackageProcess("facex", sys.executable, tmp_path / "faces.npy")
+
+
+def test_a_package_answers(tmp_path, monkeypatch):
+    package = tmp_path / "facex"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "class EmotionClassifier:\n"
+        "    def __init__(self, model): print('chatter')\n"
+        "    def detect_emotion(self, face): return {'dark': 1 - face.mean() / 255, 'light': face.mean() / 255}\n"
+    )
+    info = tmp_path / "facex-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: facex\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    np.save(tmp_path / "faces.npy", np.stack([np.zeros((48, 48), np.uint8), np.full((48, 48), 250, np.uint8)]))
+    process = PackageProcess("facex", sys.executable, tmp_path / "faces.npy")
+    try:
+        assert process.facts["version"] == "9.9"
+        assert process.facts["cold_start_ms"] > 0
+        assert process.predict() == ["dark", "light"]
+        assert len(process.time_block(np.zeros(1), queries=3, seconds=9.0, settle_seconds=0.0)) == 3
+    finally:
+        process.close()

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import benchmarks.robustness.run
+from benchmarks.__main__ import main
+from benchmarks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from benchmarks.robustness.datasets import load_faces
+from benchmarks.robustness.votes import against_votes, majority, sides, vote_shares
+from fer_zoo.console import run
+from fer_zoo.data.ferplus import FERPLUS_CLASSES
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.expressions import EXPRESSIONS
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    """Smooth gray pictures with an edge, so that blur, noise and movement all show."""
+    y, x = np.mgrid[:48, :48]
+    waves = [100 + 60 * np.sin(x / (5 + i)) * np.cos(y / 7) + 40 * (x > 20 + i) for i in range(12)]
+    return np.clip(waves, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruptions_are_seeded_and_grow(name, faces):
+    kept = faces.copy()
+    changes = []
+    for severity in SEVERITIES:
+        changed = corrupt(faces, name, severity)
+        assert (changed.dtype, changed.shape) == (np.uint8, faces.shape)
+        np.testing.assert_array_equal(changed, corrupt(faces, name, severity), err_msg="the same seed, the same pixels")
+        changes.append(float(np.abs(changed.astype(int) - faces).mean()))
+    assert changes == sorted(changes)
+    assert 0 < changes[0] < changes[-1]
+    np.testing.assert_array_equal(faces, kept)
+
+
+def test_fifteen_corruptions_in_five_severities():
+    assert len(CORRUPTIONS) == 15
+    assert all(len(strengths) == len(SEVERITIES) == 5 for _, strengths, _ in CORRUPTIONS.values())
+
+
+def test_corruptions_do_what_they_say(faces):
+    flat = np.full((4, 48, 48), 100, np.uint8)
+    assert corrupt(flat, "brightness", 2).ravel().tolist() == [150] * flat.size
+    assert corrupt(flat, "darkness", 2).max() == 50
+    np.testing.assert_array_equal(corrupt(flat, "contrast", 5), flat)
+    np.testing.assert_array_equal(corrupt(flat, "rotation", 5), flat)
+    np.testing.assert_array_equal(corrupt(flat, "gaussian blur", 5), flat)
+    assert (corrupt(flat, "occlusion", 3) == 128).sum() == 4 * 16 * 16
+    assert 10 < corrupt(flat, "gaussian noise", 2).astype(float).std() < 14
+    assert (corrupt(flat, "salt and pepper", 5) != 100).mean() == pytest.approx(0.14, abs=0.02)
+    assert len(np.unique(corrupt(faces, "pixelation", 5)[0])) <= 144
+    dot = np.zeros((40, 48, 48), np.uint8)
+    dot[:, 24, 24] = 255
+    moved = np.argwhere(corrupt(dot, "crop shift", 2) > 60)
+    assert np.hypot(*(moved[:, 1:] - 24).T).max() == pytest.approx(4, abs=1)
+
+
+def votes(**counts: int) -> np.ndarray:
+    row = np.zeros((1, len(FERPLUS_CLASSES)), np.float32)
+    for name, count in counts.items():
+        row[0, FERPLUS_CLASSES.index(name)] = count
+    return row
+
+
+def test_vote_shares_leave_out_what_is_no_expression():
+    rows = [votes(fear=6, sadness=2, unknown=2), votes(contempt=6, anger=4), votes(anger=5, contempt=5), votes()]
+    shares, counts = vote_shares(np.concatenate(rows))
+    assert counts.tolist() == [True, False, True, False]
+    assert shares[0].tolist() == [0, 0, 0.75, 0, 0, 0.25, 0]
+    assert majority(np.array([[0.5, 0.5, 0, 0, 0, 0, 0], [0.4, 0.6, 0, 0, 0, 0, 0]])).tolist() == [-1, 1]
+
+
+def test_measures_against_votes():
+    shares = np.zeros((2, 7))
+    shares[0, [0, 1]] = 0.5
+    shares[1, 2] = 1
+    perfect = against_votes(shares, shares)
+    assert perfect["nll"] == pytest.approx(perfect["entropy"]) == pytest.approx(np.log(2) / 2, abs=1e-6)
+    assert (perfect["kl"], perfect["ece"]) == (pytest.approx(0), pytest.approx(0))
+    assert (perfect["n"], perfect["decided"], perfect["accuracy"]) == (2, 1, 1)
+    sure = np.eye(7)[[0, 3]]
+    wrong = against_votes(sure, shares)
+    assert wrong["ece"] == pytest.approx((2 - 0.5) / 2), "sure of both, half a voter agrees"
+    assert wrong["accuracy"] == 0
+    assert wrong["kl"] > 1
+
+
+def test_with_whom_raters_side():
+    labels, guess = np.array([2, 2, 2, 2, 5]), np.array([5, 5, 5, 2, 2])
+    assert sides(labels, guess, np.array([5, 2, -1, 2, 5]), "fear", "sad") == {"label": 1, "model": 1, "neither": 1}
+
+
+def save(path, value: int, size: int = 48, mode: str = "L") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (size, size), value if mode == "L" else (value,) * 3).save(path)
+
+
+def test_folder_for_each_class_with_contempt_and_missing_classes(tmp_path):
+    for name, value in (("anger", 10), ("happy", 20), ("contempt", 30), ("sadness", 40)):
+        save(tmp_path / "CK+48" / name / "S010_004_00000017.png", value)
+    (tmp_path / "CK+48" / "sadness" / "broken.png").write_bytes(b"no picture")
+    found = load_faces(tmp_path / "CK+48")
+    assert [EXPRESSIONS[label] for label in found.labels] == ["angry", "happy", "sad"]
+    assert found.images[:, 0, 0].tolist() == [10, 20, 40]
+    assert found.contempt[:, 0, 0].tolist() == [30]
+    assert found.absent == ("disgust", "fear", "neutral", "surprise")
+    assert len(found.unreadable) == 1
+    assert "broken.png" in found.unreadable[0]
+
+
+def test_raf_db(tmp_path):
+    lines = ["train_00001.jpg 5", "test_0001.jpg 4", "test_0002.jpg 1"]
+    (tmp_path / "EmoLabel").mkdir()
+    (tmp_path / "EmoLabel/list_patition_label.txt").write_text("\n".join(lines))
+    for name in ("train_00001", "test_0001", "test_0002"):
+        save(tmp_path / "Image/aligned" / f"{name}_aligned.jpg", 128, 100, "RGB")
+    found = load_faces(tmp_path)
+    assert (found.layout, found.images.shape) == ("RAF-DB", (2, 48, 48))
+    assert [EXPRESSIONS[label] for label in found.labels] == ["happy", "surprise"]
+    for code, name in enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), 1):
+        save(tmp_path / "kaggle/DATASET/test" / str(code) / f"test_{name}_aligned.jpg", code, 100, "RGB")
+    found = load_faces(tmp_path / "kaggle")
+    assert {path.split("_")[1]: EXPRESSIONS[label] for path, label in zip(found.names, found.labels, strict=True)} == {
+        name: name for name in EXPRESSIONS
+    }
+
+
+def test_affect_net(tmp_path):
+    for number, code in enumerate((1, 7, 6)):
+        save(tmp_path / "images" / f"{number}.jpg", 100, 224, "RGB")
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        np.save(tmp_path / "annotations" / f"{number}_exp.npy", np.array(str(code)))
+    found = load_faces(tmp_path)
+    assert [EXPRESSIONS[label] for label in found.labels] == ["happy", "angry"]
+    assert len(found.contempt) == 1
+    np.save(tmp_path / "annotations/3_exp.npy", np.array("11"))
+    with pytest.raises(FerZooError, match="'11'"):
+        load_faces(tmp_path)
+
+
+def test_affect_net_boxes_and_other_classes(tmp_path):
+    picture = np.zeros((60, 80), np.uint8)
+    picture[10:40, 20:50] = 200
+    Image.fromarray(picture).save(tmp_path / "face.png")
+    header = "subDirectory_filePath,face_x,face_y,face_width,face_height,expression\n"
+    rows = ["face.png,20,10,30,30,2\n", "face.png,20,10,30,30,9\n", "face.png,20,10,30,30,10\n"]
+    (tmp_path / "validation.csv").write_text(header + "".join(rows))
+    found = load_faces(tmp_path)
+    assert [EXPRESSIONS[label] for label in found.labels] == ["sad"]
+    assert found.images[0, 8:40, 8:40].min() == 200, "only the box is kept"
+    assert found.left_out == {"uncertain": 1, "no face": 1}
+
+
+def test_ck_plus_finds_the_face_in_the_last_frame(tmp_path, shared):
+    sequence = tmp_path / "cohn-kanade-images/S005/001"
+    sequence.mkdir(parents=True)
+    photo = Image.open(shared / "media/astronaut.png").convert("L")
+    photo.save(sequence / "S005_001_00000011.png")
+    Image.new("L", (200, 200)).save(sequence / "S005_001_00000001.png")
+    label = tmp_path / "Emotion/S005/001/S005_001_00000011_emotion.txt"
+    label.parent.mkdir(parents=True)
+    label.write_text("   5.0000000e+00\n")
+    found = load_faces(tmp_path)
+    assert [EXPRESSIONS[label] for label in found.labels] == ["happy"]
+    assert "no face is found" in found.unreadable[0], "the first frame, neutral, is black here"
+
+
+def test_unknown_layout(tmp_path):
+    with pytest.raises(UsageError, match="no known layout"):
+        load_faces(tmp_path)
+    with pytest.raises(UsageError, match="there is no folder"):
+        load_faces(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def arguments(zoo, quick, monkeypatch) -> list[str]:
+    monkeypatch.setattr(benchmarks.robustness.run, "describe", benchmarks.latency.describe)
+    return ["robustness", "--artifacts", str(zoo.artifacts)]
+
+
+def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmarks.robustness.run, "BASE", "linear onnx fp32")
+    ferplus = tmp_path / "ferplus.csv"
+    images = [f"{i},PublicTest_{i}.png" for i in range(42)]
+    rows = [f"{name}," + ",".join(str(int(v)) for v in votes(fear=4, sadness=6)[0]) for name in images]
+    ferplus.write_text("\n".join(["row,image," + ",".join(FERPLUS_CLASSES), *rows]))
+    assert run(main, [*arguments, "--data", str(zoo.data), "--ferplus", str(ferplus), "--images", "10"]) == 0
+    report = json.loads((zoo.reports / "robustness.json").read_text())
+    assert (report["schema"], report["kind"], report["corrupted_images"]) == (1, "robustness", 10)
+    first, second = report["rows"]
+    assert first["mce"] == 1
+    assert first["name"] == "linear onnx fp32"
+    means = [np.mean(second["corrupted_accuracy"][name]) for name in CORRUPTIONS]
+    assert second["mean_corruption_accuracy"] == pytest.approx(np.mean(means))
+    assert first["ferplus"]["n"] == 42
+    assert report["raters"]["pairs"][0] == {"true": "fear", "predicted": "sad", "share": 1.0}
+    table = list(csv.DictReader((zoo.reports / "robustness.csv").open()))
+    assert len(table) == 2 * (1 + 75)
+    page = (zoo.reports / "robustness.md").read_text()
+    assert "of 10 images spread evenly over the 42" in page
+    plots = {path.name for path in zoo.reports.glob("*.png")}
+    assert plots >= {
+        "robustness.png",
+        "robustness_curves.png",
+        "corruptions.png",
+        "calibration.png",
+        "confused_pairs.png",
+    }
+
+
+def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name in ("anger", "happiness", "contempt"):
+        (tmp_path / "others" / name).mkdir(parents=True)
+        for i in range(3):
+            face = rng.integers(0, 256, (48, 48), dtype=np.uint8)
+            Image.fromarray(face).save(tmp_path / "others" / name / f"{i}.png")
+    both = [*arguments, "--dataset", str(tmp_path / "others")]
+    assert run(main, [*both, "--models", "linear:onnx:int8"]) == 0
+    report = json.loads((zoo.reports / "others" / "robustness.json").read_text())
+    assert report["data"]["n"] == 6
+    assert report["data"]["absent"] == ["disgust", "fear", "neutral", "sad", "surprise"]
+    assert sum(report["contempt"]["linear onnx int8"]) == 3
+    assert report["base"] is None
+    page = (zoo.reports / "others" / "robustness.md").read_text()
+    assert "3 images labelled contempt" in page
+    assert "no image of disgust, fear, neutral, sad, surprise" in page
+    assert run(main, [*both, "--data", str(zoo.data)]) == 2
+    assert "give no --data" in capsys.readouterr().err
