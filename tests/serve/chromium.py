@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,9 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+# The protocol lies on file descriptors 3 and 4.
+_LAUNCH = "import os, sys; [os.dup2(int(sys.argv[i]), i + 2) for i in (1, 2)]; os.execv(sys.argv[3], sys.argv[3:])"
+
 
 def find_chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -43,12 +48,11 @@ class Chromium:
     """
 
     def __init__(self, program: str, profile: Path, camera: Path) -> None:
-        to_browser, self._write = os.pipe()
-        self._read, from_browser = os.pipe()
-        # The protocol lies on file descriptors 3 and 4, which a shell arranges most simply.
+        to_browser, self._write = _pipe()
+        self._read, from_browser = _pipe()
         flags = [*FLAGS, f"--user-data-dir={profile}", f"--use-file-for-fake-video-capture={camera}", "about:blank"]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", program, *flags],
+            [sys.executable, "-IS", "-c", _LAUNCH, str(to_browser), str(from_browser), program, *flags],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -154,3 +158,12 @@ class Chromium:
             self._buffer += data
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are neither 3 nor 4."""
+    low = os.pipe()
+    read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low)
+    for end in low:
+        os.close(end)
+    return read, write
