@@ -55,9 +55,7 @@ def main(arguments: list[str]) -> int:
     before, after = _read(given.before), _read(given.after)
     changes = compare_reports(before, after)
     if not _same_machine(before, after):
-        out.print(
-            "Two machines: times are compared relative to each report's base, without cold start and memory."
-        )
+        out.print("Two machines: times are compared relative to each report's base, without cold start and memory.")
     _show([change for change in changes if given.all or change.verdict != SAME])
     worse = [change for change in changes if change.verdict == WORSE]
     out.print(f"{plural(len(changes), 'measure')} compared, {plural(len(worse), 'regression')}")

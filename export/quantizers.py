@@ -202,8 +202,9 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
         converted = Path(folder) / "float.tflite"
         to_tflite(models.folded, converted)
         tool = quantizer.Quantizer(str(converted), getattr(recipes, recipe)())
-        if float_softmax:
-            tool.update_quantization_recipe(".*", TFLOperationName.SOFTMAX, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        in_float = [TFLOperationName.INPUT, TFLOperationName.OUTPUT]
+        for operation in [*in_float, TFLOperationName.SOFTMAX] if float_softmax else in_float:
+            tool.update_quantization_recipe(".*", operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
         samples: list[dict[str, Any]] = [{"image": image[None]} for image in models.images]
         result = tool.quantize(tool.calibrate({"serving_default": samples}, num_threads=1))
         path.write_bytes(bytes(result.quantized_model))
