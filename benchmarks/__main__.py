@@ -9,14 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import fer_zoo
 from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out, run
 from fer_zoo.errors import UsageError
 
 from .machine import cores
-from .options import Options
+from .options import Options, reports_folder
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
@@ -113,7 +112,7 @@ def _options(parsed: argparse.Namespace) -> Options:
     limits = limits | {name: value for name, value in given.items() if value is not None}
     return Options(
         artifacts=artifacts,
-        output=parsed.output or _reports(artifacts),
+        output=parsed.output or reports_folder(artifacts),
         data=parsed.data,
         models=tuple(parsed.models),
         batches=tuple(sorted(set(parsed.batch))),
@@ -126,11 +125,6 @@ def _options(parsed: argparse.Namespace) -> Options:
         fresh=parsed.fresh,
         **limits,
     )
-
-
-def _reports(artifacts: Path) -> Path:
-    """Reports lie with the artifacts, but not inside an installed package."""
-    return Path("reports") if Path(fer_zoo.__file__).parent in artifacts.parents else artifacts / "reports"
 
 
 def _show(report: dict[str, Any]) -> None:

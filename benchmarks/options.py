@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fer_zoo
 from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import sha256
@@ -54,6 +55,11 @@ class Options:
     backends: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
     fresh: bool = False
+
+
+def reports_folder(artifacts: Path) -> Path:
+    """Where reports go by default: with the artifacts, but not inside an installed package."""
+    return Path("reports") if Path(fer_zoo.__file__).parent in artifacts.parents else artifacts / "reports"
 
 
 def manifest_of(options: Options) -> list[Artifact]:

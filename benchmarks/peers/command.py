@@ -10,7 +10,7 @@ from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import out
 
 from ..machine import cores
-from ..options import Options
+from ..options import Options, reports_folder
 from .report import write_peers
 from .run import run_peers
 
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}
     options = Options(
         artifacts=artifacts,
-        output=parsed.output or artifacts / "reports",
+        output=parsed.output or reports_folder(artifacts),
         data=parsed.data,
         models=tuple(parsed.models),
         batches=(1,) if parsed.quick else (1, 32),

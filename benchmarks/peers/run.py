@@ -89,7 +89,7 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
     contestants = [_of_ours(a, options) for a in artifacts if not file_problem(a, options.artifacts)]
     for peer in peers:
         try:
-            contestants += _of_peer(peer, folder)
+            contestants += _of_peer(peer, folder, min(options.threads))
         except FerZooError as error:
             left_out.append(f"{peer.name} is left out: {error}")
     dataset = load_dataset(options.data).subset("test")
@@ -101,7 +101,7 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "peers", "complete": False, "started": now()}
     report |= {"machine": machine, "settings": settings, "left_out": left_out}
     report["data"] = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
-    _evaluate(contestants, dataset, journal)
+    contestants = _evaluate(contestants, dataset, journal, left_out)
     faces = dataset.images[np.linspace(0, len(dataset) - 1, min(_FACES, len(dataset))).astype(int)]
     report["packages"] = _time_rounds(contestants, peers, faces, options, python, journal)
     _start_cold(contestants, faces[0].tobytes(), options, journal)
@@ -127,7 +127,7 @@ def _of_ours(artifact: Artifact, options: Options) -> Contestant:
     )
 
 
-def _of_peer(peer: Peer, folder: Path) -> list[Contestant]:
+def _of_peer(peer: Peer, folder: Path, threads: int) -> list[Contestant]:
     """A TensorFlow Lite file runs as it is, every peer as float32 ONNX; but not the same weights twice."""
     onnx = import_onnx()
     twin = converted(peer, folder)
@@ -138,19 +138,25 @@ def _of_peer(peer: Peer, folder: Path) -> list[Contestant]:
     runs = [("onnxruntime", "fp32", twin)]
     if peer.kind == "tflite":
         runs.append(("litert", "as published", folder / peer.path))
-    return [_in_runtime(peer, path, shared | {"runtime": runtime, "precision": kind}) for runtime, kind, path in runs]
+    return [
+        _in_runtime(peer, path, threads, shared | {"runtime": runtime, "precision": kind})
+        for runtime, kind, path in runs
+    ]
 
 
-def _in_runtime(peer: Peer, path: Path, facts: dict[str, Any]) -> Contestant:
+def _in_runtime(peer: Peer, path: Path, threads: int, facts: dict[str, Any]) -> Contestant:
     def start(face: bytes) -> dict[str, Any]:
-        return json.loads(run_child("peers.cold_start", peer.name, path, 1, time.monotonic_ns(), content=face))
+        return json.loads(run_child("peers.cold_start", peer.name, path, threads, time.monotonic_ns(), content=face))
 
     name = f"{peer.name} {'tflite' if path.suffix == '.tflite' else 'onnx'}"
     load = partial(PeerClassifier, peer, path)
     return Contestant(name, facts | {"sha256": sha256(path)}, load, partial(prepare, peer), start)
 
 
-def _evaluate(contestants: list[Contestant], dataset: Dataset, journal: Journal) -> None:
+def _evaluate(
+    contestants: list[Contestant], dataset: Dataset, journal: Journal, left_out: list[str]
+) -> list[Contestant]:
+    """Measure the accuracy of each; gives those that can be run."""
     labels, copies = np.asarray(dataset.labels), train_copies(dataset)
     done = {name for part in journal.parts("evaluation") for name in part}
     with progress() as bar:
@@ -159,11 +165,17 @@ def _evaluate(contestants: list[Contestant], dataset: Dataset, journal: Journal)
             if contestant.name in done:
                 continue
             bar.update(task, description=f"accuracy {contestant.name}")
-            found = evaluate(contestant.load(cores()).predict_proba(dataset.images), labels, copies)
+            try:
+                found = evaluate(contestant.load(cores()).predict_proba(dataset.images), labels, copies)
+            except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
+                left_out.append(f"{contestant.name} is left out: {error}")
+                continue
             recall = {name: values["recall"] for name, values in found.per_class.items()}
             measures = {name: getattr(found, name) for name in _EVALUATION} | {"recall": recall}
             journal.add("evaluation", {contestant.name: measures})
             bar.advance(task)
+    measured = {name for part in journal.parts("evaluation") for name in part}
+    return [contestant for contestant in contestants if contestant.name in measured]
 
 
 def _time_rounds(

@@ -9,7 +9,7 @@ from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import err, out
 from fer_zoo.errors import UsageError
 
-from ..options import Options
+from ..options import Options, reports_folder
 from .datasets import load_faces
 from .report import write_robustness
 from .run import run_robustness
@@ -23,10 +23,10 @@ def main(arguments: list[str]) -> int:
             "--dataset is another data set in the place of FER2013: give no --data and no --ferplus with it"
         )
     artifacts = parsed.artifacts or artifacts_dir()
-    name = f"reports/{parsed.dataset.resolve().name}" if parsed.dataset else "reports"
+    reports = reports_folder(artifacts)
     options = Options(
         artifacts=artifacts,
-        output=parsed.output or artifacts / name,
+        output=parsed.output or (reports / parsed.dataset.resolve().name if parsed.dataset else reports),
         data=parsed.data,
         models=tuple(parsed.models),
         fresh=parsed.fresh,
