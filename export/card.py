@@ -10,6 +10,7 @@ from fer_zoo.artifacts import Artifact
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
+from fer_zoo.models.weights import origin
 
 _PLOTS = {
     "curves.png": "Learning curves",
@@ -59,6 +60,9 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
+    if config.get("training", {}).get("transfer"):
+        weights = Path(config["training"]["transfer"]["weights"]).name
+        lines.append(f"- fine-tuned from {weights}: {origin(original.model)}")
     lines.append(f"- licence of the weights: {original.license}; FER2013 itself has terms of its own")
     return "\n".join(lines).strip()
 

@@ -19,6 +19,7 @@ or 1,024 images no different:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ from keras import layers
 from .folding import WEIGHTED, Affine, Call, call_with, kernels_and_bias, rebuild, scale_output, trace
 
 _BATCH = 32
+# Second moments of more inputs take minutes and gigabytes; such a layer is rounded plainly.
+_MOST_INPUTS = 8192
 _HOMOGENEOUS = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
@@ -214,12 +217,7 @@ def _rounded(
     model: keras.Model, images: np.ndarray, rounding: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> keras.Model:
     calls, copy = trace(model)
-    chosen = [
-        call
-        for call in calls
-        if type(call.operation) is layers.Dense
-        or (type(call.operation) is layers.Conv2D and call.operation.groups == 1)
-    ]
+    chosen = [call for call in calls if _has_matrix(call.operation)]
     moments = _moments(copy, chosen, images)
 
     def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -232,6 +230,12 @@ def _rounded(
         return call_with(operation, [rounded.T.reshape(kernel.shape)], bias + (weights - rounded) @ mean, *args)
 
     return rebuild(model, replaced)
+
+
+def _has_matrix(layer: Any) -> bool:
+    """Whether all outputs of a layer are products with the same inputs, and not too many."""
+    matrix = type(layer) is layers.Dense or (type(layer) is layers.Conv2D and layer.groups == 1)
+    return matrix and math.prod(layer.kernel.shape[:-1]) <= _MOST_INPUTS
 
 
 def _chains(calls: list[Call]) -> list[_Chain]:

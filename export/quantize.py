@@ -59,7 +59,7 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            nodes_to_exclude=[node.name for node in graph.node if node.op_type in _FLOAT_ONNX] + _first_in_float(graph),
+            nodes_to_exclude=_always_float(graph) + _first_in_float(graph),
             extra_options={
                 "TensorQuantOverrides": _overrides(graph, prepared.shared_scales),
                 "OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"],
@@ -100,6 +100,18 @@ def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
     flatbuffer.quantize_dense(model)
     flatbuffer.compact(model)
     flatbuffer.save(model, path)
+
+
+def _always_float(graph: onnx.GraphProto) -> list[str]:
+    """Names of the operations that always stay in float, those on probabilities (an ensemble's mean) among them."""
+    probabilities, names = set[str](), []
+    for node in graph.node:
+        if node.op_type == "Softmax" or probabilities.intersection(node.input):
+            probabilities.update(node.output)
+            names.append(node.name)
+        elif node.op_type in _FLOAT_ONNX:
+            names.append(node.name)
+    return names
 
 
 def _first_in_float(graph: onnx.GraphProto) -> list[str]:

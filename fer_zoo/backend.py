@@ -43,5 +43,7 @@ def select_backend(name: str | None = None) -> str:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Its C++ code greets before its log level applies.
         with native_stderr_silenced():
-            import tensorflow  # noqa: F401
+            import tensorflow
+        # It warns of tracing anew wherever a process runs several models.
+        tensorflow.get_logger().setLevel("ERROR")
     return name

@@ -39,12 +39,11 @@ def ensemble(
         raise UsageError(f"{len(members)} models need as many weights, at least 0 and not all 0, not {weights}")
     image = gray_image()
     outputs = [_copy(member, image, index) for index, member in enumerate(members, start=1)]
-    x = layers.Concatenate(dtype="float32", name="members")(outputs) if len(outputs) > 1 else outputs[0]
-    # The weighted sum as a product with constants, so that one standard layer holds the weights.
-    mean = layers.Dense(classes, use_bias=False, dtype="float32", name="mean")
-    x = mean(x)
-    shares = np.asarray(weights, np.float64) / sum(weights)
-    mean.set_weights([np.concatenate([share * np.eye(classes) for share in shares]).astype(np.float32)])
+    shares = [
+        layers.Rescaling(weight / sum(weights), dtype="float32", name=f"share{index}")(output)
+        for index, (weight, output) in enumerate(zip(weights, outputs, strict=True), start=1)
+    ]
+    x = layers.Add(dtype="float32", name="mean")(shares) if len(shares) > 1 else shares[0]
     x = layers.Activation("linear", dtype="float32", name="logits")(keras.ops.log(x))
     return keras.Model(image, layers.Softmax(dtype="float32", name="probabilities")(x), name="ensemble")
 

@@ -156,7 +156,7 @@ print(json.dumps({"facts": facts, "errors": errors}))
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> dict:
     pytest.importorskip("torch")
-    backend = next((name for name in ("jax", "torch", "tensorflow") if name in installed_backends()), None)
+    backend = next((name for name in ("tensorflow", "torch", "jax") if name in installed_backends()), None)
     if backend is None:
         pytest.skip("no Keras backend is installed")
     folder = tmp_path_factory.mktemp("weights")

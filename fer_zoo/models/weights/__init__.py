@@ -27,11 +27,20 @@ _STOCK = {
 
 
 PRETRAINED = ("efficientnet_lite0", *_STOCK)
+_ORIGINS = {
+    "mobilenet_face": "weights of face recognition, published under MIT and Apache-2.0; VGGFace2, which they were "
+    "trained on, is for research",
+}
 
 
 def has_download(name: str) -> bool:
     """Whether keras.applications can download weights for the model `name`."""
     return _STOCK.get(name, ("", False))[1]
+
+
+def origin(name: str) -> str:
+    """Where published weights for the model `name` come from, and their terms; half a sentence."""
+    return _ORIGINS.get(name, "ImageNet weights, published under Apache-2.0")
 
 
 def load_backbone(model: keras.Model, source: str) -> None:
@@ -65,8 +74,9 @@ def _download(name: str) -> LayerWeights:
     if not has_download(name):
         raise UsageError(f"keras.applications has no weights for {name}; pass --weights with a file, or none")
     try:
-        # Larger than any model here needs, and a size that every network has weights for.
-        return _by_layer(getattr(keras.applications, _STOCK[name][0])(weights="imagenet", include_top=False))
+        # MobileNetV2's weights were trained at several sizes, of which the input's is taken.
+        stock = getattr(keras.applications, _STOCK[name][0])
+        return _by_layer(stock(input_shape=(96, 96, 3), weights="imagenet", include_top=False))
     except Exception as error:  # Keras wraps what urllib raises in a bare Exception.
         raise FerZooError(
             f"cannot download weights for {name} ({error}); pass --weights with a file, or none"
