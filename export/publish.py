@@ -125,7 +125,7 @@ def publish(
         plot_parity(folder / "parity.png", artifacts)
         write_card(folder, artifacts, evaluations["model.keras"], settings)
         _move(folder, output)
-    _remove_outdated_mobile(output, source)
+    remove_outdated_mobile(output, source)
     update_manifest(artifacts, root)
     console.out.print(f"published {len(artifacts)} files in {output}")
     return artifacts
@@ -142,8 +142,8 @@ def _refuse_a_mixture(source: Path, output: Path, root: Path, targets: list[Targ
         )
 
 
-def _remove_outdated_mobile(output: Path, source: Path) -> None:
-    """Files for phones that were made of another Keras original would be taken for files of this one."""
+def remove_outdated_mobile(output: Path, source: Path) -> None:
+    """Remove files for phones from `output` that were made of another Keras original than `source`."""
     folder = output / MOBILE
     facts = folder / "mobile.json"
     if facts.exists() and json.loads(facts.read_text())["sha256_of_keras_original"] != sha256(source):
