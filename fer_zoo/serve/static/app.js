@@ -58,7 +58,7 @@ async function analyze(image, size) {
   await ready;
   const result = await engine.analyze(image, size);
   Object.assign(latest, result, { image, count: latest.count + 1 });
-  $("speed").textContent = `${result.milliseconds.toFixed(0)} ms`;
+  $("speed").textContent = `${result.milliseconds.toFixed(0)} ms per picture`;
   return result.faces;
 }
 
@@ -81,7 +81,7 @@ async function startCamera() {
   $("camera").disabled = true;
   try {
     camera = await Camera.open();
-    $("camera").textContent = "Stop the camera";
+    $("camera").textContent = "Stop camera";
     say("The camera is on.");
     spokenAt = 0;
     chosen = 0;
@@ -110,7 +110,7 @@ function stopCamera() {
   if (!camera) return;
   camera.close();
   camera = null;
-  $("camera").textContent = "Use the camera";
+  $("camera").textContent = "Use camera";
   say("The camera is off.");
 }
 
@@ -158,6 +158,7 @@ function listen() {
   $("model").addEventListener("change", useModel);
   $("language").addEventListener("change", changeLanguage);
   $("picture").addEventListener("click", pick);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => latest.image && render());
   document.addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) openPhoto(event.clipboardData.files[0]);
   });

@@ -111,13 +111,15 @@ function drawBox(context, [x, y, width, height], text, color, ink, unit, chosen)
   context.font = `600 ${15 * unit}px system-ui, sans-serif`;
   const wide = context.measureText(text).width + 14 * unit;
   const high = 24 * unit;
-  const above = y > high ? y - high : y + height;
+  // Above the box, else below it, else inside.
+  const below = y + height + high <= context.canvas.height ? y + height : Math.max(0, y);
+  const edge = y > high ? y - high : below;
   const left = Math.max(0, Math.min(x - 1.5 * unit, context.canvas.width - wide));
   context.fillStyle = color;
-  context.fillRect(left, above, wide, high);
+  context.fillRect(left, edge, wide, high);
   context.fillStyle = chosen ? ink : "white";
   context.textBaseline = "middle";
-  context.fillText(text, left + 7 * unit, above + high / 2);
+  context.fillText(text, left + 7 * unit, edge + high / 2);
 }
 
 /** Tell the whole result in words: to everybody under the heading, and of the canvas to those who cannot see it. */
