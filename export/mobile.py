@@ -227,7 +227,7 @@ def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetada
         description=_DESCRIPTION,
         version=__version__,
         author="fer_zoo",
-        license="MIT for the weights; the FER2013 images they were trained on have terms of their own.",
+        license="MIT; FER2013 and any weights the model was fine-tuned from have terms of their own; see its card.",
         image="A face that fills the picture, RGB, 0..255; the model turns it gray and scales it itself.",
         size=(IMAGE_SIZE, IMAGE_SIZE),
         probabilities="The probability of each expression.",
