@@ -77,10 +77,8 @@ class FaceDetector:
         """
         _check(image)
         height, width = image.shape[:2]
-        scale = min(1.0, self.size / max(height, width))
-        columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
-        if scale < 1:
-            image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR))
+        image = shrink(image, self.size)
+        rows, columns = image.shape[:2]
         step = STRIDES[-1]
         batch = np.zeros((1, 3, -(-rows // step) * step, -(-columns // step) * step), np.float32)
         batch[0, :, :rows, :columns] = image if image.ndim == 2 else image[..., ::-1].transpose(2, 0, 1)
@@ -91,6 +89,16 @@ class FaceDetector:
             Face(tuple(map(float, boxes[i] * np.tile(back, 2))), landmarks[i] * back, float(scores[i]))  # type: ignore[arg-type]
             for i in suppress(boxes, _SAME_FACE)
         ]
+
+
+def shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """The image with its longer side at most `size` pixels."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    if scale >= 1:
+        return image
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR))
 
 
 def _check(image: np.ndarray) -> None:

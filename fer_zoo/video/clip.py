@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from fer_zoo.console import err, out, track
@@ -36,6 +37,7 @@ def predict_clip(options: argparse.Namespace) -> int:
     path: Path = options.files[0]
     if options.annotate and options.annotate.resolve() == path.resolve():
         raise UsageError(f"--annotate {options.annotate} would write over the video; give another name")
+    start = time.perf_counter()
     with Video(path) as video:
         classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
@@ -45,11 +47,13 @@ def predict_clip(options: argparse.Namespace) -> int:
             timeline = recorder.timeline
             if not timeline.frames:
                 raise FerZooError(f"{shown(path)} is damaged: no frame of it can be read")
+    seconds = time.perf_counter() - start
     if options.plot:
         timeline.plot(options.plot)
     form = form_of(options.format, options.output)
     if form == "table" and options.output is None:
         out.print(timeline.to_table() if timeline.summary() else f"no face was found in {shown(path)}")
+        out.print(f"{timeline.frames} frames in {seconds:.1f} s, {timeline.frames / seconds:.0f} per second")
     else:
         head = {"video": shown(path), "model": shown(classifier.path), "runtime": classifier.runtime}
         text = _text(form, timeline, head)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fer_zoo.faces import Face, FaceDetector, crop_face
-from fer_zoo.faces.decode import overlap
+from fer_zoo.faces.decode import STRIDES, overlap
+from fer_zoo.faces.detector import shrink
 from fer_zoo.inference import Classifier
 
 _SAME_FACE = 0.3
 
-# Between detections a face is looked for in a square of so many box lengths around its last place, seen by the detector
-# at so many pixels.
-_NEIGHBOURHOOD = 2.0
-_NEIGHBOURHOOD_SIZE = 160
+# Between searches of the whole picture a face is looked for in a square of so many box lengths around its last place.
+# It is cut at multiples of the detector's largest stride from the same shrunken picture, so that the detector sees the
+# same pixels in the same cells: at another scale its box differs, and jumps with every change between the two.
+_NEIGHBOURHOOD = 1.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,6 @@ class FaceTracker:
     def __init__(self, classifier: Classifier, detector: FaceDetector, config: TrackerConfig | None = None) -> None:
         self._classifier = classifier
         self._detector = detector
-        self._near = FaceDetector(detector.threads, detector.score_threshold, _NEIGHBOURHOOD_SIZE)
         self._config = config or TrackerConfig()
         self._tracks: list[_Track] = []
         self._started = 0
@@ -91,7 +91,10 @@ class FaceTracker:
         """
         whole = self._frames % self._config.detect_every == 0 or not self._tracks
         self._frames += 1
-        faces = self._detector.detect(image) if whole else self._search_near(image)
+        small = shrink(image, self._detector.size)
+        back = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
+        faces = self._detector.detect(small) if whole else self._search_near(small, back)
+        faces = [_placed(face, np.zeros(2), back) for face in faces]
         self._assign(faces, seconds, start_new=whole)
         self._tracks = [track for track in self._tracks if seconds - track.seen <= self._config.patience]
         visible = [track for track in self._tracks if track.seen == seconds]
@@ -103,15 +106,18 @@ class FaceTracker:
             for track, raw in zip(visible, self._classifier.predict_proba(crops), strict=True)
         ]
 
-    def _search_near(self, image: np.ndarray) -> list[Face]:
+    def _search_near(self, image: np.ndarray, back: np.ndarray) -> list[Face]:
+        """The faces near the last places, in pixels of the shrunken image."""
         found = []
+        step = STRIDES[-1]
         for track in self._tracks:
-            x, y, width, height = track.face.box
-            reach = _NEIGHBOURHOOD * max(width, height) / 2
-            left, top = (max(0, round(middle - reach)) for middle in (x + width / 2, y + height / 2))
-            part = image[top : round(y + height / 2 + reach), left : round(x + width / 2 + reach)]
+            x, y, width, height = np.array(track.face.box) / np.tile(back, 2)
+            centre, reach = np.array([x + width / 2, y + height / 2]), _NEIGHBOURHOOD * max(width, height) / 2
+            left, top = (max(0, math.floor(low / step) * step) for low in centre - reach)
+            right, bottom = (max(0, math.ceil(high / step) * step) for high in centre + reach)
+            part = image[top:bottom, left:right]
             if part.size:
-                found += [_moved(face, left, top) for face in self._near.detect(part)]
+                found += [_placed(face, np.array([left, top]), np.ones(2)) for face in self._detector.detect(part)]
         return sorted(found, key=lambda face: -face.score)
 
     def _assign(self, faces: list[Face], seconds: float, start_new: bool) -> None:
@@ -147,11 +153,12 @@ def _share(elapsed: float, constant: float) -> float:
     return 1 - math.exp(-elapsed / constant) if constant > 0 else 1.0
 
 
-def _moved(face: Face, left: int, top: int) -> Face:
+def _placed(face: Face, corner: np.ndarray, scale: np.ndarray) -> Face:
+    """A face found in a part of the picture, or in a smaller one, where it is in the whole."""
     x, y, width, height = face.box
-    return replace(
-        face, box=(x + left, y + top, width, height), landmarks=face.landmarks + np.array([left, top], np.float32)
-    )
+    (x, y), (width, height) = (np.array([x, y]) + corner) * scale, np.array([width, height]) * scale
+    landmarks = ((face.landmarks + corner) * scale).astype(np.float32)
+    return replace(face, box=(float(x), float(y), float(width), float(height)), landmarks=landmarks)
 
 
 def _blend(old: Face, new: Face, share: float) -> Face:

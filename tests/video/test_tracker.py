@@ -83,6 +83,6 @@ def test_between_searches_of_the_whole_picture_the_face_is_followed(moving):
     for i, image in enumerate(moving):
         (face,) = tracker.update(image, i / 10)
         (alone,) = detector.detect(image)
-        np.testing.assert_allclose(face.box, alone.box, atol=12)
-        np.testing.assert_allclose(face.landmarks, alone.landmarks, atol=8)
+        np.testing.assert_allclose(face.box, alone.box, atol=6)
+        np.testing.assert_allclose(face.landmarks, alone.landmarks, atol=6)
         assert face.track == 1
