@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Part of the cache key of a converted file: raise it when the same file would be converted differently.
 _VERSION = 1
 
+_PIXELS = 200_000
+
 
 class PeerClassifier:
     """A peer in one runtime.
@@ -49,10 +51,11 @@ class PeerClassifier:
         self._order = [peer.classes.index(name) for name in EXPRESSIONS]
         self.run = self._model.run
 
-    def predict_proba(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
         """The probability of each of `EXPRESSIONS`, float32 `[n, 7]`, of gray uint8 or float `[n, 48, 48]`."""
         # The hybrid kernels of LiteRT share one activation scale over a batch; its users run one face at a time.
-        size = 1 if self._model.name == "litert" else batch_size
+        # Elsewhere as many at a time as fit well into the processor's caches.
+        size = 1 if self._model.name == "litert" else max(_PIXELS // self._peer.size**2, 1)
         parts = [self.run(prepare(self._peer, images[i : i + size])) for i in range(0, len(images), size)]
         return np.concatenate(parts)[:, self._order]
 

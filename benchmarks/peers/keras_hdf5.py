@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_zoo.errors import FerZooError
+from fer_zoo.errors import FerZooError, UsageError
 
 from .network import Network, Tensor
 
@@ -26,10 +26,13 @@ def to_onnx(path: Path) -> ModelProto:
         path: An HDF5 file of `model.save`, a functional model of convolutions with one input and one output.
 
     Raises:
+        UsageError: h5py is not installed.
         FerZooError: The file is damaged or no such model, or has a layer of another kind.
     """
-    import h5py
-
+    try:
+        import h5py
+    except ImportError as error:
+        raise UsageError("h5py is not installed; run `pip install 'fer-zoo[export]'` to convert the peers") from error
     try:
         with h5py.File(path) as file:
             config = json.loads(file.attrs["model_config"])["config"]
