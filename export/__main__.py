@@ -52,12 +52,13 @@ def _compare_quantizers(arguments: list[str]) -> int:
     )
     parser.add_argument("model", type=Path, metavar="MODEL.keras")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/experiments/quantizers")
+    parser.add_argument("--fresh", action="store_true", help="drop the rows of an earlier run")
     _add_data(parser)
     given = parser.parse_args(arguments)
     _start(given.model, given.calibration)
     from .compare_quantizers import compare_quantizers
 
-    compare_quantizers(given.model, given.output, given.data, given.calibration)
+    compare_quantizers(given.model, given.output, given.data, given.calibration, given.fresh)
     return 0
 
 

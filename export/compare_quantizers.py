@@ -6,9 +6,7 @@ Everything is calibrated on the same training images and measured on PublicTest,
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,64 +16,29 @@ from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.paired import paired_test
 from fer_zoo.evaluation.parity import compare
-from fer_zoo.files import atomic_path, write_csv, write_json, write_text
+from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 
 from .convert import to_onnx, to_tflite
 from .folding import fold
 from .publish import calibration_sample, load_model
-from .quantization import prepare
+from .quantizer_report import Row, finished_rows, write_report, write_rows
 from .quantizers import Models, Quantizer, quantizers
-
-# An int8 file is taken for being small: a quarter of float32, and what scales and the graph need.
-_MAX_SHARE = 0.31
-
-
-@dataclass(frozen=True)
-class Row:
-    """One quantizer, measured against the Keras original on PublicTest.
-
-    Attributes:
-        name: Of the quantizer.
-        format: `onnx` or `tflite`.
-        ours: Whether `python -m export` works this way.
-        remark: What the quantizer tells of its choice, or why it failed.
-        bytes: File size.
-        share: Of the float32 file of that format.
-        accuracy_delta: Candidate minus original, -1..1.
-        accuracy_delta_low: Of its 95 % paired interval.
-        accuracy_delta_high: Of its 95 % paired interval.
-        mcnemar_p: Exact, two-sided.
-        agreement: Share of images with the same answer.
-        kl: Mean divergence from the original, in nats.
-        mean_abs_diff: Mean |Δp|.
-    """
-
-    name: str
-    format: str
-    ours: bool
-    remark: str
-    bytes: int
-    share: float
-    accuracy_delta: float
-    accuracy_delta_low: float
-    accuracy_delta_high: float
-    mcnemar_p: float
-    agreement: float
-    kl: float
-    mean_abs_diff: float
 
 
 def compare_quantizers(
-    source: Path, output: Path | None = None, data: str | None = None, calibration: int = 512
+    source: Path, output: Path | None = None, data: str | None = None, calibration: int = 512, fresh: bool = False
 ) -> list[Row]:
     """Write every quantizer's file of a model, measure it, and leave a table, its JSON and CSV, and a plot.
+
+    An interrupted run goes on after the rows it finished, and so does a run after which more quantizers are installed.
 
     Args:
         source: A `model.keras` on the zoo's contract.
         output: Folder of the report; `experiments/quantizers` in the artifacts folder where not given.
         data: Folder, zip or CSV; `None` is the bundled sample.
         calibration: Training images to calibrate on.
+        fresh: Drop the rows of an earlier run.
 
     Raises:
         FerZooError: The model does not fit the contract, or the data has no PublicTest.
@@ -87,55 +50,36 @@ def compare_quantizers(
         raise FerZooError(f"{dataset.source} has no PublicTest images, which quantizers are chosen on")
     images, labels = calibration_sample(dataset, calibration)
     folded = fold(model)
-    models = Models(folded, prepare(folded, images), images, labels)
+    models = Models(folded, images, labels)
     reference = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
-    rows, failed = [], []
+    output = output or artifacts_dir() / "experiments" / "quantizers"
+    report = {"model": model.name, "sha256": sha256(source), "n": len(test), "calibration_images": len(images)}
+    report |= {"data": dataset.fingerprint}
+    finished = {} if fresh else finished_rows(output, report)
+    rows: list[Row] = []
+    failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder, console.progress() as bar:
         full = {name: Path(folder) / f"full.{name}" for name in ("onnx", "tflite")}
         to_onnx(folded, full["onnx"])
         to_tflite(folded, full["tflite"])
         for quantizer in bar.track(quantizers(), description="quantizers"):
-            path = Path(folder) / f"model.{quantizer.format}"
+            if kept := finished.get((quantizer.name, quantizer.format)):
+                rows.append(kept)
+                continue
+            file = Path(folder) / f"model.{quantizer.format}"
             try:
-                remark = quantizer.write(models, path)
+                remark = quantizer.write(models, file)
                 with console.native_stderr_silenced():
-                    probabilities = load_classifier(path).predict_proba(test.images)
+                    probabilities = load_classifier(file).predict_proba(test.images)
             except Exception as error:  # Each tool has exceptions of its own; the others are measured all the same.
                 failed.append(f"{quantizer.name} ({quantizer.format}): {str(error).strip().splitlines()[0][:200]}")
                 continue
-            size = path.stat().st_size
+            size = file.stat().st_size
             rows.append(_row(quantizer, remark, size, full[quantizer.format], reference, probabilities, test.labels))
-    output = output or artifacts_dir() / "experiments" / "quantizers"
-    report = {"model": model.name, "n": len(test), "calibration_images": len(images), "failed": failed}
-    write_json(output / f"{model.name}.json", report | {"rows": [asdict(row) for row in rows]})
-    write_csv(output / f"{model.name}.csv", [asdict(row) for row in rows])
-    _plot(output / f"{model.name}.png", rows)
-    page = _page(model.name, report, rows)
-    write_text(output / f"{model.name}.md", page)
+            write_rows(output, report, [*rows, *(row for row in finished.values() if row not in rows)], failed)
+    page = write_report(output, report, rows, failed)
     console.out.print(page, markup=False)
     return rows
-
-
-def verdict(rows: list[Row], format: str) -> str:
-    """Which quantizer to take for `format` and why, in a sentence made from the figures alone.
-
-    Of the files that are small, the one whose probabilities diverge least; a larger file must earn its size.
-    """
-    mine = [row for row in rows if row.format == format]
-    small = sorted((row for row in mine if row.share <= _MAX_SHARE), key=lambda row: row.kl)
-    if not small:
-        return f"No {format} file is below {100 * _MAX_SHARE:g} % of float32."
-    best, *others = small
-    text = f"**{format}: {best.name}.** Of the files below {100 * _MAX_SHARE:g} % of float32 it diverges least: "
-    text += f"KL {best.kl:.1e}, agreement {100 * best.agreement:.2f} %"
-    if others:
-        second = others[0]
-        text += f"; next is {second.name} with {second.kl:.1e} and {100 * second.agreement:.2f} %"
-    larger = [row for row in mine if row.share > _MAX_SHARE and row.kl < best.kl]
-    if larger:
-        closest = min(larger, key=lambda row: row.kl)
-        text += f". Closer, but larger: {closest.name}, KL {closest.kl:.1e} at {100 * closest.share:.0f} % of float32"
-    return text + "."
 
 
 def _row(
@@ -165,66 +109,3 @@ def _row(
         kl=parity.kl,
         mean_abs_diff=parity.mean_abs_diff,
     )
-
-
-def _page(name: str, report: dict[str, Any], rows: list[Row]) -> str:
-    columns = ("format", "quantizer", "Δ accuracy", "95 % interval", "agreement", "KL", "mean Δp", "kB", "of fp32")
-    lines = [
-        f"# Quantizers of {name}",
-        "",
-        f"Against the Keras original on the {report['n']:,} images of PublicTest, calibrated on "
-        f"{report['calibration_images']:,} training images; `python -m export compare-quantizers`. Δ accuracy is in "
-        "points, its interval paired.",
-        "",
-        f"| {' | '.join(columns)} |",
-        "| --- | --- " + "| ---: " * (len(columns) - 2) + "|",
-    ]
-    for row in rows:
-        label = f"**{row.name}**" if row.ours else row.name
-        cells = [
-            row.format,
-            label + (f" ({row.remark})" if row.remark else ""),
-            f"{100 * row.accuracy_delta:+.2f}",
-            f"{100 * row.accuracy_delta_low:+.2f} to {100 * row.accuracy_delta_high:+.2f}",
-            f"{100 * row.agreement:.2f} %",
-            f"{row.kl:.1e}",
-            f"{row.mean_abs_diff:.4f}",
-            f"{row.bytes / 1000:.1f}",
-            f"{100 * row.share:.1f} %",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"![agreement and divergence]({name}.png)", ""]
-    lines += [f"- {verdict(rows, format)}" for format in ("onnx", "tflite")]
-    lines += [f"- Failed: {sentence}" for sentence in report["failed"]]
-    return "\n".join(lines) + "\n"
-
-
-def _plot(path: Path, rows: list[Row]) -> None:
-    from matplotlib.figure import Figure
-
-    shown = rows[::-1]
-    names = [f"{row.name} · {row.format}" for row in shown]
-    colors = ["#d55e00" if row.ours else "#0072b2" if row.format == "onnx" else "#56b4e9" for row in shown]
-    figure = Figure(figsize=(13, 1.0 + 0.34 * len(rows)), layout="constrained")
-    accuracy, other, divergence, size = figure.subplots(1, 4, sharey=True)
-    for place, (row, color) in enumerate(zip(shown, colors, strict=True)):
-        accuracy.plot([100 * row.accuracy_delta_low, 100 * row.accuracy_delta_high], [place, place], color=color)
-        accuracy.plot(100 * row.accuracy_delta, place, "o", color=color)
-        divergence.plot(row.kl, place, "o", color=color)
-    disagreement = [100 * (1 - row.agreement) for row in shown]
-    other.bar_label(other.barh(range(len(shown)), disagreement, color=colors), fmt="%.2f", padding=3, fontsize=8)
-    shares = [100 * row.share for row in shown]
-    size.bar_label(size.barh(range(len(shown)), shares, color=colors), fmt="%.0f", padding=3, fontsize=8)
-    accuracy.axvline(0, color="#666666", linewidth=0.8)
-    divergence.set_xscale("log")
-    titles = ("change of accuracy, points", "other answer, %", "mean KL, logarithmic", "size, % of float32")
-    for axes, title in zip((accuracy, other, divergence, size), titles, strict=True):
-        axes.set_title(title, fontsize=10)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-    for axes in (other, size):
-        axes.set_xlim(0, 1.18 * axes.get_xlim()[1])
-    accuracy.set_yticks(range(len(shown)), names, fontsize=9)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)

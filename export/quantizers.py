@@ -6,7 +6,7 @@ import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +27,30 @@ from fer_zoo.evaluation.parity import compare
 from fer_zoo.inference import load_classifier
 
 from .convert import converter, quiet, to_onnx, to_tflite
-from .quantization import Prepared
+from .quantization import Prepared, prepare
 from .quantize import CalibrationImages, onnx_int8, tflite_int8
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Models:
     """What the quantizers start from.
 
     Attributes:
         folded: The Keras model after folding.
-        prepared: The same after equalization, exact shifts and GPTQ.
         images: Calibration images, float32 `[n, 48, 48, 1]` in 0..255.
         labels: Their classes, integer `[n]`.
     """
 
     folded: keras.Model
-    prepared: Prepared
     images: np.ndarray
     labels: np.ndarray
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The model after equalization, exact shifts and GPTQ."""
+        return prepare(self.folded, self.images)
 
 
 @dataclass(frozen=True)
