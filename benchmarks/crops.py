@@ -28,6 +28,8 @@ from fer_zoo.faces.photos import SUFFIXES
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.inference import Classifier, load_classifier
 
+from .options import reports_folder
+
 Row = dict[str, Any]
 
 _SPLITS = ("public_test", "private_test")
@@ -81,7 +83,7 @@ def main(arguments: list[str]) -> None:
     if not splits:
         raise UsageError(f"{dataset.source} does not tell PublicTest from PrivateTest; pass other --data")
     report["splits"], report["candidates"] = {}, [asdict(candidate) for candidate in candidates]
-    folder = options.output or artifacts_dir() / "reports" / "crops"
+    folder = options.output or reports_folder(artifacts_dir()) / "crops"
     for name, split in splits.items():
         report["splits"][name], rows = _measure(split, candidates, classifier, name)
         _add(report, name, rows)
