@@ -64,6 +64,8 @@ def main(arguments: list[str]) -> int:
                 err.print(f"{shown(path)} is an animation: its first frame was read", markup=False)
             if options.crop or (options.crop is None and max(picture.size) <= _CROP_SIZE):
                 found = _Found(shown(path), [None], [to_face(picture)], None, None)
+                if path in drawings:
+                    err.print(f"{shown(path)} is a face as a whole: there is nothing to draw on it", markup=False)
             else:
                 detector = detector or FaceDetector(options.threads, size=options.detector_size)
                 found = _in_photo(path, np.asarray(picture.convert("RGB")), detector, drawings.get(path))

@@ -156,6 +156,13 @@ def test_annotate_never_writes_over_an_input(predict, astronaut, tmp_path, targe
     assert words in stderr
 
 
+def test_there_is_nothing_to_draw_on_a_crop(predict, tmp_path):
+    Image.new("L", (48, 48), 90).save(tmp_path / "crop.png")
+    code, _, stderr = predict(tmp_path / "crop.png", "--annotate", tmp_path / "out.png")
+    assert (code, (tmp_path / "out.png").exists()) == (0, False)
+    assert "nothing to draw" in stderr
+
+
 def test_annotate_needs_a_format_that_keeps_colours(predict, astronaut, tmp_path):
     code, _, stderr = predict(astronaut, "--annotate", tmp_path / "out.gif")
     assert code == 2

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
 
 # By the end of the file name; all of these codecs are in OpenCV's own packages.
@@ -47,11 +48,13 @@ class Video:
     def __init__(self, source: str | os.PathLike[str] | int) -> None:
         cv2 = opencv()
         self.name = f"camera {source}" if isinstance(source, int) else str(source)
-        if not isinstance(source, int):
-            _check_file(Path(source))
-            self._capture = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
-        else:
-            self._capture = cv2.VideoCapture(source)
+        # What OpenCV's backends complain of is said below in one sentence.
+        with native_stderr_silenced():
+            if isinstance(source, int):
+                self._capture = cv2.VideoCapture(source)
+            else:
+                _check_file(Path(source))
+                self._capture = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             problem = "is not there or in use" if isinstance(source, int) else "is damaged or not a video"
             raise FerZooError(f"{self.name} {problem}")
