@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     for beside in report["comparison"]:
         fastest, best = beside["at_its_accuracy"], beside["at_its_latency"]
         words = f"{fastest['name']} takes {fastest['share']:.0%} of its time" if fastest else "none of ours is as good"
-        other = f"{best['name']} is {100 * best['points']:+.2f} points better" if best else "none of ours is as fast"
+        other = f"{best['name']} has {100 * best['points']:+.2f} points" if best else "none of ours is as fast"
         out.print(f"{beside['peer']} ({beside['accuracy']:.2%}): {words}; {other}", markup=False)
     for sentence in report["left_out"]:
         out.print(sentence, markup=False)

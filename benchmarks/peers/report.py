@@ -56,8 +56,9 @@ def to_markdown(report: Row) -> str:
         "# Peers, side by side in one run",
         f"Measured {report['finished']} on {machine['cpu']}, {plural(machine['cores'], 'core')}, {machine['os']}, "
         f"commit {machine['commit'] or '-'}; accuracy on the {report['data']['n']:,} test images of "
-        f"{report['data']['source']}; load average at start {machine['load_average'][0]:.1f}. Milliseconds belong to "
+        f"{report['data']['source']}. Milliseconds belong to "
         "that machine and moment, and what carries over are ratios.",
+        _busy(machine),
         "## Summary",
         _summary(report, setting),
         "¹ trained on FER2013's train images, but the checkpoint was chosen by its score on these test images, which "
@@ -85,6 +86,13 @@ def to_markdown(report: Row) -> str:
     if report["left_out"]:
         sections += ["## Left out", "\n".join(f"- {sentence}" for sentence in report["left_out"])]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _busy(machine: Row) -> str:
+    load = machine["load_average"][0]
+    if load < machine["cores"] / 2:
+        return ""
+    return f"**A busy machine**: {load:.1f} processes were waiting or running when the times were taken."
 
 
 def _summary(report: Row, setting: str) -> str:
@@ -175,6 +183,7 @@ def _table(columns: list[str], rows: list[list[str]]) -> str:
 def _plot(report: Row) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots()
@@ -187,7 +196,9 @@ def _plot(report: Row) -> Figure:
     axes.set_xscale("log")
     axes.set_xlim(min(x) / 2.2, max(x) * 2.5)
     axes.set_ylim(min(y) - 3, max(y) + 3)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     first = report["rows"][0]["latency"][0]
