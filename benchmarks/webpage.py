@@ -28,7 +28,7 @@ th[aria-sort=ascending] button::after { content: " \\25B2"; }
 th[aria-sort=descending] button::after { content: " \\25BC"; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; padding: 4px; }
 code { background: var(--head); padding: 0 .25em; border-radius: 3px; }
-svg.front { max-width: 100%; height: auto; }
+svg.front { width: 100%; height: auto; }
 svg.front text { fill: var(--text); font: 12px system-ui, sans-serif; }
 svg.front .title { font-weight: 600; }
 svg.front .grid { stroke: var(--line); stroke-width: 1; }

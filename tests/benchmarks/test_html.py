@@ -70,9 +70,9 @@ def test_sort_keys(cell, key):
 
 
 def test_markdown(tmp_path):
-    text = "## A `b`\n\n- **one**\n- two [x](y.md)\n\ntext\nmore ![gone](gone.png)"
+    text = "## A `b`\n\n- **one** *b / c*\n- two [x](y.md)\n\ntext\nmore ![gone](gone.png)"
     assert render(text, tmp_path).splitlines() == [
         "<h2>A <code>b</code></h2>",
-        '<ul><li><strong>one</strong></li><li>two <a href="y.md">x</a></li></ul>',
+        '<ul><li><strong>one</strong> <em>b / c</em></li><li>two <a href="y.md">x</a></li></ul>',
         "<p>text more gone</p>",
     ]
