@@ -86,6 +86,13 @@ def _photo(browser: Chromium, file: Path) -> dict[str, Any]:
     return browser.run(LATEST)
 
 
+def _choose(browser: Chromium, model: str) -> None:
+    browser.run(
+        f"(() => {{ const list = document.getElementById('model'); list.value = {json.dumps(model)};"
+        "list.dispatchEvent(new Event('change')); })()"
+    )
+
+
 def _crop(face: dict[str, Any]) -> np.ndarray:
     return np.array(face["crop"], np.uint8).reshape(48, 48)
 
@@ -130,10 +137,7 @@ def test_probabilities_of_every_model_are_pythons(page: Chromium) -> None:
     assert {"baseline_cnn:onnx:fp32", "baseline_cnn:onnx:int8"} <= set(names)
     for name in [*names[1:], names[0]]:
         count = page.run("app.latest.count")
-        page.run(
-            f"(() => {{ const list = document.getElementById('model'); list.value = {json.dumps(name)};"
-            "list.dispatchEvent(new Event('change')); })()"
-        )
+        _choose(page, name)
         page.wait(f"app.latest.count > {count}")
         face = page.run(LATEST)["faces"][0]
         classifier = load_classifier(name)
@@ -165,7 +169,10 @@ def test_the_camera_finds_the_face_and_moves_the_bars(page: Chromium) -> None:
         results.append(page.run(LATEST))
         count = results[-1]["count"]
         time.sleep(0.1)
+    _choose(page, "baseline_cnn:onnx:int8")
+    page.wait(f"app.latest.count > {count} + 3")
     widths = page.run("[...document.querySelectorAll('.fill')].map((bar) => parseFloat(bar.style.width))")
+    _choose(page, "baseline_cnn:onnx:fp32")
     page.run("document.getElementById('camera').click()")
     assert "camera is off" in _text(page, "status")
     assert [(result["width"], result["height"], len(result["faces"])) for result in results] == [(640, 360, 1)] * 6

@@ -303,18 +303,26 @@ async def _healthz(port: int) -> bytes:
     return await (await _open(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).read()
 
 
-def test_bodies_that_would_fill_the_memory_and_connections_beyond_the_limit() -> None:
+def test_bodies_that_would_fill_the_memory_wait_outside() -> None:
     async def test(server: Server, listening: Any, service: _SlowService, port: int) -> None:
-        await _open(port, ASK + b"abcd")
-        await asyncio.sleep(0.05)
+        running = await _open(port, ASK + b"abcd")
+        while json.loads((await _healthz(port)).partition(b"\r\n\r\n")[2])["waiting"] < 1:
+            await asyncio.sleep(0.01)
         assert (await (await _open(port, ASK + b"abcd")).read()).startswith(b"HTTP/1.1 503 ")
-        idle = [await _open(port, b"") for _ in range(8)]
-        await asyncio.sleep(0.05)
-        assert b"too many connections" in await (await _open(port, b"")).read()
         service.free.set()
-        assert len(idle) == 8
+        assert (await running.read()).startswith(b"HTTP/1.1 200 ")
 
-    _in_process(replace(Limits(), waiting_bytes=7, connections=9, linger=0.01), test)
+    _in_process(replace(Limits(), waiting_bytes=7, linger=0.1), test)
+
+
+def test_connections_beyond_the_limit_are_told_so() -> None:
+    async def test(server: Server, listening: Any, service: _SlowService, port: int) -> None:
+        idle = [await _open(port, b"") for _ in range(9)]
+        while len(server._connections) < len(idle):
+            await asyncio.sleep(0.01)
+        assert b"too many connections" in await (await _open(port, b"")).read()
+
+    _in_process(replace(Limits(), connections=9), test)
 
 
 def test_stopping_answers_what_runs_and_closes_what_is_idle() -> None:

@@ -99,8 +99,11 @@ async function watch(own) {
   const smoothing = new Smoothing();
   while (camera === own) {
     const image = await own.frame();
+    const used = model;
     const faces = await analyze(image, CAMERA_SIZE);
     if (camera !== own) return;
+    // Another model was chosen meanwhile, perhaps one with other expressions.
+    if (model !== used) continue;
     shown = smoothing.update(faces, performance.now());
     render();
   }

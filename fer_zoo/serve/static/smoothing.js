@@ -16,7 +16,7 @@ export class Smoothing {
     this.faces = faces
       .map((face) => {
         const before = this.faces.find((other) => overlap(other.box, face.box) > SAME_FACE);
-        if (!before) return face;
+        if (before?.probabilities.length !== face.probabilities.length) return face;
         const mix = (now, i) => before.probabilities[i] + fresh * (now - before.probabilities[i]);
         return { ...face, probabilities: face.probabilities.map(mix) };
       })
