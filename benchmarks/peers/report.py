@@ -192,7 +192,12 @@ def _plot(report: Row) -> Figure:
     for row, left, height in zip(report["rows"], x, y, strict=True):
         marker = "^" if row["runtime"] == "litert" else "o"
         axes.plot(left, height, marker, color=_COLORS[row["family"]], markeredgecolor="white", markersize=10, zorder=3)
-    texts = [row["name"].removesuffix(" onnx").removesuffix(" tflite") for row in report["rows"]]
+    # One label for each model, at its fastest file; a dotted line joins its other files.
+    texts = [""] * len(x)
+    for model in dict.fromkeys(row["model"] for row in report["rows"]):
+        mine = sorted((i for i, row in enumerate(report["rows"]) if row["model"] == model), key=x.__getitem__)
+        texts[mine[0]] = model
+        axes.plot([x[i] for i in mine], [y[i] for i in mine], ":", color="#777777", linewidth=0.8, zorder=2)
     axes.set_xscale("log")
     axes.set_xlim(min(x) / 2.2, max(x) * 2.5)
     axes.set_ylim(min(y) - 3, max(y) + 3)
