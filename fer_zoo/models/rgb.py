@@ -42,7 +42,8 @@ def to_rgb(
         raise UsageError(f"size is {size}; the backbones need at least 32 pixels")
     if stem not in STEMS:
         raise UsageError(f"stem is {stem!r}; it must be one of {', '.join(STEMS)}")
-    x = image if size == IMAGE_SIZE else layers.Resizing(size, size, name="resizing")(image)
+    # Keras's Resizing takes training=True by default, and all layers after it would inherit that in a plain `model(x)`.
+    x = image if size == IMAGE_SIZE else layers.Resizing(size, size, name="resizing")(image, training=False)
     if stem == "replicated":
         x = layers.Concatenate(name="rgb")([x, x, x])
         return layers.Rescaling(scale, offset, name="rescaling")(x)
