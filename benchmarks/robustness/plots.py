@@ -129,7 +129,7 @@ def plot_calibration(report: Row) -> Figure:
     from matplotlib.figure import Figure
 
     rows = report["rows"]
-    figure = Figure(figsize=(11, 1.4 + 0.5 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(11, 2.2 + 0.5 * len(rows)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     places = np.arange(len(rows))[::-1]
     for axes, measure, scale in ((left, "ece", 100), (right, "nll", 1)):

@@ -222,7 +222,10 @@ def _pair(evaluation: Evaluation, true: str, predicted: str) -> dict[str, Any]:
 
 
 def _add_relative(rows: list[dict[str, Any]]) -> None:
-    """Errors relative to `BASE`, as ImageNet-C defines them: `mce`, and `relative_mce` of what corruption adds."""
+    """Errors relative to `BASE`: `mce` as ImageNet-C defines it, and `relative_mce` of what corruption adds.
+
+    The latter is a ratio of sums, not a mean of ratios: some corruptions add next to nothing to `BASE`.
+    """
     base = next((row for row in rows if row["name"] == BASE), None)
     for row in rows if base else ():
         assert base
