@@ -110,11 +110,11 @@ def v1(arrays):
         x = conv(conv(x, f"conv_dw_{index}", stride), f"conv_pw_{index}", 1)
     return x
 
-facts = {}
+facts, models = {}, {}
 for name, arrays, network in (("efficientnet_lite0", lite0_arrays(), lite0), ("mobilenet_face", v1_arrays(), v1)):
     np.savez(folder / f"{name}.npz", **arrays)
     expected = network(arrays).permute(0, 2, 3, 1).numpy()
-    model = build_model(name, size=64)
+    model = models[name] = build_model(name, size=64)
     load_backbone(model, str(folder / f"{name}.npz"))
     backbone, _ = split(model)
     found = keras.ops.convert_to_numpy(backbone(image))
@@ -132,7 +132,7 @@ for name, arrays, network in (("efficientnet_lite0", lite0_arrays(), lite0), ("m
     }
 
 errors = []
-model = build_model("efficientnet_lite0", size=64)
+model = models["efficientnet_lite0"]
 broken = dict(np.load(folder / "efficientnet_lite0.npz"))
 broken["_conv_head.weight"] = broken["_conv_head.weight"][:640]
 np.savez(folder / "narrow.npz", **broken)
