@@ -80,7 +80,7 @@ def plot_mean(report: Row) -> Figure:
 
     rows = sorted(report["rows"], key=lambda row: row["mean_corruption_accuracy"])
     color = colors(report["rows"])
-    figure = Figure(figsize=(9, 1.2 + 0.42 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(9, 1.7 + 0.42 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for i, row in enumerate(rows):
         mean, clean = 100 * row["mean_corruption_accuracy"], 100 * row["clean_accuracy"]
@@ -167,7 +167,7 @@ def plot_faces(
     shown = [pair for pair in pairs if pair["count"]]
     if not shown:
         return None
-    figure = Figure(figsize=(1.35 * _FACES + 2.2, 1.75 * len(shown) + 0.6), layout="constrained")
+    figure = Figure(figsize=(1.35 * _FACES + 2.2, 1.85 * len(shown) + 0.9), layout="constrained")
     grid = figure.subplots(len(shown), _FACES, squeeze=False)
     for panels, pair in zip(grid, shown, strict=True):
         true, taken = EXPRESSIONS.index(pair["true"]), EXPRESSIONS.index(pair["predicted"])
