@@ -157,17 +157,19 @@ def _measure(split: Dataset, candidates: list[Candidate], classifier: Classifier
             crops.append(_crops(candidates, picture, faces[0]))
     labels = split.labels[found]
     whole = classifier.predict_proba(split.images[found])
-    rows = []
-    for i in range(len(candidates)):
-        probabilities = classifier.predict_proba(np.stack([crop[i] for crop in crops]))
-        right = probabilities.argmax(axis=1) == labels
-        rows.append(
-            {
-                "accuracy": float(right.mean()),
-                "agreement": float((probabilities.argmax(axis=1) == whole.argmax(axis=1)).mean()),
-                "nll": float(-np.log(probabilities[np.arange(len(labels)), labels].clip(1e-7)).mean()),
-            }
-        )
+    answers = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
+    losses = [-np.log(answer[np.arange(len(labels)), labels].clip(1e-7)) for answer in answers]
+    chosen = losses[candidates.index(CHOSEN)]
+    rows = [
+        {
+            "accuracy": float((answer.argmax(axis=1) == labels).mean()),
+            "agreement": float((answer.argmax(axis=1) == whole.argmax(axis=1)).mean()),
+            "loss": float(loss.mean()),
+            "loss_over_chosen": float((loss - chosen).mean()),
+            "loss_over_chosen_95": float(1.96 * (loss - chosen).std() / len(labels) ** 0.5),
+        }
+        for answer, loss in zip(answers, losses, strict=True)
+    ]
     facts = {
         "n": len(split),
         "found": len(found),

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_zoo.files import atomic_path
 
-from .tables import percent, points
+from .tables import percent
 
 Row = dict[str, Any]
 
@@ -52,18 +52,18 @@ def to_markdown(report: Row) -> str:
         f"{percent(facts['accuracy_of_all'])} |"
         for name, facts in splits.items()
     ]
-    columns = ["crop", *(f"{name}: accuracy" for name in splits), "Δ points", "same answer", "loss"]
+    columns = ["crop", *(f"{name}: accuracy" for name in splits), "same answer", "loss", "loss over the chosen"]
     if photos:
         columns += ["misplacement", "unsteadiness", "p(label)"]
     lines += ["", f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 1)}"]
     first = next(iter(splits))
-    for candidate in sorted(report["candidates"], key=lambda c: -c[first]["accuracy"]):
+    for candidate in sorted(report["candidates"], key=lambda c: c[first]["loss"]):
         mark = "**" if is_chosen(candidate, report) else ""
         cells = [f"{mark}{name_of(candidate)}{mark}", *(percent(candidate[name]["accuracy"]) for name in splits)]
         cells += [
-            points(candidate[first]["accuracy"] - splits[first]["accuracy_as_given"]),
             percent(candidate[first]["agreement"]),
-            f"{candidate[first]['nll']:.3f}",
+            f"{candidate[first]['loss']:.3f}",
+            f"{candidate[first]['loss_over_chosen']:+.3f} ± {candidate[first]['loss_over_chosen_95']:.3f}",
         ]
         if photos:
             values = candidate["photos"]
@@ -88,9 +88,9 @@ def is_chosen(candidate: Row, report: Row) -> bool:
 def _explanation(report: Row, photos: bool) -> str:
     text = (
         "Bold is what `fer_zoo.faces.crop_face` does. `box` is the mean of the detected box's width and height; `level "
-        "eyes` turns the picture first. `Δ points` and `same answer` compare with the images as given, `loss` is the "
-        "negative log-likelihood, all three on the first split. A crop larger than FER2013's own sees stretched border "
-        "here, so large margins are judged a little too hard."
+        "eyes` turns the picture first. `same answer` compares with the images as given, `loss` is the negative "
+        "log-likelihood and `loss over the chosen` its paired difference with a 95 % interval, all on the first split. "
+        "A crop larger than FER2013's own sees stretched border here, so large margins are judged a little too hard."
     )
     if photos:
         values = report["candidates"][0]["photos"]
@@ -119,42 +119,49 @@ def _geometry(splits: Row) -> list[str]:
 
 
 def draw(report: Row, path: Path) -> None:
-    """Accuracy by margin, in sides of FER2013's own crop, one line for each alignment."""
+    """Loss and accuracy by margin, in sides of FER2013's own crop, one line for each alignment."""
     from matplotlib.figure import Figure
 
     splits = report["splits"]
-    figure = Figure(figsize=(5.2 * len(splits), 4.2), layout="constrained")
-    for axes, (name, facts) in zip(
-        figure.subplots(1, len(splits), squeeze=False, sharey=True)[0], splits.items(), strict=True
-    ):
-        for (anchor, upright), color in _COLORS.items():
-            unit = facts["geometry"]["side_in_mean_sides_of_the_box" if anchor == "box" else "side_in_eyes_to_mouth"][1]
-            line = sorted(
-                (candidate["scale"] / unit, 100 * candidate[name]["accuracy"])
-                for candidate in report["candidates"]
-                if (candidate["anchor"], candidate["upright"]) == (anchor, upright)
-                and candidate["shift"]
-                == (report["chosen"]["shift"] if anchor == "box" and not upright else candidate["shift"])
-            )
-            label = f"{'box' if anchor == 'box' else 'eyes and mouth'}{', level eyes' if upright else ''}"
-            axes.plot(*zip(*line, strict=True), "o-", color=color, markersize=4, label=label)
-            if (anchor, upright) == (report["chosen"]["anchor"], report["chosen"]["upright"]):
-                chosen = next(candidate for candidate in report["candidates"] if is_chosen(candidate, report))
+    figure = Figure(figsize=(1.6 + 4.6 * len(splits), 7), layout="constrained")
+    grid = figure.subplots(2, len(splits), squeeze=False, sharex=True, sharey="row")
+    for column, (name, facts) in enumerate(splits.items()):
+        for axes, measure, scale in zip(grid[:, column], ("loss", "accuracy"), (1, 100), strict=True):
+            for way, color in _COLORS.items():
+                line = [candidate for candidate in report["candidates"] if _on_line(candidate, way, report)]
+                line.sort(key=lambda candidate: candidate["scale"])
+                x = [_side(candidate, facts) for candidate in line]
                 axes.plot(
-                    chosen["scale"] / unit,
-                    100 * chosen[name]["accuracy"],
-                    "o",
-                    markersize=11,
-                    color="none",
-                    markeredgecolor="black",
-                    label="chosen",
+                    x, [scale * c[name][measure] for c in line], "o-", color=color, markersize=4, label=_label(way)
                 )
-        axes.axhline(100 * facts["accuracy_as_given"], color="#666666", linestyle=":", label="images as given")
-        axes.set_xlabel("side of the crop, median of FER2013's = 1")
-        axes.set_title(f"{name}, {facts['found']:,} faces found again", fontsize=10)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#dddddd", linewidth=0.6)
-    figure.axes[0].set_ylabel("accuracy in %")
-    figure.axes[-1].legend(fontsize=8, frameon=False)
+            chosen = next(candidate for candidate in report["candidates"] if is_chosen(candidate, report))
+            ring = {"markersize": 11, "color": "none", "markeredgecolor": "black", "label": "chosen"}
+            axes.plot(_side(chosen, facts), scale * chosen[name][measure], "o", **ring)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(color="#dddddd", linewidth=0.6)
+        grid[1, column].axhline(
+            100 * facts["accuracy_as_given"], color="#666666", linestyle=":", label="images as given"
+        )
+        grid[1, column].set_xlabel("side of the crop, median of FER2013's = 1")
+        grid[0, column].set_title(f"{name}, {facts['found']:,} faces found again", fontsize=10)
+    grid[0, 0].set_ylabel("loss (lower is better)")
+    grid[1, 0].set_ylabel("accuracy in %")
+    grid[1, -1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=130)
+
+
+def _on_line(candidate: Row, way: tuple[str, bool], report: Row) -> bool:
+    """Whether a candidate differs from the others of its way in nothing but the margin."""
+    shift = report["chosen"]["shift"]
+    return (candidate["anchor"], candidate["upright"]) == way and (way[0] != "box" or candidate["shift"] == shift)
+
+
+def _side(candidate: Row, facts: Row) -> float:
+    unit = "side_in_mean_sides_of_the_box" if candidate["anchor"] == "box" else "side_in_eyes_to_mouth"
+    return candidate["scale"] / facts["geometry"][unit][1]
+
+
+def _label(way: tuple[str, bool]) -> str:
+    anchor, upright = way
+    return f"{'box' if anchor == 'box' else 'eyes and mouth'}{', level eyes' if upright else ''}"
