@@ -1,0 +1,60 @@
+"""An ensemble is the weighted mean of its members in one portable file; fitted weights favour who is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.errors import UsageError
+
+pytest.importorskip("keras")
+
+
+def test_mean_of_members_survives_saving(tmp_path: Path) -> None:
+    import keras
+
+    from fer_zoo.models.baseline_cnn import baseline_cnn
+    from fer_zoo.models.ensemble import ensemble
+
+    members = [baseline_cnn(), baseline_cnn()]
+    images = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 1)).astype(np.float32)
+    first, second = (member.predict(images, verbose=0) for member in members)
+    ensemble(members=members, weights=[3, 1]).save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert [layer.name for layer in loaded.layers[-2:]] == ["logits", "probabilities"]
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), 0.75 * first + 0.25 * second, atol=1e-6)
+
+
+def test_fitted_weights_are_the_likeliest() -> None:
+    from fer_zoo.models.ensemble import fit_weights
+
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 7, 500)
+    right = 0.1 * np.ones((500, 7)) + 0.3 * np.eye(7)[labels]
+    guess = random.dirichlet(np.ones(7), 500)
+    weights = fit_weights(np.stack([right, guess]), labels)
+    assert weights.sum() == pytest.approx(1)
+
+    def likelihood(share: float) -> float:
+        mixed = share * right + (1 - share) * guess
+        return float(np.log(mixed[np.arange(500), labels]).mean())
+
+    best = max(np.linspace(0, 1, 1001), key=likelihood)
+    assert weights[0] == pytest.approx(best, abs=2e-3)
+
+
+def test_weights_must_fit_the_members() -> None:
+    from fer_zoo.models.baseline_cnn import baseline_cnn
+    from fer_zoo.models.ensemble import ensemble
+
+    with pytest.raises(UsageError, match="as many weights"):
+        ensemble(members=[baseline_cnn()], weights=[1, 2])
+
+
+def test_a_missing_member_is_named(tmp_path: Path, command) -> None:
+    done = command("fer_zoo.ensemble", tmp_path / "none.keras", "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "there is no file" in done.stderr
+    assert not (tmp_path / "out").exists()
