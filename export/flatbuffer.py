@@ -1,4 +1,4 @@
-"""Reading, changing and writing TFLite files, and the int8 dense layers that the converter cannot make."""
+"""Reading, changing and writing TFLite files."""
 
 from __future__ import annotations
 
@@ -40,31 +40,50 @@ def compact(model: Any) -> None:
     model.metadata = [entry for entry in model.metadata or [] if entry.name != b"CONVERSION_METADATA"]
 
 
-def quantize_dense(model: Any) -> None:
-    """Give float dense layers int8 weights for each output; the runtime quantizes their inputs, row by row, itself.
+def one_scale(scale: float) -> Any:
+    """The quantization of a tensor that has a single scale and no zero point."""
+    quantization = schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = np.full(1, scale, np.float32), np.zeros(1, np.int64)
+    return quantization
 
-    That keeps logits in float. The weights must lie on their int8 grid already: `quantization.prepare`.
-    """
-    operators = [_operator(code) for code in model.operatorCodes]
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            if operators[operator.opcodeIndex] != schema.BuiltinOperator.FULLY_CONNECTED:
-                continue
-            weights = graph.tensors[operator.inputs[1]]
-            if weights.type != schema.TensorType.FLOAT32 or model.buffers[weights.buffer].data is None:
-                continue
-            values = model.buffers[weights.buffer].data.view("<f4").reshape(weights.shape)
-            largest = np.abs(values).max(1)
-            scale = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(127)
-            whole = np.clip(np.round(values / scale[:, None]), -127, 127).astype(np.int8)
-            model.buffers[weights.buffer].data = whole.ravel().view(np.uint8)
-            weights.type = schema.TensorType.INT8
-            weights.quantization = schema.QuantizationParametersT()
-            weights.quantization.scale = scale
-            weights.quantization.zeroPoint = np.zeros(len(scale), np.int64)
-            operator.builtinOptions.asymmetricQuantizeInputs = True
-            code = model.operatorCodes[operator.opcodeIndex]
-            code.version = max(code.version, 9)
+
+def add_tensor(graph: Any, name: bytes, shape: Any) -> int:
+    """A new float32 tensor without content; returns its number."""
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape = name, np.array(shape, np.int32)
+    tensor.type, tensor.buffer = schema.TensorType.FLOAT32, 0
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def add_constant(model: Any, name: bytes, values: np.ndarray) -> int:
+    """A new float32 tensor with content; returns its number."""
+    (graph,) = model.subgraphs
+    buffer = schema.BufferT()
+    buffer.data = values.astype("<f4").ravel().view(np.uint8)
+    model.buffers.append(buffer)
+    index = add_tensor(graph, name, values.shape)
+    graph.tensors[index].buffer = len(model.buffers) - 1
+    return index
+
+
+def new_operator(model: Any, kind: int, inputs: list[int], output: int, options: Any) -> Any:
+    """A new operator, of the first version of its kind."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = 1
+    model.operatorCodes.append(code)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
+    operator.builtinOptions = options
+    operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    return operator
+
+
+def kind(code: Any) -> int:
+    """Which builtin operator an operator code is; those above 126 do not fit the older of its two fields."""
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 class _Builder(flatbuffers.Builder):
@@ -82,8 +101,3 @@ class _Builder(flatbuffers.Builder):
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
-
-
-def _operator(code: Any) -> int:
-    """Codes above 126 do not fit the older of the two fields."""
-    return max(code.builtinCode, code.deprecatedBuiltinCode)

@@ -29,7 +29,7 @@ from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
 from .folding import fold, rebuild
 from .mobile_card import mobile_card
-from .phone import LUMA, scale_dense_outputs, take_rgb
+from .phone import LUMA, take_rgb
 from .publish import MOBILE, calibration_sample, facts_of, load_model
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
@@ -151,7 +151,6 @@ def _write_files(model: keras.Model, folder: Path, images: np.ndarray, facts: di
         else:
             to_tflite(_for_one_image(folded), path)
         graph = flatbuffer.load(path)
-        scale_dense_outputs(graph)
         take_rgb(graph, integers=phone.dtype == "uint8")
         flatbuffer.save(graph, path)
         metadata.write(path, facts | {"format": "tflite", "precision": phone.precision, "input": _input(phone)})

@@ -20,6 +20,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from . import flatbuffer
 from .convert import converter, quiet, to_onnx
+from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
 from .quantization import Prepared, SharedScale
 
@@ -97,7 +98,8 @@ def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
         )
         path.write_bytes(debugger.get_nondebug_quantized_model())
     model = flatbuffer.load(path)
-    flatbuffer.quantize_dense(model)
+    quantize_dense(model)
+    scale_dense_outputs(model)
     flatbuffer.compact(model)
     flatbuffer.save(model, path)
 

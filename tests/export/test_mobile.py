@@ -144,7 +144,6 @@ def test_the_changes_to_the_graph_leave_its_answers_alone(faces: np.ndarray, pre
     phone = pytest.importorskip("export.phone")
     classifier = load_classifier(f"baseline_cnn:tflite:{precision}")
     model = flatbuffer.load(classifier.path)
-    phone.scale_dense_outputs(model)
     phone.take_rgb(model, integers=precision == "int8")
     flatbuffer.save(model, tmp_path / "model.tflite")
     whole = np.round(gray(faces))[..., None].repeat(3, -1)
