@@ -1,0 +1,103 @@
+"""What a model is taught: labels, votes, teachers, and which images are left out; recipes as a user names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data.augment import Augmentation
+from fer_zoo.data.batches import Batches, one_hot
+from fer_zoo.data.ferplus import FERPLUS_CLASSES
+from fer_zoo.errors import UsageError
+from fer_zoo.inference import load_classifier
+from fer_zoo.training import TrainingConfig
+from fer_zoo.training.recipes import RECIPES, find_recipe
+from fer_zoo.training.targets import cleaned, distilled, targets_of
+
+
+@pytest.fixture(scope="module")
+def training() -> Dataset:
+    return load_dataset().subset("train").take(slice(0, 60))
+
+
+@pytest.fixture
+def ferplus(training: Dataset, tmp_path: Path) -> Path:
+    """Votes: six for fear and four for sadness everywhere, but the first image is no face and the second is missing."""
+    lines = [",".join(["image", *FERPLUS_CLASSES])]
+    for index, name in enumerate(training.names.tolist()):
+        votes = dict.fromkeys(FERPLUS_CLASSES, 0) | ({"NF": 10} if index == 0 else {"fear": 6, "sadness": 4})
+        if index != 1:
+            lines.append(",".join([Path(name).name, *map(str, votes.values())]))
+    path = tmp_path / "ferplus.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_votes_are_mixed_in_by_their_share(training: Dataset, ferplus: Path) -> None:
+    targets = targets_of(training, TrainingConfig(ferplus=str(ferplus), votes=0.5))
+    labels = one_hot(training.labels)
+    votes = np.array([0, 0, 0.6, 0, 0, 0.4, 0], np.float32)
+    np.testing.assert_allclose(targets[2:], 0.5 * labels[2:] + 0.5 * votes, atol=1e-6)
+    np.testing.assert_array_equal(targets[:2], labels[:2])
+    assert targets.dtype == np.float32
+
+
+def test_non_faces_and_copies_of_test_images_are_left_out(training: Dataset, ferplus: Path) -> None:
+    copies = training.take(np.array([5, 7]))
+    kept = cleaned(training, copies, str(ferplus))
+    expected = [name for index, name in enumerate(training.names.tolist()) if index not in (0, 5, 7)]
+    assert set(kept.names.tolist()) <= set(expected)
+    assert len(kept) >= len(expected) - 3, "only exact copies of those go too"
+
+
+def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset) -> None:
+    config = TrainingConfig(
+        augmentation=Augmentation(), views=2, teachers=("baseline_cnn",), distillation=0.25, temperature=2.0
+    )
+    labels = one_hot(training.labels)
+    batches = Batches(training.images, labels, 16, 3, config.augmentation, views=2)
+    targets = distilled(batches, config)
+    assert targets.shape == (2, 60, 7)
+    np.testing.assert_allclose(targets.sum(-1), 1, atol=1e-5)
+    teacher = load_classifier("baseline_cnn")
+    images = np.asarray(training.images)
+    mean = (teacher.predict_proba(images) + teacher.predict_proba(images[:, :, ::-1])) / 2
+    flat = np.sqrt(mean) / np.sqrt(mean).sum(1, keepdims=True)
+    np.testing.assert_allclose(targets[0], 0.75 * labels + 0.25 * flat, atol=1e-4)
+    assert np.abs(targets[0] - targets[1]).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"votes": 0.5}, "--ferplus"),
+        ({"teachers": ("a.onnx",)}, "--distillation"),
+        ({"teachers": ("a.onnx",), "distillation": 0.5, "augmentation": Augmentation()}, "--views"),
+        ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        TrainingConfig(**settings)
+
+
+def test_every_recipe_is_of_a_model_in_the_registry() -> None:
+    from fer_zoo.models import list_models
+
+    assert {recipe.config.model for recipe in RECIPES.values()} <= set(list_models())
+    assert find_recipe("original").config == TrainingConfig()
+    with pytest.raises(UsageError, match="choose one of original"):
+        find_recipe("unknown")
+
+
+def test_options_beside_a_recipe_override_it() -> None:
+    from fer_zoo.train import _new, _parser
+
+    parser = _parser()
+    parser.set_defaults(**{**vars(find_recipe("fernet_tiny").config), "backend": None, "data": None})
+    _, config = _new(parser.parse_args(["--recipe", "fernet_tiny", "--epochs", "7", "--augmentation", "none"]))
+    assert (config.model, config.epochs, config.optimizer, config.augmentation) == ("fernet_tiny", 7, "sgd", None)
+    assert config.backend
