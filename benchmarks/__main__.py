@@ -15,7 +15,7 @@ from fer_zoo.console import err, out, run
 from fer_zoo.errors import UsageError
 
 from .machine import cores
-from .options import Options, reports_folder
+from .options import Options, positive, reports_folder
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
@@ -76,13 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="only these artifacts"
     )
-    parser.add_argument("--batch", nargs="+", type=_positive, default=[1, 32], metavar="N", help="default: 1 32")
+    parser.add_argument("--batch", nargs="+", type=positive, default=[1, 32], metavar="N", help="default: 1 32")
     parser.add_argument(
         "--threads", nargs="+", type=_threads, default=[1, cores()], metavar="N", help="default: 1 all (all cores)"
     )
-    parser.add_argument("--queries", type=_positive, help="timed queries of each candidate (default: 1024)")
+    parser.add_argument("--queries", type=positive, help="timed queries of each candidate (default: 1024)")
     parser.add_argument("--seconds", type=_seconds, help="or timed seconds, if over first (default: 10)")
-    parser.add_argument("--cold-starts", type=_positive, help="fresh processes per artifact (default: 5)")
+    parser.add_argument("--cold-starts", type=positive, help="fresh processes per artifact (default: 5)")
     parser.add_argument("--keras", action="store_true", help="time the .keras originals too, each in its own process")
     parser.add_argument(
         "--own-only",
@@ -151,13 +151,6 @@ def _show(report: dict[str, Any]) -> None:
             err.print(f"{artifact['name']}: {problem}", style="red", markup=False)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
@@ -173,7 +166,7 @@ def _price(text: str) -> float:
 
 
 def _threads(text: str) -> int:
-    return cores() if text == "all" else _positive(text)
+    return cores() if text == "all" else positive(text)
 
 
 if __name__ == "__main__":

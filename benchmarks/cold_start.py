@@ -26,10 +26,15 @@ def main(model: str, threads: int, launched: int) -> None:
     loaded = time.monotonic_ns()
     classifier.predict_proba(np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(48, 48))
     answered = time.monotonic_ns()
+    print_times(launched, _STARTED, imported, loaded, answered)
+
+
+def print_times(launched: int, started: int, imported: int, loaded: int, answered: int) -> None:
+    """Print the milliseconds between these moments, given in nanoseconds, and the peak memory, as JSON."""
     times = {
         "cold_start_ms": answered - launched,
-        "python_ms": _STARTED - launched,
-        "import_ms": imported - _STARTED,
+        "python_ms": started - launched,
+        "import_ms": imported - started,
         "load_ms": loaded - imported,
         "answer_ms": answered - loaded,
     }

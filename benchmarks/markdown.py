@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from .tables import at, milliseconds, number, percent, plural, points, settings_of, size
+from .tables import at, markdown_table, milliseconds, number, percent, plural, points, settings_of, size
 
 Row = dict[str, Any]
 
@@ -133,7 +132,7 @@ def _problems(report: Row) -> list[str]:
 
 def _summary(report: Row) -> list[str]:
     columns, rows = headline(report)
-    return [_table(columns, rows)]
+    return [markdown_table(columns, rows)]
 
 
 def _accuracy(report: Row) -> list[str]:
@@ -159,7 +158,7 @@ def _accuracy(report: Row) -> list[str]:
         )
     columns = ["artifact", "n", "accuracy", "95 % interval", "macro-F1", "NLL", "ECE"]
     columns += ["without copies", "95 % interval", "n"]
-    return ["## Accuracy", _table(columns, rows)] if rows else []
+    return ["## Accuracy", markdown_table(columns, rows)] if rows else []
 
 
 def _parity(report: Row) -> list[str]:
@@ -198,7 +197,7 @@ def _parity(report: Row) -> list[str]:
         "agreement",
     ]
     columns += ["max Δp", "mean Δp", "KL", "Δ ECE", "gate", "status"]
-    return ["## Parity with the Keras original", _table(columns, rows)] if rows else []
+    return ["## Parity with the Keras original", markdown_table(columns, rows)] if rows else []
 
 
 def _aims(report: Row) -> list[str]:
@@ -228,7 +227,7 @@ def _elsewhere(report: Row) -> list[str]:
             )
     columns = ["artifact", "where", "Δ accuracy", "agreement", "max Δp", "mean Δp", "KL", "status", ""]
     text = "The same files on other Keras backends and in other runtimes, against the same predictions of the original."
-    return ["## Other backends and runtimes", text, _table(columns, rows)] if rows else []
+    return ["## Other backends and runtimes", text, markdown_table(columns, rows)] if rows else []
 
 
 def _recall(report: Row) -> list[str]:
@@ -242,7 +241,9 @@ def _recall(report: Row) -> list[str]:
             percent(recall.get(name), 1) + (f" ({points(change[name])})" if name in change else "") for name in classes
         )
         rows.append([artifact["name"], *cells])
-    return ["## Recall per class, with its change in points", _table(["artifact", *classes], rows)] if rows else []
+    return (
+        ["## Recall per class, with its change in points", markdown_table(["artifact", *classes], rows)] if rows else []
+    )
 
 
 def _latency(report: Row) -> list[str]:
@@ -269,7 +270,7 @@ def _latency(report: Row) -> list[str]:
             )
         columns = ["artifact", "runtime", "p50", "p90", "p99", "mean", "p50 by round", "relative", "images/s"]
         columns += ["GMAC/s", "roofline", "times roofline", "n"]
-        sections += [f"### {_setting(batch, threads).capitalize()}", _table(columns, rows)]
+        sections += [f"### {_setting(batch, threads).capitalize()}", markdown_table(columns, rows)]
     return ["## Latency", *sections] if sections else []
 
 
@@ -297,7 +298,7 @@ def _cost(report: Row) -> list[str]:
     if not run.get("energy"):
         notes.append("This machine has no energy counter that can be read (RAPL).")
     columns = ["artifact", "best setting", "images/s per core", "USD per million faces", "mJ per face"]
-    return ["## Throughput and cost", " ".join(notes), _table(columns, rows)]
+    return ["## Throughput and cost", " ".join(notes), markdown_table(columns, rows)]
 
 
 def _execution(report: Row) -> list[str]:
@@ -327,7 +328,7 @@ def _execution(report: Row) -> list[str]:
     return [
         "## Execution settings",
         text,
-        _table(columns, rows),
+        markdown_table(columns, rows),
         *(["\n".join(f"- {s}" for s in refused)] if refused else []),
     ]
 
@@ -354,7 +355,7 @@ def _cold_start(report: Row) -> list[str]:
             ]
         )
     columns = ["artifact", "runtime", "cold start", "Python", "imports", "load", "first answer", "peak memory", "n"]
-    return ["## Cold start", _table(columns, rows)] if rows else []
+    return ["## Cold start", markdown_table(columns, rows)] if rows else []
 
 
 def _explanation(report: Row) -> list[str]:
@@ -413,13 +414,7 @@ def _machines(report: Row) -> list[str]:
         facts[f"float32 peak, {plural(int(threads), 'thread')}"] = [
             "-" if peak is None else f"{number(peak)} GMAC/s" for peak in peaks
         ]
-    return [_table(["", *report["runs"]], [[name, *cells] for name, cells in facts.items()])]
-
-
-def _table(columns: list[str], rows: Iterable[list[str]]) -> str:
-    left = "| --- " + "| ---: " * (len(columns) - 1) + "|"
-    lines = (f"| {' | '.join(cells)} |" for cells in rows)
-    return "\n".join([f"| {' | '.join(columns)} |", left, *lines])
+    return [markdown_table(["", *report["runs"]], [[name, *cells] for name, cells in facts.items()])]
 
 
 def _setting(batch: int, threads: int) -> str:

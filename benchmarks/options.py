@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,11 @@ def file_problem(artifact: Artifact, folder: Path) -> str | None:
     if sha256(path) != artifact.sha256:
         return f"{path} is not the file that the manifest describes (its sha256 differs); run `python -m export` again"
     return None
+
+
+def positive(text: str) -> int:
+    """The type of an option that is a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

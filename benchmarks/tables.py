@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Row = dict[str, Any]
@@ -49,6 +49,12 @@ _COLD_START = (
     *("runtime", "threads", "n", "cold_start_ms", "python_ms", "import_ms", "load_ms", "answer_ms"),
     "peak_memory_bytes",
 )
+
+
+def markdown_table(columns: list[str], rows: Iterable[list[str]]) -> str:
+    """Rows of cells as a markdown table, the first column to the left and the others to the right."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def to_csv(report: Row) -> dict[str, str]:

@@ -26,6 +26,7 @@ def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> N
 
     from fer_zoo.data import load_dataset
     from fer_zoo.data.batches import one_hot
+    from fer_zoo.models.macs import count_macs
 
     keras.utils.set_random_seed(0)
     model = _build(network)
@@ -45,22 +46,6 @@ def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> N
     clock = _clock(warmup, seconds)
     trained.fit(Feed(), steps_per_epoch=1_000_000, shuffle=False, verbose=0, callbacks=[clock])
     print(json.dumps(clock.figures() | {"weights": model.count_params(), "macs": count_macs(model)}))
-
-
-def count_macs(model: keras.Model) -> int:
-    """Multiply-accumulates of one image through the convolutions and dense layers."""
-    from math import prod
-
-    from keras import layers
-
-    kernels = [(layer, layer.kernel.shape) for layer in model.layers if isinstance(layer, (layers.Dense, _conv()))]
-    return sum(prod(layer.output.shape[1:-1]) * prod(shape) for layer, shape in kernels)
-
-
-def _conv() -> Any:
-    from keras import layers
-
-    return layers.Conv2D | layers.DepthwiseConv2D
 
 
 def _clock(warmup: int, seconds: float) -> Any:

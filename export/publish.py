@@ -26,12 +26,12 @@ from fer_zoo.evaluation.parity import Parity, checks, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
+from fer_zoo.models.macs import count_macs
 
 from . import metadata
 from .card import write_card
 from .convert import to_onnx, to_tflite
 from .folding import fold
-from .macs import count_macs
 from .plots import plot_parity
 from .quantization import prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8

@@ -6,7 +6,6 @@ from stdin and prints JSON; MODEL is a `.tflite` or `.onnx` file of the peer cal
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ _STARTED = time.monotonic_ns()
 def main(name: str, model: str, threads: int, launched: int) -> None:
     import numpy as np
 
-    from ..cold_start import peak_memory_bytes
+    from ..cold_start import print_times
     from .catalogue import PEERS
     from .classifier import PeerClassifier
 
@@ -26,14 +25,7 @@ def main(name: str, model: str, threads: int, launched: int) -> None:
     loaded = time.monotonic_ns()
     classifier.predict_proba(np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(1, 48, 48))
     answered = time.monotonic_ns()
-    times = {
-        "cold_start_ms": answered - launched,
-        "python_ms": _STARTED - launched,
-        "import_ms": imported - _STARTED,
-        "load_ms": loaded - imported,
-        "answer_ms": answered - loaded,
-    }
-    print(json.dumps({name: value / 1e6 for name, value in times.items()} | {"peak_memory_bytes": peak_memory_bytes()}))
+    print_times(launched, _STARTED, imported, loaded, answered)
 
 
 if __name__ == "__main__":

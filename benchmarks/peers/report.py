@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fer_zoo.files import atomic_path, write_text
 
 from ..labels import place_labels
-from ..tables import milliseconds, number, percent, plural, points, size
+from ..tables import markdown_table, milliseconds, number, percent, plural, points, size
 from .compare import accuracy_of, p50_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _summary(report: Row, setting: str) -> str:
                 size(cold.get("peak_memory_bytes")),
             ]
         )
-    return _table([*columns, f"p50, {setting}", "cold start", "memory"], rows)
+    return markdown_table([*columns, f"p50, {setting}", "cold start", "memory"], rows)
 
 
 def _comparison(report: Row) -> str:
@@ -135,7 +135,7 @@ def _comparison(report: Row) -> str:
             ]
         )
     columns = ["peer", "accuracy", "p50", "fastest of ours at its accuracy or better"]
-    return _table([*columns, "best of ours at its latency or less"], rows)
+    return markdown_table([*columns, "best of ours at its latency or less"], rows)
 
 
 def _packages(report: Row) -> str:
@@ -148,7 +148,7 @@ def _packages(report: Row) -> str:
         cells = [milliseconds(times[name]) for name in ("p50_ms", "p90_ms", "p99_ms")]
         cells += [milliseconds(package["cold_start_ms"]), size(package["peak_memory_bytes"])]
         rows.append([f"{package['package']} {package['version']}", f"`{package['call']}`", *cells])
-    return _table(["package", "call, one face", "p50", "p90", "p99", "cold start", "memory"], rows)
+    return markdown_table(["package", "call, one face", "p50", "p90", "p99", "cold start", "memory"], rows)
 
 
 def _latency(report: Row) -> str:
@@ -163,7 +163,7 @@ def _latency(report: Row) -> str:
         for row in report["rows"]
         for times in row["latency"]
     ]
-    return _table(["", "batch", "threads", "p50", "p90", "p99", "images/s", "n"], rows)
+    return markdown_table(["", "batch", "threads", "p50", "p90", "p99", "images/s", "n"], rows)
 
 
 def _origins(report: Row) -> str:
@@ -172,12 +172,7 @@ def _origins(report: Row) -> str:
         [name, f"{row['size']}x{row['size']}x{row['channels']}", row["origin"], row["license"], row["training"]]
         for name, row in models.items()
     ]
-    return _table(["peer", "input", "origin", "license", "training images"], rows)
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(["peer", "input", "origin", "license", "training images"], rows)
 
 
 def _plot(report: Row) -> Figure:

@@ -9,7 +9,7 @@ from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import err, out
 from fer_zoo.errors import UsageError
 
-from ..options import Options, reports_folder
+from ..options import Options, positive, reports_folder
 from .datasets import load_faces
 from .report import write_robustness
 from .run import run_robustness
@@ -54,16 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+ votes, for calibration and the raters' view")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
-    parser.add_argument("--images", type=_positive, metavar="N", help="corrupt only N images, evenly spread")
+    parser.add_argument("--images", type=positive, metavar="N", help="corrupt only N images, evenly spread")
     parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
     parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="of ours")
     parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import atomic_path, write_text
 
-from ..tables import number, percent, plural
+from ..tables import markdown_table, number, percent, plural
 from .corruptions import CORRUPTIONS, SEVERITIES
 from .plots import plot_calibration, plot_curves, plot_examples, plot_faces, plot_mean, plot_pairs
 from .run import Measured
@@ -147,7 +147,7 @@ def _summary(report: Row) -> str:
                 percent(row.get("relative_mce"), 1),
             ]
         )
-    return _table([*columns, "relative mCE"], rows)
+    return markdown_table([*columns, "relative mCE"], rows)
 
 
 def _corruptions(report: Row) -> str:
@@ -156,7 +156,7 @@ def _corruptions(report: Row) -> str:
         means = (sum(row["corrupted_accuracy"][name]) / len(SEVERITIES) for row in report["rows"])
         levels = ", ".join(f"{strength:g}" for strength in strengths)
         rows.append([name, *(percent(mean, 1) for mean in means), f"{levels} ({unit})"])
-    return "Mean accuracy over the five severities.\n\n" + _table(
+    return "Mean accuracy over the five severities.\n\n" + markdown_table(
         ["corruption", *(row["name"] for row in report["rows"]), "strengths"], rows
     )
 
@@ -174,7 +174,7 @@ def _calibration(report: Row) -> str:
             cells += [percent(found["ece"]), number(found["nll"]), number(found["kl"]), percent(found["accuracy"])]
         rows.append(cells)
     if not votes:
-        return _table(columns, rows)
+        return markdown_table(columns, rows)
     found = report["rows"][0]["ferplus"]
     note = (
         f"FER+ (ten raters an image, Barsoum et al. 2016) has at least half of its votes for the seven expressions in "
@@ -183,7 +183,7 @@ def _calibration(report: Row) -> str:
         "raters who agree with it, and no NLL can be below the votes' own entropy of {number(found['entropy'])} nats. "
         f"{found['decided']:,} images have a clear majority."
     )
-    return f"{note}\n\n{_table(columns, rows)}"
+    return f"{note}\n\n{markdown_table(columns, rows)}"
 
 
 def _classes(report: Row) -> str:
@@ -203,7 +203,7 @@ def _classes(report: Row) -> str:
         recall = report["raters"]["recall"]
         rows.append(["FER+ raters' majority", *(percent(recall[name], 1) for name in present)])
     heads = [f"{name} ({int(support[name]['support']):,})" for name in present]
-    return "Recall / precision.\n\n" + _table(["", *heads], rows)
+    return "Recall / precision.\n\n" + markdown_table(["", *heads], rows)
 
 
 def _answers(report: Row) -> str:
@@ -254,8 +254,9 @@ def _pairs(report: Row) -> str:
         rows.append([_name(row), *cells])
     if "raters" in report:
         rows.append(["FER+ raters' majority", *(percent(pair["share"], 1) for pair in report["raters"]["pairs"])])
-    return "Share of the labelled images that is taken for the other expression, with its 95 % interval.\n\n" + _table(
-        columns, rows
+    return (
+        "Share of the labelled images that is taken for the other expression, with its 95 % interval.\n\n"
+        + markdown_table(columns, rows)
     )
 
 
@@ -263,7 +264,7 @@ def _contempt(report: Row) -> str:
     if "contempt" not in report:
         return ""
     rows = [[name, *(f"{count:,}" for count in counts)] for name, counts in report["contempt"].items()]
-    return "## What contempt is taken for\n\n" + _table(["", *EXPRESSIONS], rows)
+    return "## What contempt is taken for\n\n" + markdown_table(["", *EXPRESSIONS], rows)
 
 
 def _name(row: Row) -> str:
@@ -276,8 +277,3 @@ def _accuracy(row: Row) -> float:
 
 def _picture(name: str, title: str, plots: list[str]) -> str:
     return f"![{title}]({name}.png)" if name in plots else ""
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -207,7 +207,7 @@ def test_half_precision_model_answers_alike() -> None:
 
 
 def test_multiply_accumulates_by_hand() -> None:
-    from export.macs import count_macs
+    from fer_zoo.models.macs import count_macs
 
     convolutions = 48 * 48 * 9 * 32 + 24 * 24 * 9 * 32 * 64 + 12 * 12 * 9 * 64 * 128
     assert count_macs(build_model("baseline_cnn")) == convolutions + 128 * 256 + 256 * 7 == 21_931_776
@@ -217,7 +217,7 @@ def test_multiply_accumulates_of_other_layers() -> None:
     import keras
     from keras import layers
 
-    from export.macs import count_macs
+    from fer_zoo.models.macs import count_macs
 
     depthwise, separable = layers.DepthwiseConv2D(3, depth_multiplier=2), layers.SeparableConv2D(8, 3)
     image = layers.Input((12, 12, 3))
