@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
     )
+    add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
     add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     transfer = parser.add_argument_group(
         "transfer learning", "the head first, on a frozen backbone; then both"

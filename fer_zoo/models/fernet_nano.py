@@ -1,4 +1,4 @@
-"""fernet_nano: less than 60,000 weights and 6 million multiply-accumulates, for a microsecond budget."""
+"""fernet_nano: less than 60,000 weights and 5 million multiply-accumulates, for a microsecond budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_b
 
 
 def fernet_nano(classes: int = len(EXPRESSIONS), dropout: float = 0.0) -> keras.Model:
-    """Build a plain ResNet that halves the map at once: stages of 24 and 40 channels at 12² and 6².
+    """Build a plain network that halves the map at once: 16, 32 and 48 channels at 24², 12² and 6².
+
+    Channels are multiples of 16, the lanes of a vector register, which kernels for training and inference are written
+    for: batch normalization of 24 channels takes ten times as long in bfloat16.
 
     Args:
         classes: Number of expressions.
@@ -20,8 +23,8 @@ def fernet_nano(classes: int = len(EXPRESSIONS), dropout: float = 0.0) -> keras.
     """
     image, x = image_input()
     x = conv_bn(x, 16, "stem1", strides=2)
-    x = conv_bn(x, 24, "stem2", strides=2)
-    x = residual_block(x, 24, "stage1a")
-    x = residual_block(x, 24, "stage1b")
-    x = residual_block(x, 40, "stage2a", strides=2)
+    x = conv_bn(x, 32, "stem2", strides=2)
+    x = residual_block(x, 32, "stage1")
+    x = conv_bn(x, 48, "stage2_1", strides=2)
+    x = conv_bn(x, 48, "stage2_2")
     return keras.Model(image, classifier(x, classes, dropout), name="fernet_nano")

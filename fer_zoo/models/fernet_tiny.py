@@ -9,7 +9,9 @@ from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_b
 
 
 def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.Model:
-    """Build a plain ResNet for 48x48 faces: stages of 24, 48 and 80 channels at 24², 12² and 6².
+    """Build a plain ResNet for 48x48 faces: stages of 32, 48 and 80 channels at 24², 12² and 6².
+
+    Channels are multiples of 16, as in `fernet_nano`.
 
     Args:
         classes: Number of expressions.
@@ -20,8 +22,8 @@ def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.
     """
     image, x = image_input()
     x = conv_bn(x, 16, "stem1")
-    x = conv_bn(x, 24, "stem2", strides=2)
-    for stage, (filters, blocks) in enumerate(((24, 2), (48, 2), (80, 1)), start=1):
+    x = conv_bn(x, 32, "stem2", strides=2)
+    for stage, (filters, blocks) in enumerate(((32, 1), (48, 2), (80, 1)), start=1):
         for block in range(blocks):
             strides = 2 if stage > 1 and block == 0 else 1
             x = residual_block(x, filters, f"stage{stage}{'ab'[block]}", strides=strides)

@@ -38,6 +38,7 @@ _STRONG = TrainingConfig(
     label_smoothing=0.1,
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
+    calibrate=True,
     precision="bfloat16",
 )
 

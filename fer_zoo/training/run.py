@@ -26,6 +26,7 @@ from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
+from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.history import selection_measures, write_history
@@ -92,7 +93,7 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
         freeze(model, config.transfer)
     if config.epochs:
         _fit(config, folder, model, batches, selection, earlier, tensorboard)
-    evaluations = _evaluate(config, folder, dataset)
+    evaluations = _evaluate(config, folder, dataset, _temperature(folder, selection) if config.calibrate else None)
     for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
         (folder / name).unlink(missing_ok=True)
     return evaluations
@@ -296,7 +297,17 @@ def _optimizer(config: TrainingConfig, steps: int, factors: list[float] | None) 
     return optimizer
 
 
-def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset) -> dict[str, Evaluation]:
+def _temperature(folder: Path, selection: Dataset) -> float:
+    model = keras.models.load_model(folder / "model.keras")
+    temperature = calibrate(model, selection.images, selection.labels)
+    with atomic_path(folder / "model.keras") as temporary:
+        model.save(temporary)
+    return temperature
+
+
+def _evaluate(
+    config: TrainingConfig, folder: Path, dataset: Dataset, temperature: float | None
+) -> dict[str, Evaluation]:
     if not dataset.has("test"):
         console.out.print("no test images: the evaluation is left out")
         return {}
@@ -304,6 +315,8 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset) -> dict[st
     best = keras.models.load_model(folder / "model.keras")
     probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source}
+    if temperature:
+        details["temperature"] = f"{temperature:.3f}, in the weights of `logits`"
     return write_report(folder, f"{config.model}, trained on {config.backend}", test, probabilities, details)
 
 

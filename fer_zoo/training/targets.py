@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+
 import numpy as np
 
 from fer_zoo.console import track
 from fer_zoo.data import Dataset
 from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.data.copies import pixel_hashes
+from fer_zoo.data.dataset import cache_dir
 from fer_zoo.data.ferplus import FERPLUS_CLASSES, FERPLUS_COLUMNS, join_ferplus
-from fer_zoo.inference import load_classifier
+from fer_zoo.files import atomic_path
+from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training.config import TrainingConfig
 
 
@@ -59,9 +64,22 @@ def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
     """
     teachers = [load_classifier(path, threads=2) for path in config.teachers]
     result = []
-    for images in track(batches.views or [batches.images], "asking the teachers"):
-        mean = np.mean([t.predict_proba(x) for t in teachers for x in (images, images[:, :, ::-1])], axis=0)
+    for view in track(batches.views or [batches.images], "asking the teachers"):
+        mean = np.mean([_answer(teacher, view) for teacher in teachers], axis=0)
         flat = mean ** (1 / config.temperature)
         flat /= flat.sum(1, keepdims=True)
         result.append((1 - config.distillation) * batches.targets[0] + config.distillation * flat)
     return np.stack(result).astype(np.float32)
+
+
+def _answer(teacher: Classifier, images: np.ndarray) -> np.ndarray:
+    """Probabilities, float32 `[n, 7]`, of images and their mirror images, kept in the cache for the next student."""
+    key = hashlib.sha256(teacher.path.read_bytes())
+    key.update(np.ascontiguousarray(images))
+    path = cache_dir() / "answers" / f"{key.hexdigest()[:32]}.npy"
+    if path.exists():
+        return np.load(path)
+    answer = np.mean([teacher.predict_proba(x) for x in (images, images[:, :, ::-1])], axis=0)
+    with contextlib.suppress(OSError), atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, answer)
+    return answer

@@ -12,7 +12,7 @@ from fer_zoo.data.augment import Augmentation
 from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.data.ferplus import FERPLUS_CLASSES
 from fer_zoo.errors import UsageError
-from fer_zoo.inference import load_classifier
+from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.recipes import RECIPES, find_recipe
 from fer_zoo.training.targets import cleaned, distilled, targets_of
@@ -53,7 +53,7 @@ def test_non_faces_and_copies_of_test_images_are_left_out(training: Dataset, fer
     assert len(kept) >= len(expected) - 3, "only exact copies of those go too"
 
 
-def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset) -> None:
+def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainingConfig(
         augmentation=Augmentation(), views=2, teachers=("baseline_cnn",), distillation=0.25, temperature=2.0
     )
@@ -68,6 +68,12 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset) -
     flat = np.sqrt(mean) / np.sqrt(mean).sum(1, keepdims=True)
     np.testing.assert_allclose(targets[0], 0.75 * labels + 0.25 * flat, atol=1e-4)
     assert np.abs(targets[0] - targets[1]).max() > 0.01
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the next student asks the cache")
+
+    monkeypatch.setattr(Classifier, "predict_proba", refuse)
+    np.testing.assert_array_equal(distilled(batches, config), targets)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Temperature scaling finds the temperature and changes no answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.backend import installed_backends
+from fer_zoo.training.calibration import fit_temperature
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_temperature_of_labels_drawn_from_the_probabilities(temperature: float) -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=2.0, size=(40_000, 7))
+    noise = random.gumbel(size=logits.shape)
+    labels = (logits + noise).argmax(1)  # drawn from softmax(logits)
+    assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+
+
+def test_a_model_that_is_always_right_stays_finite() -> None:
+    logits = np.eye(7) * 5
+    assert 0.09 < fit_temperature(logits, np.arange(7)) < 0.5
+
+
+CALIBRATE = """
+import keras, numpy as np, sys
+from fer_zoo.data import load_dataset
+from fer_zoo.models import build_model
+from fer_zoo.training.calibration import calibrate
+test = load_dataset().subset("test").take(slice(0, 600))
+model = keras.models.load_model(sys.argv[1])
+x = test.images[..., None].astype("float32")
+def loss(p): return -np.log(p[np.arange(len(p)), test.labels]).mean()
+layer = model.get_layer("logits")
+layer.set_weights([w * 3 for w in layer.get_weights()])
+before = model.predict(x, verbose=0)
+temperature = calibrate(model, test.images, test.labels)
+after = model.predict(x, verbose=0)
+assert temperature > 1.5, temperature
+assert (before.argmax(1) == after.argmax(1)).all()
+assert loss(after) < loss(before) - 0.1, (loss(after), loss(before))
+assert abs(calibrate(model, test.images, test.labels) - 1) < 0.01
+print("calibrated")
+"""
+
+
+def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(root: Path) -> None:
+    environment = os.environ | {"KERAS_BACKEND": installed_backends()[0]}
+    model = root / "artifacts" / "baseline_cnn" / "model.keras"
+    result = subprocess.run(
+        [sys.executable, "-c", CALIBRATE, str(model)], capture_output=True, text=True, env=environment, cwd=root
+    )
+    assert result.returncode == 0, result.stderr
+    assert "calibrated" in result.stdout
