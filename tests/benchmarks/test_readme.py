@@ -11,13 +11,40 @@ from benchmarks.readme import updated
 from fer_zoo.errors import FerZooError
 
 
-def test_the_readme_agrees_with_the_committed_report(root: Path) -> None:
-    report = json.loads((root / "artifacts" / "reports" / "report.json").read_text())
+def test_the_readme_agrees_with_the_committed_reports(root: Path) -> None:
     readme = (root / "README.md").read_text()
-    assert updated(readme, report) == readme
-    assert "baseline_cnn onnx fp32" in readme
+    assert updated(readme, root / "artifacts") == readme
+    assert "**baseline_cnn**" in readme
 
 
-def test_a_readme_without_marks_is_refused() -> None:
+def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: Path, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    (tmp_path / "manifest.json").write_text((root / "artifacts" / "manifest.json").read_text())
+    (reports / "report.json").write_text((root / "artifacts" / "reports" / "report.json").read_text())
+    peer = {
+        "model": "some peer",
+        "family": "peer",
+        "runtime": "onnxruntime",
+        "seen": "chosen",
+        "params": 58_423,
+        "evaluation": {"accuracy": 0.99},
+        "latency": [{"p50_ms": 1.25}],
+    }
+    (reports / "peers.json").write_text(json.dumps({"rows": [peer, peer | {"runtime": "litert"}]}))
+    readme = updated("<!-- results -->\n<!-- /results -->", tmp_path)
+    names = [line.split("|")[1].strip() for line in readme.splitlines() if line.startswith("| ")]
+    assert names[2] == "some peer ¹"
+    assert names.count("some peer ¹") == 1
+    assert names.index("**baseline_cnn**") < names.index("original baseline CNN ³")
+    assert "58,423 | 99.00 % |  | 1.25 ms" in readme
+
+
+def test_a_readme_without_marks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FerZooError, match="results"):
-        updated("# title", {})
+        updated("# title", tmp_path)
+
+
+def test_without_a_report_there_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(FerZooError, match=r"report\.json"):
+        updated("<!-- results -->\n<!-- /results -->", tmp_path)
