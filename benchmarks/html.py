@@ -11,7 +11,7 @@ from typing import Any
 from .pareto import draw_front, front
 from .webpage import SCRIPT, STYLE
 
-_FIRST = ("report", "peers", "robustness")
+_FIRST = ("report", "models", "peers", "robustness")
 _BAD = ("**FAILED**", "**ERROR**")
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 _NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")

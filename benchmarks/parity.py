@@ -14,12 +14,12 @@ from fer_zoo.artifacts import Artifact
 from fer_zoo.console import err, progress
 from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation import Evaluation, evaluate
 from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
 from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
+from .accuracy import accuracy_row
 from .elsewhere import elsewhere
 from .machine import cores, describe, now
 from .options import Options, facts, file_problem, manifest_of, select
@@ -75,6 +75,7 @@ class _Comparison:
         self._folder = options.artifacts
         self._elsewhere = partial(elsewhere, backends=options.backends, runtimes=options.runtimes)
         self._manifest = {artifact.path: artifact for artifact in manifest}
+        self._dataset = dataset
         self._images, self._labels = dataset.images, np.asarray(dataset.labels)
         self._copies = train_copies(dataset)
         self._predict_original = predict_original
@@ -108,11 +109,11 @@ class _Comparison:
 
     def _measured(self, artifact: Artifact, original: Artifact) -> dict[str, Any]:
         reference = self._original(original)
-        before = evaluate(reference, self._labels, self._copies)
+        before = accuracy_row(reference, self._dataset, self._copies)
         if artifact is original:
-            return {"status": "reference", "evaluation": _summary(before)}
+            return {"status": "reference", "evaluation": before}
         candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(self._images)
-        after = evaluate(candidate, self._labels, self._copies)
+        after = accuracy_row(candidate, self._dataset, self._copies)
         parity = compare(reference, candidate, self._labels)
         guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
         missed = failures(parity, artifact.precision)
@@ -122,9 +123,9 @@ class _Comparison:
             "gate": asdict(GATES[artifact.precision]),
             "short_of_aims": short_of_aims(parity, artifact.precision, self._share(artifact)),
             "reference": {"path": original.path, "sha256": original.sha256},
-            "evaluation": _summary(after),
+            "evaluation": after,
             "parity": parity.to_json()
-            | {"ece_delta": after.ece - before.ece, "nll_delta": after.nll - before.nll}
+            | {name + "_delta": after[name] - before[name] for name in ("ece", "nll")}
             | {"macro_f1_delta_interval": macro_f1_delta_interval(self._labels, *guesses)}
             | paired_test(*(guess == self._labels for guess in guesses)),
         }
@@ -156,12 +157,6 @@ def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
         return process.predict_proba(images)
     finally:
         process.close()
-
-
-def _summary(evaluation: Evaluation) -> dict[str, Any]:
-    names = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll", "without_train_copies")
-    recall = {name: values["recall"] for name, values in evaluation.per_class.items() if values["support"]}
-    return {name: getattr(evaluation, name) for name in names} | {"recall": recall}
 
 
 def _finished(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:

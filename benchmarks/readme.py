@@ -13,8 +13,9 @@ from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_text
 
+from .models import model_rows
 from .published import PUBLISHED
-from .tables import at, markdown_table, milliseconds, percent, points, settings_of, size
+from .tables import markdown_table, milliseconds, percent, points, size
 
 Row = dict[str, Any]
 
@@ -36,8 +37,7 @@ def updated(readme: str, artifacts: Path) -> str:
 
     Args:
         readme: Its text.
-        artifacts: Folder with `manifest.json`, `reports/report.json` and, where peers were measured,
-            `reports/peers.json`.
+        artifacts: Folder with `reports/report.json` and, where peers were measured, `reports/peers.json`.
 
     Raises:
         FerZooError: The marks or the report are missing.
@@ -47,9 +47,8 @@ def updated(readme: str, artifacts: Path) -> str:
     report = _read(artifacts / "reports" / "report.json")
     if report is None:
         raise FerZooError(f"{artifacts / 'reports'} has no report.json; run `python -m benchmarks` first")
-    manifest = _read(artifacts / "manifest.json") or {"artifacts": []}
     peers = _read(artifacts / "reports" / "peers.json") or {"rows": []}
-    rows = [*_ours(report, manifest["artifacts"]), *_peers(peers["rows"]), *_published()]
+    rows = [*_ours(report), *_peers(peers["rows"]), *_published()]
     machine = report["runs"]["latency"]["machine"]
     note = (
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
@@ -66,27 +65,24 @@ def _read(path: Path) -> Row | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def _ours(report: Row, manifest: list[Row]) -> list[tuple[float, list[str]]]:
+def _ours(report: Row) -> list[tuple[float, list[str]]]:
     """A row for each model: ONNX in float32, and what its int8 twin changes."""
-    private = {a["path"]: a["metrics"].get("private_test", {}).get("accuracy") for a in manifest}
-    setting = settings_of(report)[0]
-    files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
-    rows = []
-    for model in dict.fromkeys(model for model, _ in files):
-        float32, int8 = files[model, "fp32"], files.get((model, "int8"), {})
-        accuracy = float32["evaluation"]["accuracy"]
-        cells = [
-            f"**{model}**",
-            f"{float32['params']:,}",
-            percent(accuracy),
-            percent(private[float32["path"]]),
-            milliseconds((at(float32, *setting) or {}).get("p50_ms")),
-            points(int8.get("parity", {}).get("accuracy_delta")),
-            size(int8.get("bytes")),
-            milliseconds((at(int8, *setting) or {}).get("p50_ms") if int8 else None),
-        ]
-        rows.append((accuracy, cells))
-    return rows
+    return [
+        (
+            row["accuracy"],
+            [
+                f"**{row['model']}**",
+                f"{row['params']:,}",
+                percent(row["accuracy"]),
+                percent(row["private_test"]),
+                milliseconds(row["fp32"]["p50_ms"]),
+                points(row["int8"]["points"]),
+                size(row["int8"]["bytes"]),
+                milliseconds(row["int8"]["p50_ms"]),
+            ],
+        )
+        for row in model_rows(report)
+    ]
 
 
 def _peers(rows: list[Row]) -> list[tuple[float, list[str]]]:

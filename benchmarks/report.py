@@ -11,6 +11,7 @@ from fer_zoo.files import write_json, write_text
 from .execution import DEFAULT
 from .html import to_html
 from .markdown import to_markdown
+from .models import write_models
 from .plots import draw_plots
 from .stored import SCHEMA, read_report
 from .tables import to_csv
@@ -37,6 +38,7 @@ def write_report(folder: Path) -> dict[str, Any]:
     for name, content in to_csv(report).items():
         write_text(folder / name, content)
     write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
+    write_models(folder, report)
     write_text(folder / "report.html", to_html(report, folder))
     return report
 

@@ -64,7 +64,7 @@ def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
 
 
 def _transfer(given: argparse.Namespace) -> Transfer | None:
-    if given.weights is None and given.model in PRETRAINED and not has_download(given.model):
+    if not given.weights and given.model in PRETRAINED and not has_download(given.model):
         raise UsageError(f"{given.model} starts from pretrained weights: pass --weights with a file, or --weights none")
     source = given.weights or ("imagenet" if has_download(given.model) else "none")
     if source == "none":

@@ -19,10 +19,10 @@ from fer_zoo.artifacts import Artifact
 from fer_zoo.console import progress
 from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation import evaluate
 from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
 
+from ..accuracy import accuracy_row
 from ..journal import Journal
 from ..latency import cold_start, order
 from ..machine import cores, describe, now, run_child
@@ -38,7 +38,6 @@ from .package import PackageProcess
 
 _FACES = 256
 _SETTINGS = ("batches", "threads", "queries", "seconds", "rounds", "warmup_seconds", "settle_seconds", "cold_starts")
-_EVALUATION = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll", "without_train_copies")
 
 TimeBlock = Callable[..., list[int]]
 
@@ -157,7 +156,7 @@ def _evaluate(
     contestants: list[Contestant], dataset: Dataset, journal: Journal, left_out: list[str]
 ) -> list[Contestant]:
     """Measure the accuracy of each; gives those that can be run."""
-    labels, copies = np.asarray(dataset.labels), train_copies(dataset)
+    copies = train_copies(dataset)
     done = {name for part in journal.parts("evaluation") for name in part}
     with progress() as bar:
         task = bar.add_task("accuracy", total=len(contestants) - len(done))
@@ -166,12 +165,10 @@ def _evaluate(
                 continue
             bar.update(task, description=f"accuracy {contestant.name}")
             try:
-                found = evaluate(contestant.load(cores()).predict_proba(dataset.images), labels, copies)
+                measures = accuracy_row(contestant.load(cores()).predict_proba(dataset.images), dataset, copies)
             except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
                 left_out.append(f"{contestant.name} is left out: {error}")
                 continue
-            recall = {name: values["recall"] for name, values in found.per_class.items()}
-            measures = {name: getattr(found, name) for name in _EVALUATION} | {"recall": recall}
             journal.add("evaluation", {contestant.name: measures})
             bar.advance(task)
     measured = {name for part in journal.parts("evaluation") for name in part}

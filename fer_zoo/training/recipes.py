@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.config import TrainingConfig, Transfer
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Recipe:
 
     Attributes:
         about: One sentence.
-        config: The settings; backend, data and paths are the user's.
+        config: The settings; backend, data and paths (the pretrained weights' too) are the user's.
         cost: Minutes on two cores with bfloat16 instructions; `None` where it was not run to its end.
         public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where it was not run to its end.
     """
@@ -39,6 +39,21 @@ _STRONG = TrainingConfig(
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
     calibrate=True,
+    precision="bfloat16",
+)
+
+_TRANSFER = TrainingConfig(
+    epochs=16,
+    optimizer="adamw",
+    learning_rate=5e-4,
+    schedule="cosine",
+    warmup_epochs=1,
+    weight_decay=0.01,
+    label_smoothing=0.1,
+    ema=0.998,
+    augmentation=AUGMENTATIONS["strong"],
+    calibrate=True,
+    transfer=Transfer(weights="", head_epochs=5, head_views=1, lowest_rate=0.2),
     precision="bfloat16",
 )
 
@@ -63,6 +78,10 @@ RECIPES = {
     "fernet_nano": Recipe(_PROPOSED, replace(_STRONG, model="fernet_nano", epochs=120)),
     "fernet_tiny": Recipe(_PROPOSED, replace(_STRONG, model="fernet_tiny", epochs=120)),
     "fernet_base": Recipe(_PROPOSED, replace(_STRONG, model="fernet_base", epochs=100, mixup=0.2)),
+    "mobilenet_face": Recipe(
+        "The head alone, then all layers at rates that fall towards the image; needs --weights.",
+        replace(_TRANSFER, model="mobilenet_face"),
+    ),
 }
 
 

@@ -20,7 +20,6 @@ def test_the_readme_agrees_with_the_committed_reports(root: Path) -> None:
 def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: Path, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     reports.mkdir()
-    (tmp_path / "manifest.json").write_text((root / "artifacts" / "manifest.json").read_text())
     (reports / "report.json").write_text((root / "artifacts" / "reports" / "report.json").read_text())
     peer = {
         "model": "some peer",

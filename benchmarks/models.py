@@ -1,0 +1,142 @@
+"""`models.md` and `models.png`: the models of the zoo side by side, a row each, from the report alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_zoo.files import atomic_path, write_text
+from fer_zoo.models import describe_model, list_models
+
+from .labels import place_labels
+from .tables import at, markdown_table, milliseconds, number, percent, plural, points, settings_of, size
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+
+_FLOAT, _INT8 = "#0072b2", "#d55e00"
+
+
+def model_rows(report: Row) -> list[Row]:
+    """One row for each model that has an ONNX file in float32, best first.
+
+    Args:
+        report: Content of `report.json`.
+
+    Returns:
+        Rows of `model`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in float32), and
+        of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of accuracy),
+        `agreement`; `None` where not measured.
+    """
+    settings = settings_of(report)
+    files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
+    rows = []
+    for (model, precision), artifact in files.items():
+        if precision != "fp32":
+            continue
+        evaluation = artifact.get("evaluation", {})
+        row = {name: artifact[name] for name in ("model", "params", "macs")}
+        row |= {name: evaluation.get(name) for name in ("accuracy", "private_test", "macro_f1", "ece")}
+        for kind in ("fp32", "int8"):
+            file = files.get((model, kind), {"latency": []})
+            timed = at(file, *settings[0]) if settings else None
+            parity = file.get("parity", {})
+            row[kind] = {
+                "bytes": file.get("bytes"),
+                "p50_ms": (timed or {}).get("p50_ms"),
+                "points": parity.get("accuracy_delta"),
+                "agreement": parity.get("argmax_agreement"),
+            }
+        rows.append(row)
+    return sorted(rows, key=lambda row: row["accuracy"] or 0, reverse=True)
+
+
+def write_models(folder: Path, report: Row) -> None:
+    """Write the page and its plot into `folder`; nothing where no model was measured whole."""
+    rows = [row for row in model_rows(report) if row["accuracy"] and row["fp32"]["p50_ms"]]
+    if not rows:
+        return
+    with atomic_path(folder / "models.png") as path:
+        _plot(rows, report).savefig(path, dpi=150)
+    write_text(folder / "models.md", _markdown(rows, report))
+
+
+def _markdown(rows: list[Row], report: Row) -> str:
+    about = {name: describe_model(name) for name in list_models()}
+    accuracy = [
+        [
+            row["model"],
+            f"{row['params']:,}",
+            number(row["macs"] / 1e6),
+            percent(row["accuracy"]),
+            percent(row["private_test"]),
+            percent(row["macro_f1"]),
+            percent(row["ece"]),
+            size(row["fp32"]["bytes"]),
+            milliseconds(row["fp32"]["p50_ms"]),
+        ]
+        for row in rows
+    ]
+    int8 = [
+        [
+            row["model"],
+            points(row["int8"]["points"]),
+            percent(row["int8"]["agreement"]),
+            size(row["int8"]["bytes"]),
+            milliseconds(row["int8"]["p50_ms"]),
+            f"{row['fp32']['p50_ms'] / row['int8']['p50_ms']:.2f}x" if row["int8"]["p50_ms"] else "-",
+        ]
+        for row in rows
+    ]
+    batch, threads = settings_of(report)[0]
+    setting = f"batch {batch}, {plural(threads, 'thread')}"
+    sections = [
+        "# The models of the zoo",
+        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in [the report](report.md).",
+        "## Float32",
+        markdown_table(
+            ["model", "parameters", "MMAC", "accuracy", "PrivateTest", "macro-F1", "ECE", "size", "p50"], accuracy
+        ),
+        "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
+        "## Int8",
+        markdown_table(["model", "Δ points", "same answer", "size", "p50", "faster"], int8),
+        "## What they are",
+        "\n".join(f"- **{row['model']}**: {about.get(row['model'], 'not in the registry')}" for row in rows),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _plot(rows: list[Row], report: Row) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(14, 4.6), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    batch, threads = settings_of(report)[0]
+    measures = (
+        ("parameters", [row["params"] for row in rows]),
+        ("million multiply-accumulates", [row["macs"] / 1e6 for row in rows]),
+        (f"p50 in ms, batch {batch}, {plural(threads, 'thread')}", [row["fp32"]["p50_ms"] for row in rows]),
+    )
+    y = [100 * row["accuracy"] for row in rows]
+    for axes, (label, x) in zip(panels, measures, strict=True):
+        axes.set_xscale("log")
+        axes.set_xlim(min(x) / 2, max(x) * 2)
+        axes.set_ylim(min(y) - 1.5, max(y) + 1.5)
+        axes.plot(x, y, "o", color=_FLOAT, markeredgecolor="white", markersize=9, zorder=3)
+        axes.set_xlabel(f"{label} (logarithmic)")
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    for row, height in zip(rows, y, strict=True):
+        if row["int8"]["p50_ms"]:
+            times = [row["int8"]["p50_ms"], row["fp32"]["p50_ms"]]
+            panels[2].plot(times, [height + 100 * row["int8"]["points"], height], ":", color="#777777", zorder=2)
+            panels[2].plot(times[0], height + 100 * row["int8"]["points"], "o", color=_INT8, zorder=3, label="int8")
+    fastest = min(row["int8"]["p50_ms"] or row["fp32"]["p50_ms"] for row in rows)
+    panels[2].set_xlim(fastest / 2, 2 * max(measures[2][1]))
+    panels[0].set_ylabel("accuracy on the test images in %")
+    figure.suptitle("The models of the zoo: up and to the left is better; orange is int8", fontsize=11)
+    for axes, (_, x) in zip(panels, measures, strict=True):
+        place_labels(figure, axes, x, y, [row["model"] for row in rows], [])
+    return figure
