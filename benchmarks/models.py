@@ -54,9 +54,11 @@ def model_rows(report: Row) -> list[Row]:
 
 
 def write_models(folder: Path, report: Row) -> None:
-    """Write the page and its plot into `folder`; nothing where no model was measured whole."""
+    """Write the page and its plot into `folder`, or remove an older one's where no model was measured whole."""
     rows = [row for row in model_rows(report) if row["accuracy"] and row["fp32"]["p50_ms"]]
     if not rows:
+        for name in ("models.md", "models.png"):
+            (folder / name).unlink(missing_ok=True)
         return
     with atomic_path(folder / "models.png") as path:
         _plot(rows, report).savefig(path, dpi=150)
@@ -94,7 +96,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
     setting = f"batch {batch}, {plural(threads, 'thread')}"
     sections = [
         "# The models of the zoo",
-        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in [the report](report.md).",
+        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in the benchmark report.",
         "## Float32",
         markdown_table(
             ["model", "parameters", "MMAC", "accuracy", "PrivateTest", "macro-F1", "ECE", "size", "p50"], accuracy

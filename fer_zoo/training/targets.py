@@ -75,7 +75,7 @@ def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
 def _answer(teacher: Classifier, images: np.ndarray) -> np.ndarray:
     """Probabilities, float32 `[n, 7]`, of images and their mirror images, kept in the cache for the next student."""
     key = hashlib.sha256(teacher.path.read_bytes())
-    key.update(np.ascontiguousarray(images))
+    key.update(images.tobytes())
     path = cache_dir() / "answers" / f"{key.hexdigest()[:32]}.npy"
     if path.exists():
         return np.load(path)

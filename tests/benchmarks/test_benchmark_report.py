@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks.report
+from benchmarks.models import model_rows
 from benchmarks.plots import pareto_front
 from benchmarks.report import merge, write_report
 from benchmarks.tables import number, points, size
@@ -138,6 +139,16 @@ def test_plots_are_drawn_and_linked(folder):
     for name in PLOTS:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
         assert f"]({name})" in page
+
+
+def test_models_side_by_side(folder):
+    report = write_report(folder)
+    files = {artifact["name"]: artifact for artifact in report["artifacts"]}
+    (row,) = model_rows(report)
+    assert row["accuracy"] == files["baseline_cnn onnx fp32"]["evaluation"]["accuracy"]
+    assert row["int8"]["agreement"] == files["baseline_cnn onnx int8"]["parity"]["argmax_agreement"]
+    assert row["int8"]["p50_ms"] / row["fp32"]["p50_ms"] == pytest.approx(0.43, abs=1e-3)
+    assert f"| {row['params']:,} |" in (folder / "models.md").read_text()
 
 
 def test_one_part_alone(folder):
