@@ -41,7 +41,7 @@ def test_failed_rows_are_red_and_others_are_not(page):
 
 
 def test_every_page_is_a_section(page):
-    assert re.findall(r"<section id=\"(\w+)\"", page) == ["report", "peers"]
+    assert re.findall(r"<section id=\"(\w+)\"", page) == ["report", "models", "peers"]
     assert '<a href="#peers">Peers &amp; others</a>' in page
     assert "&lt;x&gt;" in page
 
