@@ -27,7 +27,7 @@ class Batches:
         mixup: Alpha of the beta distribution from which each batch draws the share of a second image mixed into the
             first (Zhang et al., 2017, https://arxiv.org/abs/1710.09412); 0 for none.
         views: Number of forms of each image, seen in turn, epoch by epoch, and kept in memory: as it is, and augmented;
-            0 augments anew each epoch.
+            where the augmentation flips, half of a batch is mirrored besides. 0 augments anew each epoch.
     """
 
     def __init__(
@@ -61,6 +61,9 @@ class Batches:
         random = np.random.default_rng((self.seed, epoch, position))
         if self.views:
             images = self.views[epoch % len(self.views)][chosen]
+            if self.augmentation and self.augmentation.flip:
+                mirrored = random.random(len(images)) < 0.5
+                images[mirrored] = images[mirrored, :, ::-1]
         else:
             images = self.images[chosen]
             if self.augmentation:
