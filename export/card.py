@@ -10,7 +10,6 @@ from fer_zoo.artifacts import Artifact
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
-from fer_zoo.models.weights import origin
 
 _PLOTS = {
     "curves.png": "Learning curves",
@@ -60,9 +59,14 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
-    if config.get("training", {}).get("transfer"):
-        weights = Path(config["training"]["transfer"]["weights"]).name
-        lines.append(f"- fine-tuned from {weights}: {origin(original.model)}")
+    training = config.get("training", {})
+    if training.get("transfer"):
+        lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
+    if training.get("teachers"):
+        teachers = ", ".join(Path(teacher).parent.name or teacher for teacher in training["teachers"])
+        lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")
+    if training.get("votes"):
+        lines.append(f"- {training['votes']:.0%} of its targets are FER+'s votes")
     lines.append(f"- licence of the weights: {original.license}; FER2013 itself has terms of its own")
     return "\n".join(lines).strip()
 
@@ -99,7 +103,13 @@ def _files(artifacts: list[Artifact]) -> str:
             row += [f"{p['argmax_agreement']:.2%}", f"{p['max_abs_diff']:.2g}", f"{p['mean_abs_diff']:.2g}"]
         rows.append(row + [""] * (8 - len(row)))
     header = ["file", "format", "precision", "kB", "accuracy", "agreement with Keras", "max abs Δp", "mean abs Δp"]
-    return _table(header, rows)
+    large = [Path(a.path).name for a in artifacts if not a.shipped]
+    note = (
+        f"\n\nToo large for git: {', '.join(large)}. `python -m export {artifacts[0].model}` makes them."
+        if large
+        else ""
+    )
+    return _table(header, rows) + note
 
 
 def _quantization(settings: dict[str, dict[str, Any]]) -> str:

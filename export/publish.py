@@ -24,9 +24,10 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
-from fer_zoo.files import sha256
+from fer_zoo.files import sha256, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
+from fer_zoo.models.weights import origin
 
 from . import metadata
 from .card import write_card
@@ -39,6 +40,8 @@ from .quantize import onnx_int8, tflite_int8
 # What a training run leaves beside model.keras that belongs to the model.
 _RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
 _SEED = 2025
+# Bytes above which an export is not kept in git; the manifest says so, and anybody can make it again.
+_MOST_SHIPPED = 5_000_000
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
 
@@ -124,10 +127,14 @@ def publish(
         artifacts = _artifacts(model, output, root, folder, targets, facts, settings, parities, evaluations)
         plot_parity(folder / "parity.png", artifacts)
         write_card(folder, artifacts, evaluations["model.keras"], settings)
+        _leave_out_of_git(folder, artifacts)
         _move(folder, output)
     remove_outdated_mobile(output, source)
     update_manifest(artifacts, root)
     console.out.print(f"published {len(artifacts)} files in {output}")
+    for artifact in artifacts:
+        if not artifact.shipped:
+            console.out.print(f"{artifact.path} is large: git leaves it out, and the same command makes it again")
     return artifacts
 
 
@@ -235,9 +242,15 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         "output": {"name": "probabilities"},
         "sha256_of_keras_original": sha256(source),
         "trained_on": _config(source).get("backend", "unknown"),
-        "license": "MIT",
+        "license": _license(model.name, _config(source)),
         "made_by": f"fer_zoo {__version__}",
     }
+
+
+def _license(name: str, config: dict[str, Any]) -> str:
+    """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
+    fine_tuned = (config.get("training") or {}).get("transfer")
+    return f"MIT; fine-tuned from {origin(name)}" if fine_tuned else "MIT"
 
 
 def _config(source: Path) -> dict[str, Any]:
@@ -283,9 +296,16 @@ def _artifacts(
             license=facts["license"],
             source=command if parity else config.get("command", ""),
             commit=config.get("commit") or "",
+            shipped=parity is None or path.stat().st_size <= _MOST_SHIPPED,
         )
 
     return [artifact(target) for target in (Target("keras", "fp32", "model.keras"), *targets)]
+
+
+def _leave_out_of_git(folder: Path, artifacts: list[Artifact]) -> None:
+    names = [Path(artifact.path).name for artifact in artifacts if not artifact.shipped]
+    if names:
+        write_text(folder / ".gitignore", "".join(f"/{name}\n" for name in names))
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:

@@ -35,9 +35,10 @@ class Artifact:
         output: Name and labels of the one output.
         metrics: By split (`test`, `public_test`, `private_test`): `n`, `accuracy`, `macro_f1`, …
         parity: Against the Keras original; empty for the original itself.
-        license: SPDX identifier of the weights.
+        license: SPDX expression for the weights, and what else binds them.
         source: The command that made it.
         commit: Of the project when it was made.
+        shipped: Whether the file comes with the project; a large one is made by `python -m export MODEL`.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Artifact:
     license: str = "MIT"
     source: str = ""
     commit: str = ""
+    shipped: bool = True
 
     @property
     def name(self) -> str:
@@ -81,12 +83,19 @@ def artifacts_dir() -> Path:
 
 
 def load_manifest(folder: Path | None = None) -> list[Artifact]:
-    """All artifacts of the manifest in `folder`, an empty list where there is none yet.
+    """The artifacts of the manifest in `folder`, without those that are neither shipped nor there.
+
+    An empty list where there is no manifest yet.
 
     Raises:
         FerZooError: The manifest is not readable as schema 1.
     """
-    path = (folder or artifacts_dir()) / "manifest.json"
+    folder = folder or artifacts_dir()
+    return [artifact for artifact in _entries(folder) if artifact.shipped or (folder / artifact.path).exists()]
+
+
+def _entries(folder: Path) -> list[Artifact]:
+    path = folder / "manifest.json"
     if not path.exists():
         return []
     try:
@@ -103,7 +112,7 @@ def load_manifest(folder: Path | None = None) -> list[Artifact]:
 def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> None:
     """Add `artifacts` to the manifest, each in place of an older entry with the same path."""
     folder = folder or artifacts_dir()
-    entries = {artifact.path: artifact for artifact in load_manifest(folder)}
+    entries = {artifact.path: artifact for artifact in _entries(folder)}
     entries |= {artifact.path: artifact for artifact in artifacts}
     ordered = sorted(entries.values(), key=lambda a: (a.model, FORMATS.index(a.format), PRECISIONS.index(a.precision)))
     write_json(folder / "manifest.json", {"schema": SCHEMA, "artifacts": [asdict(artifact) for artifact in ordered]})

@@ -53,6 +53,15 @@ def test_the_manifest_replaces_an_entry_with_the_same_path(tmp_path: Path) -> No
     assert written["artifacts"][0]["input"]["shape"] == [None, 48, 48, 1]
 
 
+def test_a_file_too_large_to_ship_is_left_out_until_it_is_made(tmp_path: Path) -> None:
+    int8 = dataclasses.replace(ONNX, precision="int8", path="m/model.int8.onnx")
+    update_manifest([dataclasses.replace(ONNX, shipped=False), int8], tmp_path)
+    assert [a.precision for a in load_manifest(tmp_path)] == ["int8"]
+    update_manifest([int8], tmp_path)
+    write_text(tmp_path / "m" / "model.onnx", "made")
+    assert [a.precision for a in load_manifest(tmp_path)] == ["fp32", "int8"]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": 1, "artifacts": [{"model": "m"}]}', '{"schema": 2}'])
 def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, content: str) -> None:
     write_text(tmp_path / "manifest.json", content)

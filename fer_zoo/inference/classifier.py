@@ -117,7 +117,8 @@ def load_classifier(
 
     Args:
         model: A path to a `.onnx`, `.tflite` or `.keras` file, or the name of a model in the manifest. A name alone
-            means its exact ONNX file; `name:tflite` and `name:onnx:int8` choose a format and a precision.
+            means its exact ONNX file, or the int8 one of a large model that ships without; `name:tflite` and
+            `name:onnx:int8` choose a format and a precision.
         threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
         backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
         runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO; `None` is the format's own runtime.
@@ -169,17 +170,18 @@ def _resolve(model: str) -> Path:
 def _from_manifest(reference: str) -> Path:
     name, _, kind = reference.partition(":")
     format, _, precision = kind.partition(":")
-    wanted = (name, format or "onnx", precision or "fp32")
     folder = artifacts_dir()
     artifacts = load_manifest(folder)
-    for artifact in artifacts:
-        if (artifact.model, artifact.format, artifact.precision) == wanted:
-            path = folder / artifact.path
-            if not path.exists():
-                raise FerZooError(f"{path} is in the manifest but missing; restore it or run the export again")
-            return path
-    known = ", ".join(artifact.name.replace(" ", ":") for artifact in artifacts) or f"nothing in {folder}"
-    raise UsageError(f"there is no model {reference!r}; give a model file or one of: {known}")
+    same = [a for a in artifacts if (a.model, a.format) == (name, format or "onnx")]
+    fitting = [a for a in same if a.precision == precision or not precision]
+    if not fitting:
+        known = ", ".join(artifact.name.replace(" ", ":") for artifact in artifacts) or f"nothing in {folder}"
+        raise UsageError(f"there is no model {reference!r}; give a model file or one of: {known}")
+    # The manifest has the exact file first; that of a large model is not shipped.
+    path = folder / fitting[0].path
+    if not path.exists():
+        raise FerZooError(f"{path} is in the manifest but missing; restore it or run the export again")
+    return path
 
 
 def _batched(images: np.ndarray) -> np.ndarray:
