@@ -73,8 +73,8 @@ def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
     2. An added constant is rounded to the int8 step of its input; the next bias takes up the rounding. A channel that
        is mostly at rest (ReLU gives 0) would otherwise carry the same error at every pixel.
     3. Rounding of weights one after the other, each making up for the errors of those before it on real inputs (GPTQ,
-       Frantar et al. 2022, arXiv:2210.17323), and a bias that takes up what is left of the mean. Dense layers and
-       convolutions without groups.
+       Frantar et al. 2022, arXiv:2210.17323), and a bias that takes up what is left of the mean. Dense layers,
+       convolutions without groups, and depthwise ones.
 
     Args:
         model: What `fold` made.
@@ -225,17 +225,34 @@ def _rounded(
             return operation(*args, **kwargs)
         second, mean = moments[id(operation)]
         kernel, bias = kernels_and_bias(operation)
-        weights = kernel.reshape(-1, kernel.shape[-1]).T
-        rounded = rounding(weights, second)
-        return call_with(operation, [rounded.T.reshape(kernel.shape)], bias + (weights - rounded) @ mean, *args)
+        weights = _matrices(operation, kernel)
+        rounded = np.stack([rounding(matrix, moment) for matrix, moment in zip(weights, second, strict=True)])
+        change = ((weights - rounded) @ mean[..., None]).reshape(-1)
+        return call_with(operation, [_kernel(operation, rounded, kernel.shape)], bias + change, *args)
 
     return rebuild(model, replaced)
 
 
 def _has_matrix(layer: Any) -> bool:
-    """Whether all outputs of a layer are products with the same inputs, and not too many."""
+    """Whether a layer's outputs are products with the same inputs, in groups, and these are not too many."""
+    if type(layer) is layers.DepthwiseConv2D:
+        return True
     matrix = type(layer) is layers.Dense or (type(layer) is layers.Conv2D and layer.groups == 1)
     return matrix and math.prod(layer.kernel.shape[:-1]) <= _MOST_INPUTS
+
+
+def _matrices(layer: Any, kernel: np.ndarray) -> np.ndarray:
+    """A kernel as `[groups, outputs, inputs]`: one group, or one for each channel of a depthwise convolution."""
+    if type(layer) is layers.DepthwiseConv2D:
+        return kernel.reshape(-1, *kernel.shape[2:]).transpose(1, 2, 0)
+    return kernel.reshape(-1, kernel.shape[-1]).T[None]
+
+
+def _kernel(layer: Any, matrices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The kernel that `_matrices` took apart."""
+    if type(layer) is layers.DepthwiseConv2D:
+        return matrices.transpose(2, 0, 1).reshape(shape)
+    return matrices[0].T.reshape(shape)
 
 
 def _chains(calls: list[Call]) -> list[_Chain]:
@@ -260,11 +277,18 @@ def _chains(calls: list[Call]) -> list[_Chain]:
             if type(call.operation) in WEIGHTED and getattr(call.operation, "groups", 1) == 1:
                 found.append(_Chain(start.operation, tuple(between), call.operation, tensor))
                 break
-            if type(call.operation) not in _HOMOGENEOUS or getattr(call.operation, "multiplier", None) is not None:
+            if not _is_homogeneous(call.operation):
                 break
             between.append(call)
             tensor = call.outputs[0]
     return found
+
+
+def _is_homogeneous(operation: Any) -> bool:
+    """Whether an operation commutes with a positive scale for each channel, that of an added constant given too."""
+    if type(operation) is layers.ReLU:
+        return operation.max_value is None and not operation.negative_slope and not operation.threshold
+    return type(operation) in _HOMOGENEOUS and getattr(operation, "multiplier", None) is None
 
 
 def _ranges(
@@ -283,30 +307,34 @@ def _ranges(
 
 
 def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Second moment and mean of what each layer multiplies with its weights: patches or vectors."""
+    """Second moment `[groups, inputs, inputs]` and mean `[groups, inputs]` of what meets each layer's weights."""
     sums: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     counts: dict[int, int] = {}
     for values in _values(model, [call.inputs[0] for call in calls], images):
         for call, value in zip(calls, values, strict=True):
             rows = _patches(call.operation, value)
             second, first = sums.get(id(call.operation), (np.float64(0), np.float64(0)))
-            sums[id(call.operation)] = second + rows.T @ rows, first + rows.sum(0)
-            counts[id(call.operation)] = counts.get(id(call.operation), 0) + len(rows)
+            sums[id(call.operation)] = second + rows.transpose(0, 2, 1) @ rows, first + rows.sum(1)
+            counts[id(call.operation)] = counts.get(id(call.operation), 0) + rows.shape[1]
     return {key: (second / counts[key], first / counts[key]) for key, (second, first) in sums.items()}
 
 
 def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
-    if type(layer) is layers.Conv2D:
-        patches = keras.ops.image.extract_patches(
-            value,
-            layer.kernel_size,
-            strides=layer.strides,
-            dilation_rate=layer.dilation_rate[0],
-            padding=layer.padding,
-            data_format="channels_last",
-        )
-        value = keras.ops.convert_to_numpy(patches)
-    return value.reshape(-1, value.shape[-1]).astype(np.float64)
+    """What meets a layer's weights, float64 `[groups, n, inputs]`."""
+    if type(layer) is layers.Dense:
+        return value.reshape(1, -1, value.shape[-1]).astype(np.float64)
+    patches = keras.ops.image.extract_patches(
+        value,
+        layer.kernel_size,
+        strides=layer.strides,
+        dilation_rate=layer.dilation_rate[0],
+        padding=layer.padding,
+        data_format="channels_last",
+    )
+    rows = keras.ops.convert_to_numpy(patches).astype(np.float64)
+    if type(layer) is layers.DepthwiseConv2D:
+        return rows.reshape(-1, math.prod(layer.kernel_size), value.shape[-1]).transpose(2, 0, 1)
+    return rows.reshape(1, -1, rows.shape[-1])
 
 
 def _values(model: keras.Model, tensors: list[keras.KerasTensor], images: np.ndarray) -> Iterator[list[np.ndarray]]:
@@ -315,4 +343,5 @@ def _values(model: keras.Model, tensors: list[keras.KerasTensor], images: np.nda
         return
     probe = keras.Model(model.input, tensors)
     for start in range(0, len(images), _BATCH):
-        yield [np.asarray(value) for value in probe.predict_on_batch(images[start : start + _BATCH])]
+        outputs = probe.predict_on_batch(images[start : start + _BATCH])
+        yield [np.asarray(value) for value in (outputs if isinstance(outputs, list) else [outputs])]

@@ -181,6 +181,35 @@ def test_prepared_model_lies_on_the_int8_grid_and_answers_alike() -> None:
             np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
 
 
+def test_depthwise_kernels_lie_on_the_int8_grid_and_relu_layers_let_equalization_through() -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import fold
+    from export.quantization import prepare
+
+    image = layers.Input((12, 12, 3))
+    x = layers.ReLU()(layers.Conv2D(6, 3, padding="same", name="first")(image))
+    x = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, strides=2, depth_multiplier=2, padding="same", name="depthwise")(x))
+    model = randomized(keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(x))))
+    kernel, bias = model.get_layer("first").get_weights()
+    uneven = 10.0 ** np.linspace(-1, 1.5, 6)
+    model.get_layer("first").set_weights([kernel * uneven, bias * uneven])
+    kernel, bias = model.get_layer("depthwise").get_weights()
+    model.get_layer("depthwise").set_weights([kernel / uneven[:, None], bias])
+    batch = images(12, 3, 16) / 64
+    prepared = prepare(fold(model), batch).model
+    before, after = outputs(model, batch), outputs(prepared, batch)
+    assert np.abs(after - before).max() < 0.02 * np.abs(before).max()
+    first, depthwise = (
+        layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))
+    )
+    steps = depthwise.get_weights()[0] / np.abs(depthwise.get_weights()[0]).max((0, 1)) * 127
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    ranges = np.abs(first.get_weights()[0]).max((0, 1, 2))
+    assert ranges.max() / ranges.min() < 20, "they were 300 apart"
+
+
 def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share() -> None:
     from export.folding import Affine, fold
     from export.quantization import prepare
