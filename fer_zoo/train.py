@@ -77,6 +77,9 @@ def _transfer(given: argparse.Namespace) -> Transfer | None:
 
 def _resumed(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     config = TrainingConfig.load(given.resume / "config.json")
+    checkpoints = [given.resume / name for name in ("checkpoint.npz", "head_checkpoint.npz")]
+    if (given.resume / "model.keras").exists() and not any(path.exists() for path in checkpoints):
+        raise UsageError(f"the run in {given.resume} has finished; its model is {given.resume / 'model.keras'}")
     select_backend(config.backend)
     return given.resume, config
 
@@ -129,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
     )
+    add("--renew-statistics", action="store_true", help="normalize for images without augmentation at the end")
     add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
     add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     transfer = parser.add_argument_group(

@@ -78,6 +78,7 @@ class TrainingConfig:
         distillation: Share of the teachers' answer in the targets, 0 to 1.
         temperature: Flattens the teachers' answer where above 1.
         views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
+        renew_statistics: Give batch normalization the statistics of training images without augmentation at the end.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
@@ -109,6 +110,7 @@ class TrainingConfig:
     distillation: float = 0.0
     temperature: float = 1.0
     views: int = 0
+    renew_statistics: bool = False
     calibrate: bool = False
     model_options: tuple[str, ...] = ()
     transfer: Transfer | None = None

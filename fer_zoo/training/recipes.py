@@ -38,6 +38,7 @@ _STRONG = TrainingConfig(
     label_smoothing=0.1,
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
+    renew_statistics=True,
     calibrate=True,
     precision="bfloat16",
 )
@@ -52,6 +53,7 @@ _TRANSFER = TrainingConfig(
     label_smoothing=0.1,
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
+    renew_statistics=True,
     calibrate=True,
     transfer=Transfer(weights="", head_epochs=5, head_views=1, lowest_rate=0.2),
     precision="bfloat16",

@@ -30,6 +30,7 @@ from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.history import selection_measures, write_history
+from fer_zoo.training.statistics import renew_statistics
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
 from fer_zoo.training.transfer import all_trainable, freeze, rates, train_head, with_rates
@@ -93,7 +94,8 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
         freeze(model, config.transfer)
     if config.epochs:
         _fit(config, folder, model, batches, selection, earlier, tensorboard)
-    evaluations = _evaluate(config, folder, dataset, _temperature(folder, selection) if config.calibrate else None)
+    details = _finish(config, folder, training, selection)
+    evaluations = _evaluate(config, folder, dataset, details)
     for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
         (folder / name).unlink(missing_ok=True)
     return evaluations
@@ -297,26 +299,30 @@ def _optimizer(config: TrainingConfig, steps: int, factors: list[float] | None) 
     return optimizer
 
 
-def _temperature(folder: Path, selection: Dataset) -> float:
+def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: Dataset) -> dict[str, str]:
+    """What is done to the best model after the last epoch; facts about it for the report."""
+    details = {}
     model = keras.models.load_model(folder / "model.keras")
-    temperature = calibrate(model, selection.images, selection.labels)
-    with atomic_path(folder / "model.keras") as temporary:
-        model.save(temporary)
-    return temperature
+    if config.renew_statistics:
+        renew_statistics(model, training.images, config.seed)
+        details["batch normalization"] = "statistics of training images without augmentation"
+    if config.calibrate:
+        temperature = calibrate(model, selection.images, selection.labels)
+        details["temperature"] = f"{temperature:.3f}, in the weights of `logits`"
+    if details:
+        with atomic_path(folder / "model.keras") as temporary:
+            model.save(temporary)
+    return details
 
 
-def _evaluate(
-    config: TrainingConfig, folder: Path, dataset: Dataset, temperature: float | None
-) -> dict[str, Evaluation]:
+def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset, details: dict[str, str]) -> dict[str, Evaluation]:
     if not dataset.has("test"):
         console.out.print("no test images: the evaluation is left out")
         return {}
     test = dataset.subset("test")
     best = keras.models.load_model(folder / "model.keras")
     probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
-    details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source}
-    if temperature:
-        details["temperature"] = f"{temperature:.3f}, in the weights of `logits`"
+    details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source} | details
     return write_report(folder, f"{config.model}, trained on {config.backend}", test, probabilities, details)
 
 

@@ -1,4 +1,4 @@
-"""Temperature scaling finds the temperature and changes no answer."""
+"""What is done to a trained model: temperature scaling, statistics of images as they are."""
 
 from __future__ import annotations
 
@@ -58,3 +58,37 @@ def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(root: Path) -
     )
     assert result.returncode == 0, result.stderr
     assert "calibrated" in result.stdout
+
+
+STATISTICS = """
+import keras, numpy as np, sys
+from fer_zoo.data import load_dataset
+from fer_zoo.training.statistics import renew_statistics
+images = load_dataset().subset("train").images[:512]
+model = keras.models.load_model(sys.argv[1])
+norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+first, frozen = norms[0], norms[1]
+frozen.trainable = False
+kept = frozen.get_weights()
+momentum = first.momentum
+first.moving_mean.assign(first.moving_mean * 0 + 100)
+renew_statistics(model, images, seed=1)
+probe = keras.Model(model.input, first.input)
+values = np.asarray(probe.predict(images[..., None].astype("float32"), verbose=0))
+np.testing.assert_allclose(np.asarray(first.get_weights()[2]), values.mean((0, 1, 2)), rtol=1e-3, atol=1e-3)
+np.testing.assert_allclose(np.asarray(first.get_weights()[3]), values.var((0, 1, 2)), rtol=2e-2, atol=1e-3)
+for before, after in zip(kept, frozen.get_weights()):
+    np.testing.assert_array_equal(before, after)
+assert first.momentum == momentum
+print("renewed")
+"""
+
+
+def test_statistics_are_those_of_the_images(root: Path) -> None:
+    environment = os.environ | {"KERAS_BACKEND": installed_backends()[0]}
+    model = root / "artifacts" / "baseline_cnn" / "model.keras"
+    result = subprocess.run(
+        [sys.executable, "-c", STATISTICS, str(model)], capture_output=True, text=True, env=environment, cwd=root
+    )
+    assert result.returncode == 0, result.stderr
+    assert "renewed" in result.stdout
