@@ -175,7 +175,8 @@ def _plot(runs: list[Run]) -> Figure:
     for axes in (curves, bars):
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
-        axes.legend(frameon=False, fontsize=8)
+    curves.legend(frameon=False, fontsize=8)
+    bars.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4)
     return figure
 
 
