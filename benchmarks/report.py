@@ -35,8 +35,11 @@ def write_report(folder: Path) -> dict[str, Any]:
         raise FerZooError(f"{folder} has neither parity.json nor latency.json; run `python -m benchmarks` first")
     report = merge(parity, latency)
     write_json(folder / "report.json", report)
-    for name, content in to_csv(report).items():
+    tables = to_csv(report)
+    for name, content in tables.items():
         write_text(folder / name, content)
+    for name in {"cost.csv", "elsewhere.csv", "execution.csv"} - set(tables):
+        (folder / name).unlink(missing_ok=True)
     write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
     write_models(folder, report)
     write_text(folder / "report.html", to_html(report, folder))
