@@ -31,6 +31,8 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
             "latency.json",
             "report.json",
             "report.md",
+            "models.md",
+            "models.png",
             "report.html",
             "parity.csv",
             "latency.csv",

@@ -37,11 +37,10 @@ def test_the_report_has_every_candidate_and_one_is_chosen(report):
     assert read_photo(report / "crops.png").shape[2] == 3
 
 
-def test_a_crop_far_from_fer2013s_is_judged_worse(report):
+def test_a_crop_far_from_fer2013s_changes_more_answers(report):
     rows = json.loads((report / "crops.json").read_text())["candidates"]
     by_scale = {row["scale"]: row["public_test"] for row in rows if row["anchor"] == "box" and not row["upright"]}
     assert by_scale[1.4]["agreement"] < by_scale[CHOSEN.scale]["agreement"]
-    assert by_scale[1.4]["loss"] > by_scale[CHOSEN.scale]["loss"]
 
 
 def test_the_photo_with_a_known_expression(report):
