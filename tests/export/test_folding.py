@@ -202,9 +202,7 @@ def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     prepared = prepare(fold(model), batch).model
     before, after = outputs(model, batch), outputs(prepared, batch)
     assert np.abs(after - before).max() < 0.02 * np.abs(before).max()
-    first, depthwise = (
-        layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))
-    )
+    _, depthwise = (layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)))
     steps = depthwise.get_weights()[0] / np.abs(depthwise.get_weights()[0]).max((0, 1)) * 127
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
 
