@@ -31,7 +31,6 @@ def test_a_model_that_is_always_right_stays_finite() -> None:
 CALIBRATE = """
 import keras, numpy as np, sys
 from fer_zoo.data import load_dataset
-from fer_zoo.models import build_model
 from fer_zoo.training.calibration import calibrate
 test = load_dataset().subset("test").take(slice(0, 600))
 model = keras.models.load_model(sys.argv[1])
@@ -51,13 +50,7 @@ print("calibrated")
 
 
 def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(root: Path) -> None:
-    environment = os.environ | {"KERAS_BACKEND": installed_backends()[0]}
-    model = root / "artifacts" / "baseline_cnn" / "model.keras"
-    result = subprocess.run(
-        [sys.executable, "-c", CALIBRATE, str(model)], capture_output=True, text=True, env=environment, cwd=root
-    )
-    assert result.returncode == 0, result.stderr
-    assert "calibrated" in result.stdout
+    assert "calibrated" in _output(CALIBRATE, root)
 
 
 STATISTICS = """
@@ -85,10 +78,15 @@ print("renewed")
 
 
 def test_statistics_are_those_of_the_images(root: Path) -> None:
+    assert "renewed" in _output(STATISTICS, root)
+
+
+def _output(script: str, root: Path) -> str:
+    """What the script prints, run on baseline_cnn in a process whose backend is an installed one."""
     environment = os.environ | {"KERAS_BACKEND": installed_backends()[0]}
     model = root / "artifacts" / "baseline_cnn" / "model.keras"
     result = subprocess.run(
-        [sys.executable, "-c", STATISTICS, str(model)], capture_output=True, text=True, env=environment, cwd=root
+        [sys.executable, "-c", script, str(model)], capture_output=True, text=True, env=environment, cwd=root
     )
     assert result.returncode == 0, result.stderr
-    assert "renewed" in result.stdout
+    return result.stdout
