@@ -142,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     transfer("--head-epochs", type=int, default=Transfer.head_epochs)
     transfer("--head-learning-rate", type=float, default=Transfer.head_learning_rate)
     transfer("--head-views", type=int, default=Transfer.head_views, help="augmented forms of each image for the head")
+    transfer("--cache", action="store_true", help="compute features of what stays frozen once in the second phase too")
     transfer("--unfreeze", type=float, default=Transfer.unfreeze, help="share of the backbone, from its top")
     transfer(
         "--lowest-rate", type=float, default=Transfer.lowest_rate, help="of the lowest unfrozen layer, of the head's"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_zoo.console import out, run
+from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
 from fer_zoo.expressions import EXPRESSIONS
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FILES = ("config.json", "history.json", "evaluation.json")
+
+# Said elsewhere in a row, or of no consequence to a model.
+_UNLISTED = {"backend", "data", "epochs", "seed", "cache"}
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,26 @@ class Run:
         """The history entry of the published epoch."""
         return max(self.history, key=lambda entry: entry["selection_accuracy"])
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Every setting of the training as text, those of the transfer's phases too."""
+        training = dict(self.config["training"])
+        transfer = training.pop("transfer", None) or {}
+        options = dict(option.split("=", 1) for option in training.pop("model_options", ()))
+        if augmentation := training.pop("augmentation"):
+            known = {Augmentation(**augmentation): "other"} | {value: name for name, value in AUGMENTATIONS.items()}
+            augmentation = known[Augmentation(**augmentation)]
+        values = training | transfer | options | {"augmentation": augmentation}
+        return {name: _text(value) for name, value in values.items() if name not in _UNLISTED}
+
     def row(self) -> dict[str, Any]:
         """The figures of one table row; accuracies are shares of 1, `minutes` the training steps' wall time."""
         training, test = self.config["training"], self.splits["test"]
         return {
             "run": self.name,
             "backend": training["backend"],
-            "precision": training["precision"],
-            "learning_rate": training["learning_rate"],
-            "schedule": training["schedule"],
+            "settings": self.settings,
             "epochs": len(self.history),
-            "augmentation": training["augmentation"] is not None,
-            "class_weights": training["class_weights"],
             "minutes": round(sum(entry["seconds"] for entry in self.history) / 60, 1),
             "best_epoch": self.best["epoch"],
             "train_accuracy": self.best["accuracy"],
@@ -109,23 +121,46 @@ def main(arguments: list[str]) -> int | None:
 
 def to_markdown(title: str, runs: list[Run]) -> str:
     """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
-    first = {"run": "original", "backend": "tensorflow", "all 7,178": f"{original.ACCURACY:.1%}"}
-    overall = [first, *(_cells(each.row()) for each in runs)]
+    published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
+    first = {"run": "original", "backend": "tensorflow", "all 7,178": f"{published:.1%}"}
+    overall = [first, *(_cells(each.row()) | {"settings": _changed(each, runs[0])} for each in runs)]
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
     return (
         f"# {title}\n\n{_table(columns, [[cells.get(column, '') for column in columns] for cells in overall])}\n\n"
-        "The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of that epoch, dropout and "
-        "augmentation on; minutes are the wall time of the training steps, on a machine that may have been shared.\n\n"
+        f"`settings` are those that differ from the run {runs[0].name}, whose command is below. The epoch is chosen on "
+        "PublicTest. `train` is the accuracy on the training batches of that epoch, dropout and augmentation on; "
+        "minutes are the wall time of the training steps, on a machine that may have been shared.\n\n"
         f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
         f"{_table(['run', *EXPRESSIONS], classes)}\n\n## Commands\n\n{commands}\n"
     )
 
 
+def _changed(run: Run, first: Run) -> str:
+    here, there = run.settings, first.settings
+    names = [name for name in {**there, **here} if here.get(name) != there.get(name)]
+    return "; ".join(f"{name.replace('_', ' ')} {here.get(name, 'none')}" for name in names)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return " + ".join(_text(item) for item in value) or "none"
+    if isinstance(value, str):
+        return Path(value).name
+    return "none" if value is None else f"{value:g}"
+
+
+def _is_transfer(runs: list[Run]) -> bool:
+    return all(each.config["training"].get("transfer") for each in runs)
+
+
 def _f1(runs: list[Run]) -> dict[str, list[float]]:
-    """F1 of each expression on all test images, by run, the original first."""
-    tables = {"original": original.PER_CLASS} | {each.name: each.splits["test"]["per_class"] for each in runs}
+    """F1 of each expression on all test images, by run, the original's baseline first where the runs are of one."""
+    tables: dict[str, Any] = {} if _is_transfer(runs) else {"original": original.PER_CLASS}
+    tables |= {each.name: each.splits["test"]["per_class"] for each in runs}
     return {name: [table[expression]["f1"] for expression in EXPRESSIONS] for name, table in tables.items()}
 
 
@@ -133,10 +168,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     return {
         "run": row["run"],
         "backend": row["backend"],
-        "compute": row["precision"],
-        "learning rate": f"{row['learning_rate']:g} {row['schedule']}",
-        "augmentation": "yes" if row["augmentation"] else "no",
-        "class weights": "yes" if row["class_weights"] else "no",
+        "settings": "",
         "epoch": f"{row['best_epoch']} of {row['epochs']}",
         "minutes": f"{row['minutes']:.0f}",
         "train": f"{row['train_accuracy']:.1%}",
@@ -155,28 +187,32 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _plot(runs: list[Run]) -> Figure:
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 5), layout="constrained")
+    figure = Figure(figsize=(13, 5 + 0.12 * len(runs)), layout="constrained")
     curves, bars = figure.subplots(1, 2)
-    width = 0.8 / (len(runs) + 1)
-    for index, (name, values) in enumerate(_f1(runs).items()):
-        places = [place + (index - len(runs) / 2) * width for place in range(len(EXPRESSIONS))]
-        bars.bar(places, values, width, label=name, color="0.7" if name == "original" else f"C{index - 1}")
+    palette = colormaps["tab10" if len(runs) <= 10 else "tab20"].colors
+    colors = {each.name: palette[index % len(palette)] for index, each in enumerate(runs)} | {"original": "0.7"}
+    tables = _f1(runs)
+    width = 0.8 / len(tables)
+    for index, (name, values) in enumerate(tables.items()):
+        places = [place + (index - (len(tables) - 1) / 2) * width for place in range(len(EXPRESSIONS))]
+        bars.bar(places, values, width, label=name, color=colors[name])
     bars.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
     bars.set(title="F1 by expression, all 7,178 test images", ylim=(0, 1))
-    for index, each in enumerate(runs):
+    for each in runs:
         epochs = [entry["epoch"] for entry in each.history]
-        curves.plot(epochs, [entry["selection_accuracy"] for entry in each.history], f"C{index}", label=each.name)
-        curves.plot(epochs, [entry["accuracy"] for entry in each.history], f"C{index}", linestyle=":", alpha=0.6)
-        curves.plot(each.best["epoch"], each.best["selection_accuracy"], f"C{index}", marker="o")
+        color = colors[each.name]
+        curves.plot(epochs, [entry["selection_accuracy"] for entry in each.history], color=color)
+        curves.plot(epochs, [entry["accuracy"] for entry in each.history], color=color, linestyle=":", alpha=0.6)
+        curves.plot(each.best["epoch"], each.best["selection_accuracy"], color=color, marker="o")
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
     curves.yaxis.set_major_formatter("{x:.0%}")
     for axes in (curves, bars):
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
-    curves.legend(frameon=False, fontsize=8)
-    bars.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4)
+    figure.legend(*bars.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=6)
     return figure
 
 

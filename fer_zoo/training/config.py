@@ -24,6 +24,7 @@ class Transfer:
         head_epochs: Of the first phase, in which the backbone is frozen and its features are computed once.
         head_learning_rate: Adam's, constant.
         head_views: With augmentation, number of forms of each image whose features are computed.
+        cache: Compute the features of what the second phase leaves frozen once, too, for as many forms of each image.
         unfreeze: Share of the backbone's layers with weights, from the top, that the second phase trains; 0 to 1.
         lowest_rate: Learning rate of the lowest of those layers as a share of the head's; geometric between.
         batch_norm: In what is unfrozen: `trained` from statistics re-estimated on training images, or `frozen`.
@@ -33,6 +34,7 @@ class Transfer:
     head_epochs: int = 30
     head_learning_rate: float = 1e-3
     head_views: int = 4
+    cache: bool = False
     unfreeze: float = 1.0
     lowest_rate: float = 0.1
     batch_norm: str = "trained"
@@ -43,6 +45,7 @@ class Transfer:
             ("head_learning_rate", self.head_learning_rate > 0, "above 0"),
             ("head_views", self.head_views >= 1, "at least 1"),
             ("unfreeze", 0 <= self.unfreeze <= 1, "from 0 to 1"),
+            ("unfreeze", self.unfreeze < 1 or not self.cache, "below 1 with --cache, which keeps what is frozen"),
             ("lowest_rate", 0 < self.lowest_rate <= 1, "above 0, to 1"),
             ("batch_norm", self.batch_norm in BATCH_NORMS, f"one of {', '.join(BATCH_NORMS)}"),
         ]
@@ -144,6 +147,8 @@ class TrainingConfig:
             raise UsageError("teachers and their share of the targets go together; pass --teachers and --distillation")
         if self.teachers and self.augmentation and not self.views:
             raise UsageError("teachers are asked about a fixed number of augmented views; pass --views")
+        if self.transfer and self.transfer.cache and self.mixup:
+            raise UsageError("mixup mixes images, of which --cache keeps only features; leave one of them out")
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:

@@ -29,11 +29,12 @@ from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
 from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.features import FeatureBatches
 from fer_zoo.training.history import selection_measures, write_history
 from fer_zoo.training.statistics import renew_statistics
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
-from fer_zoo.training.transfer import all_trainable, freeze, rates, train_head, with_rates
+from fer_zoo.training.transfer import all_trainable, freeze, rates, split_frozen, train_head, with_rates
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
@@ -110,12 +111,17 @@ def _fit(
     earlier: list[dict[str, Any]],
     tensorboard: bool,
 ) -> None:
-    trained = compiled(model, config, len(batches))
+    part = model
+    source: Batches | FeatureBatches = batches
+    if config.transfer and config.transfer.cache:
+        frozen, part = split_frozen(model)
+        source = FeatureBatches(frozen, batches, config.transfer.head_views, folder / "frozen_features")
+    trained = compiled(part, config, len(batches))
     history = load_checkpoint(folder / "checkpoint.npz", trained)
-    with _Epochs(config, folder, model, selection, earlier, history, len(batches), tensorboard) as epochs:
+    with _Epochs(config, folder, model, part, selection, earlier, history, len(batches), tensorboard) as epochs:
         if len(history) < config.epochs:
             trained.fit(
-                Stream(batches, len(history), config.epochs),
+                Stream(source, len(history), config.epochs),
                 steps_per_epoch=len(batches),
                 initial_epoch=len(history),
                 epochs=config.epochs,
@@ -123,6 +129,8 @@ def _fit(
                 shuffle=False,
                 verbose=0,
             )
+    if isinstance(source, FeatureBatches):
+        source.delete()
 
 
 def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Model:
@@ -148,13 +156,17 @@ def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Mo
 
 
 class _Epochs(keras.callbacks.Callback):
-    """After each epoch: weights into the published model, selection, history, checkpoint; a progress bar throughout."""
+    """After each epoch: weights into the published model, selection, history, checkpoint; a progress bar throughout.
+
+    `part` is what of `published` is trained; they share their layers.
+    """
 
     def __init__(
         self,
         config: TrainingConfig,
         folder: Path,
         published: keras.Model,
+        part: keras.Model,
         selection: Dataset,
         earlier: list[dict[str, Any]],
         history: list[dict[str, Any]],
@@ -165,6 +177,7 @@ class _Epochs(keras.callbacks.Callback):
         self.config = config
         self.folder = folder
         self.published = published
+        self.part = part
         self.images = selection.images[..., None].astype(np.float32)
         self.labels = selection.labels
         self.earlier = earlier
@@ -200,10 +213,10 @@ class _Epochs(keras.callbacks.Callback):
         assert logs is not None
         if not math.isfinite(logs["loss"]):
             raise FerZooError(f"the loss became {logs['loss']} in epoch {epoch + 1}; try a lower learning rate")
-        self.published.set_weights(self.model.get_weights())
-        self.model.optimizer.finalize_variable_values(self.published.trainable_variables)
+        self.part.set_weights(self.model.get_weights())
+        self.model.optimizer.finalize_variable_values(self.part.trainable_variables)
         # Copies, since on JAX the two would share arrays, and a compiled step gives its arrays away.
-        self.published.set_weights([weight.copy() for weight in self.published.get_weights()])
+        self.part.set_weights([weight.copy() for weight in self.part.get_weights()])
         if not self.config.transfer:
             _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started

@@ -142,11 +142,13 @@ def freeze(model: keras.Model, transfer: Transfer) -> None:
 
     A frozen batch normalization runs in inference mode. A learned stem is trained in any case, as is the head.
     """
-    for layer in _backbone_layers(model):
+    backbone = _backbone_layers(model)
+    below = _convolutions_below(backbone)
+    count = below[-1] + 1
+    first = count - round(transfer.unfreeze * count)
+    for layer, index in zip(backbone, below, strict=True):
         is_norm = isinstance(layer, layers.BatchNormalization)
-        layer.trainable = _depth(model, transfer)[layer.name] is not None and not (
-            is_norm and transfer.batch_norm == "frozen"
-        )
+        layer.trainable = index >= first and not (is_norm and transfer.batch_norm == "frozen")
         if is_norm:
             layer.momentum = _MOMENTUM
 
@@ -157,12 +159,32 @@ def rates(model: keras.Model, transfer: Transfer) -> list[float]:
     1 for the head; in the backbone, layer by layer, geometrically down to `transfer.lowest_rate` for the lowest layer
     that is trained (discriminative fine-tuning: Howard and Ruder 2018, arXiv:1801.06146).
     """
-    depth = _depth(model, transfer)
+    backbone = [layer for layer in _backbone_layers(model) if layer.trainable]
+    count = sum(not isinstance(layer, layers.BatchNormalization) for layer in backbone)
+    depth = dict(zip([layer.name for layer in backbone], _convolutions_below(backbone), strict=True))
     factors = {}
     for layer in model.layers:
-        factor = transfer.lowest_rate ** (1 - (depth.get(layer.name, 1.0) or 0.0))
+        factor = transfer.lowest_rate ** (1 - depth[layer.name] / count) if layer.name in depth else 1.0
         factors.update({id(variable): factor for variable in layer.trainable_variables})
     return [factors[id(variable)] for variable in model.trainable_variables]
+
+
+def split_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """What is frozen at the bottom of a model (image to features), and the rest (features to logits); shared layers.
+
+    The two meet at the highest layer that has nothing trainable at or below it and no connection past it.
+    """
+    order = {id(layer): index for index, layer in enumerate(model.layers)}
+    furthest = 0
+    meeting = model.layers[0]
+    for index, layer in enumerate(model.layers):
+        if layer.trainable_variables:
+            break
+        if furthest <= index:
+            meeting = layer
+        consumers = [order[id(node.operation)] for node in layer._outbound_nodes if id(node.operation) in order]
+        furthest = max([furthest, *consumers])
+    return keras.Model(model.input, meeting.output), keras.Model(meeting.output, model.get_layer("logits").output)
 
 
 def with_rates(kind: type[keras.optimizers.Optimizer], factors: list[float]) -> type[keras.optimizers.Optimizer]:
@@ -197,17 +219,14 @@ def _backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
-def _depth(model: keras.Model, transfer: Transfer) -> dict[str, float | None]:
-    """For each backbone layer its place in the part that is trained, 0 at the bottom to below 1; `None` if frozen."""
-    found = _backbone_layers(model)
-    convolutions = [layer for layer in found if not isinstance(layer, layers.BatchNormalization)]
-    first = len(convolutions) - round(transfer.unfreeze * len(convolutions))
-    depth: dict[str, float | None] = {}
+def _convolutions_below(found: list[keras.layers.Layer]) -> list[int]:
+    """For each layer the number of layers with weights below it; a normalization has that of what it normalizes."""
     index = -1
+    below = []
     for layer in found:
         index += not isinstance(layer, layers.BatchNormalization)
-        depth[layer.name] = (index - first) / (len(convolutions) - first) if index >= first else None
-    return depth
+        below.append(index)
+    return below
 
 
 class _HeadEpochs(keras.callbacks.Callback):

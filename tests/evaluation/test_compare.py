@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from fer_zoo.console import run
 from fer_zoo.data import load_dataset
+from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.evaluation import compare, write_report
 
 
@@ -24,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     predicted = np.where(right, dataset.labels, (dataset.labels + 1) % 7)
     write_report(folder, "first", dataset, np.eye(7, dtype=np.float32)[predicted] * 0.93 + 0.01)
     training = {"backend": "jax", "precision": "float32", "learning_rate": 0.001, "schedule": "constant"}
-    training |= {"augmentation": None, "class_weights": True}
+    training |= {"augmentation": None, "class_weights": True, "model_options": []}
     (folder / "config.json").write_text(json.dumps({"command": "python -m fer_zoo.train", "training": training}))
     history = [
         {"epoch": e, "seconds": 60, "accuracy": 0.5 + e / 10, "selection_accuracy": s}
@@ -56,6 +58,22 @@ def test_the_comparison_can_be_remade_from_its_own_copies(folder: Path, tmp_path
     before = (output / "README.md").read_text()
     assert run(compare.main, [str(output / "first"), "--output", str(output)]) == 0
     assert (output / "README.md").read_text() == before
+
+
+def test_a_row_says_which_settings_differ_from_the_first_run(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    config = json.loads((other / "config.json").read_text())
+    transfer = {"weights": "/somewhere/backbone.h5", "unfreeze": 0.3}
+    config["training"] |= {"learning_rate": 1e-5, "augmentation": vars(AUGMENTATIONS["strong"]), "transfer": transfer}
+    config["training"]["model_options"] = ["size=128"]
+    (other / "config.json").write_text(json.dumps(config))
+    first, second = (compare.Run.load(path) for path in (folder, other))
+    page = compare.to_markdown("title", [first, second])
+    expected = "learning rate 1e-05; augmentation strong; weights backbone.h5; unfreeze 0.3; size 128"
+    assert f"| other | jax | {expected} |" in page
+    assert "59.3%" in page
+    assert "54.7%" in compare.to_markdown("title", [second])
 
 
 def test_an_unfinished_run_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from fer_zoo.training.config import TrainingConfig, Transfer
 
 SCRIPT = """
 import json, sys, zipfile
+from dataclasses import replace
 from pathlib import Path
 from fer_zoo.backend import select_backend
 select_backend(sys.argv[1])
@@ -79,8 +80,21 @@ for module, after in kills:
     transfer.save_checkpoint, run.save_checkpoint = kept
 resumed = trained("killed") if kills else whole
 
+config = replace(config, augmentation=None)
+trained("every time")
+config = replace(config, transfer=replace(config.transfer, cache=True))
+trained("once")
+frozen = tiny()
+transfer.freeze(frozen, config.transfer)
+lower, upper = transfer.split_frozen(frozen)
+noise = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 1)).astype("float32")
+parts = keras.ops.convert_to_numpy(upper(lower(noise)))
+
 def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+def split_whole(model):
+    return keras.Model(model.input, model.get_layer("logits").output)
 
 def kernel_moved(name):
     return float(np.abs(whole.get_layer(name).get_weights()[0] - start.get_layer(name).get_weights()[0]).max())
@@ -116,7 +130,13 @@ print(json.dumps({
     "views": len(features.views),
     "rates": rates,
     "steps": [float(keras.ops.convert_to_numpy(v)[0]) for v in value],
-    "config": TrainingConfig.load(folder / "whole" / "config.json") == config,
+    "config": TrainingConfig.load(folder / "once" / "config.json") == config,
+    "losses": {name: [entry["selection_loss"] for entry in json.loads((folder / name / "history.json").read_text())]
+               for name in ("every time", "once")},
+    "cached": sorted(path.name for path in (folder / "once").iterdir()) == sorted(
+        path.name for path in (folder / "every time").iterdir()),
+    "meet": lower.layers[-1].name,
+    "parts": float(np.abs(parts - keras.ops.convert_to_numpy(split_whole(frozen)(noise))).max()),
 }))
 """
 
@@ -162,15 +182,26 @@ def test_cached_features_are_the_backbones(facts: dict) -> None:
 
 
 @pytest.mark.slow
+def test_frozen_layers_are_computed_once(facts: dict) -> None:
+    assert facts["meet"] == "relu1"
+    assert facts["parts"] < 1e-5
+    assert facts["losses"]["once"] == pytest.approx(facts["losses"]["every time"], abs=5e-3)
+    assert len(set(facts["losses"]["once"])) == 5
+    assert facts["cached"]
+
+
+@pytest.mark.slow
 def test_rates_fall_with_depth(facts: dict) -> None:
     rates = {path.split("/")[-2]: rate for path, rate in facts["rates"].items()}
     assert rates == pytest.approx({"conv2": 0.1, "bn2": 0.1, "conv3": 0.1**0.5, "bn3": 0.1**0.5, "logits": 1})
     assert facts["steps"] == pytest.approx([0.5, 0.95])
 
 
-@pytest.mark.parametrize(("option", "value"), [("unfreeze", 1.5), ("head_views", 0), ("batch_norm", "thawed")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("unfreeze", 1.5), ("head_views", 0), ("batch_norm", "thawed"), ("cache", True)]
+)
 def test_impossible_transfer_settings_name_the_value(option: str, value: object) -> None:
-    with pytest.raises(UsageError, match=str(value)):
+    with pytest.raises(UsageError, match="cache" if option == "cache" else str(value)):
         Transfer("imagenet", **{option: value})
 
 

@@ -19,7 +19,7 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
     """Clone `model` for training: fast layers, compute in `precision`, logits as output.
 
     Args:
-        model: A zoo model; its last two layers are `logits` and `probabilities`.
+        model: A zoo model, whose last two layers are `logits` and `probabilities`, or the upper part of one.
         precision: `float32` or `bfloat16` (weights, batch statistics, logits and loss stay in float32).
 
     Returns:
@@ -33,8 +33,9 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
         config["dtype"] = "float32" if layer.name == "logits" or _slow_in_bfloat16(layer) else policy
         return backend.FAST_LAYERS.get(type(layer), type(layer)).from_config(config)
 
-    logits = keras.Model(model.inputs, model.get_layer("logits").output)
-    clone_of_logits = keras.models.clone_model(logits, clone_function=clone)
+    if model.layers[-1].name != "logits":
+        model = keras.Model(model.inputs, model.get_layer("logits").output)
+    clone_of_logits = keras.models.clone_model(model, clone_function=clone)
     clone_of_logits.set_weights(model.get_weights())
     return clone_of_logits
 
