@@ -24,6 +24,7 @@ _OTHER_COMMANDS = {
     "compare": "what changed between two reports",
     "crops": "the comparison of face crops",
     "debug": "where an int8 graph departs from float",
+    "sensitivity": "what rounding each layer costs",
     "training": "images a second of a training step",
     "peers": "the published models beside ours",
     "robustness": "corruptions, calibration, confused pairs, other data sets",

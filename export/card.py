@@ -50,7 +50,7 @@ def write_card(
 
 def _summary(original: Artifact, config: dict[str, Any]) -> str:
     lines = [
-        f"{describe_model(original.model) if original.model in list_models() else ''}",
+        _about(original.model, config),
         "",
         f"- weights: {original.params:,}; multiply-accumulates an image: {original.macs / 1e6:.1f} million",
         f"- trained on: {original.trained_on}",
@@ -59,6 +59,10 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
+    if members := config.get("members"):
+        fitted = config.get("weights_chosen_on")
+        lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
+        lines += [f"  - {member['weight']:.3f} {member['model']} (`{member['path']}`)" for member in members]
     training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
@@ -71,6 +75,11 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
     return "\n".join(lines).strip()
 
 
+def _about(name: str, config: dict[str, Any]) -> str:
+    known = "ensemble" if config.get("members") else name
+    return describe_model(known) if known in list_models() else ""
+
+
 def _accuracy(evaluations: dict[str, Evaluation]) -> str:
     names = {"test": "all test images", "public_test": "PublicTest", "private_test": "PrivateTest"}
     rows = []
@@ -81,7 +90,9 @@ def _accuracy(evaluations: dict[str, Evaluation]) -> str:
         row = [names[split], f"{e.n:,}", f"{e.accuracy:.2%}", f"{low:.1%} to {high:.1%}", f"{e.macro_f1:.3f}"]
         rows.append([*row, f"{e.ece:.3f}", without])
     header = ["split", "images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies of train images"]
-    note = "The epoch was chosen on PublicTest; PrivateTest chose nothing. More in [evaluation.md](evaluation.md)."
+    note = (
+        "What was chosen was chosen on PublicTest; PrivateTest chose nothing. More in [evaluation.md](evaluation.md)."
+    )
     return f"{_table(header, rows)}\n\n{note}"
 
 

@@ -249,8 +249,10 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
 
 def _license(name: str, config: dict[str, Any]) -> str:
     """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
-    fine_tuned = (config.get("training") or {}).get("transfer")
-    return f"MIT; fine-tuned from {origin(name)}" if fine_tuned else "MIT"
+    alone = {"model": name, "fine_tuned": (config.get("training") or {}).get("transfer")}
+    tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
+    origins = dict.fromkeys(origin(member) for member in tuned)
+    return f"MIT; fine-tuned from {'; '.join(origins)}" if origins else "MIT"
 
 
 def _config(source: Path) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from fer_zoo.models.rgb import gray_image
 
 
 def ensemble(
-    classes: int = len(EXPRESSIONS), members: list[keras.Model] | None = None, weights: list[float] | None = None
+    classes: int = len(EXPRESSIONS),
+    members: list[keras.Model] | None = None,
+    weights: list[float] | None = None,
+    name: str = "ensemble",
 ) -> keras.Model:
     """Build one flat model from several: `(baseline + mobilenet) / 2` in the original project.
 
@@ -25,6 +28,7 @@ def ensemble(
         members: Models on the zoo's contract; untrained `baseline_cnn` and `mobilenet_v2`, the original's pair, where
             not given.
         weights: One for each member, at least 0; they are scaled to the sum 1. All alike where not given.
+        name: Of the model, and so of its files once exported.
 
     Returns:
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
@@ -45,7 +49,7 @@ def ensemble(
     ]
     x = layers.Add(dtype="float32", name="mean")(shares) if len(shares) > 1 else shares[0]
     x = layers.Activation("linear", dtype="float32", name="logits")(keras.ops.log(x))
-    return keras.Model(image, layers.Softmax(dtype="float32", name="probabilities")(x), name="ensemble")
+    return keras.Model(image, layers.Softmax(dtype="float32", name="probabilities")(x), name=name)
 
 
 def fit_weights(probabilities: np.ndarray, labels: np.ndarray, rounds: int = 500) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def build_ensemble(
 
     Args:
         paths: `.keras` files on the zoo's contract.
-        folder: Where to write.
+        folder: Where to write; the model is named after it.
         backend: Keras's, for the record.
         data: Folder, zip or CSV; `None` is the bundled sample.
         weights: One for each model; all alike where not given.
@@ -51,18 +52,24 @@ def build_ensemble(
             raise UsageError(f"{dataset.source} has no PublicTest images to fit the weights on")
         probabilities = np.stack([member.predict(images[chosen], batch_size=256, verbose=0) for member in members])
         weights = fit_weights(probabilities, test.labels[chosen]).tolist()
-    model = ensemble(members=members, weights=weights)
+    model = ensemble(members=members, weights=weights, name=folder.name)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
     shares = weights or [1.0] * len(members)
     parts = [
-        {"path": str(path), "model": member.name, "sha256": sha256(path), "weight": share / sum(shares)}
+        {
+            "path": str(path),
+            "model": member.name,
+            "sha256": sha256(path),
+            "weight": share / sum(shares),
+            "fine_tuned": _is_fine_tuned(path.parent / "config.json"),
+        }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]
     write_json(
         folder / "config.json",
         {
-            "model": "ensemble",
+            "model": model.name,
             "backend": backend,
             "command": shlex.join(["python", "-m", "fer_zoo.ensemble", *sys.argv[1:]]),
             "members": parts,
@@ -72,7 +79,12 @@ def build_ensemble(
         },
     )
     names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
-    return write_report(folder, "ensemble", test, model.predict(images, batch_size=256, verbose=0), {"members": names})
+    return write_report(folder, model.name, test, model.predict(images, batch_size=256, verbose=0), {"members": names})
+
+
+def _is_fine_tuned(config: Path) -> bool:
+    """Whether the run whose config this is started from published weights."""
+    return config.exists() and bool(json.loads(config.read_text()).get("training", {}).get("transfer"))
 
 
 def _load(path: Path) -> keras.Model:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +60,19 @@ def test_a_missing_member_is_named(tmp_path: Path, command) -> None:
     assert done.returncode == 2
     assert "there is no file" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_config_says_what_the_members_are(tmp_path: Path, command, root: Path) -> None:
+    baseline = root / "artifacts" / "baseline_cnn" / "model.keras"
+    (tmp_path / "tuned").mkdir()
+    shutil.copyfile(root / "artifacts" / "fernet_nano" / "model.keras", tmp_path / "tuned" / "model.keras")
+    (tmp_path / "tuned" / "config.json").write_text('{"training": {"transfer": {"weights": "face.npz"}}}')
+    folder = tmp_path / "pair"
+    done = command("fer_zoo.ensemble", baseline, tmp_path / "tuned" / "model.keras", "--fit", "--output", folder)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model"] == "pair"
+    assert [member["fine_tuned"] for member in config["members"]] == [False, True]
+    assert sum(member["weight"] for member in config["members"]) == pytest.approx(1)
+    assert min(member["weight"] for member in config["members"]) > 0.05
+    assert (folder / "evaluation.json").exists()
