@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
     )
-    add("--renew-statistics", action="store_true", help="normalize for images without augmentation at the end")
+    add("--renew-statistics", action="store_true", help="normalize for plain images at the end, if no worse")
     add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
     add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     transfer = parser.add_argument_group(

@@ -81,7 +81,8 @@ class TrainingConfig:
         distillation: Share of the teachers' answer in the targets, 0 to 1.
         temperature: Flattens the teachers' answer where above 1.
         views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
-        renew_statistics: Give batch normalization the statistics of training images without augmentation at the end.
+        renew_statistics: Give batch normalization the statistics of training images without augmentation at the end, if
+            the model is no worse for it where the epoch was chosen.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then

@@ -194,7 +194,7 @@ def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     x = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, strides=2, depth_multiplier=2, padding="same", name="depthwise")(x))
     model = randomized(keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(x))))
     kernel, bias = model.get_layer("first").get_weights()
-    uneven = 10.0 ** np.linspace(-1, 1.5, 6)
+    uneven = 10.0 ** np.linspace(-0.5, 0.5, 6)
     model.get_layer("first").set_weights([kernel * uneven, bias * uneven])
     kernel, bias = model.get_layer("depthwise").get_weights()
     model.get_layer("depthwise").set_weights([kernel / uneven[:, None], bias])
@@ -205,6 +205,16 @@ def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     _, depthwise = (layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)))
     steps = depthwise.get_weights()[0] / np.abs(depthwise.get_weights()[0]).max((0, 1)) * 127
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    ranges = [_ranges_into_depthwise(m, batch) for m in (fold(model), prepared)]
+    unevenness = [spread.max() / spread.min() for spread in ranges]
+    assert unevenness[1] < 0.6 * unevenness[0]
+
+
+def _ranges_into_depthwise(model: Any, batch: np.ndarray) -> np.ndarray:
+    import keras
+
+    layer = next(layer for layer in model.layers if type(layer) is keras.layers.DepthwiseConv2D)
+    return outputs(keras.Model(model.input, layer.input), batch).max((0, 1, 2))
 
 
 def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share() -> None:
