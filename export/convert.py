@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import math
 import re
 import tempfile
 import warnings
@@ -13,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 import onnx
 import tensorflow as tf
+from onnx import helper, numpy_helper
 
 from fer_zoo.console import native_stderr_silenced
 
@@ -35,6 +38,7 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     del graph.value_info[:]
     _rename(graph)
+    _pad_with_shift(graph)
     onnx.checker.check_model(converted, full_check=True)
     onnx.save(converted, path)
 
@@ -85,6 +89,45 @@ def _rename(graph: onnx.GraphProto) -> None:
         node.output[:] = [names[tensor] for tensor in node.output]
     for initializer in graph.initializer:
         initializer.name = names[initializer.name]
+
+
+def _pad_with_shift(graph: onnx.GraphProto) -> None:
+    """Have a padded convolution of the shifted image take the shift into its bias, and pad with what becomes zero.
+
+    Folding cannot, since zeros around the image would have to be shifted too. ONNX Runtime adds a constant to 48x48
+    values in 46 µs, a third of fernet_nano's time, and pads them in 4.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    makers = {node.output[0]: node for node in graph.node}
+    for conv in [node for node in graph.node if node.op_type == "Conv"]:
+        pads = next((attribute for attribute in conv.attribute if attribute.name == "pads"), None)
+        add, below = makers.get(conv.input[0]), None
+        while add is not None and add.op_type in ("Reshape", "Transpose") and readers[add.output[0]] == 1:
+            below, add = add, makers.get(add.input[0])
+        shift = constants.get(add.input[1]) if add is not None and add.op_type == "Add" else None
+        if pads is None or not any(pads.ints) or shift is None or math.prod(shift.dims) != 1 or len(conv.input) < 3:
+            continue
+        if readers[add.output[0]] != 1 or any(readers[name] != 1 for name in conv.input[1:]):
+            continue
+        value = numpy_helper.to_array(shift).ravel()[0]
+        kernel, bias = (constants[name] for name in conv.input[1:])
+        shifted = numpy_helper.to_array(bias) + value * numpy_helper.to_array(kernel).sum((1, 2, 3))
+        bias.CopyFrom(numpy_helper.from_array(shifted.astype(np.float32), bias.name))
+        top, left, bottom, right = pads.ints
+        amounts = numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{conv.name}.pads")
+        shift.CopyFrom(numpy_helper.from_array(np.float32(-value), shift.name))
+        graph.initializer.append(amounts)
+        padded = helper.make_node("Pad", [conv.input[0], amounts.name, shift.name], [f"{conv.name}.padded"])
+        padded.name = f"{conv.name}.Pad"
+        if below is None:
+            padded.input[0] = add.input[0]
+        else:
+            below.input[0] = add.input[0]
+        conv.input[0] = padded.output[0]
+        conv.attribute.remove(pads)
+        graph.node.remove(add)
+        graph.node.insert(next(i for i, node in enumerate(graph.node) if node.name == conv.name), padded)
 
 
 @contextlib.contextmanager

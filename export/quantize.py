@@ -26,6 +26,7 @@ from .quantization import Prepared, SharedScale
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
 _CHEAP_ONNX = ("Relu", "MaxPool", "Add")
+_SHAPING_ONNX = ("Reshape", "Transpose", "Pad", "Resize", "Concat", "Add")
 # Products for each output of a convolution below which ONNX Runtime's int8 kernels are slower than its float32 ones.
 _FEW_PRODUCTS = 32
 _FLOAT_TFLITE = ("SOFTMAX", "LOGISTIC", "MUL", "FULLY_CONNECTED")
@@ -117,18 +118,19 @@ def _always_float(graph: onnx.GraphProto) -> list[str]:
 
 
 def _first_in_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of the convolutions that read the image and multiply little, and of the cheap operations after them."""
+    """Names of the convolutions that read the image and multiply little, and of the cheap operations around them."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    image, in_float, names = {graph.input[0].name}, set[str](), []
+    image, in_float, before, names = {graph.input[0].name}, set[str](), list[str](), list[str]()
     for node in graph.node:
         tensors = [name for name in node.input if name and name not in constants]
-        if node.op_type == "Reshape" and tensors[0] in image:
+        if node.op_type in _SHAPING_ONNX and image.issuperset(tensors):
             image.update(node.output)
+            before.append(node.name)
         few = node.op_type == "Conv" and math.prod(constants[node.input[1]].dims[1:]) < _FEW_PRODUCTS
         if (few and tensors[0] in image) or (node.op_type in _CHEAP_ONNX and in_float.issuperset(tensors)):
             in_float.update(node.output)
             names.append(node.name)
-    return names
+    return before + names if names else []
 
 
 class _Range(keras.layers.Layer):

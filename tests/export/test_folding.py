@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,12 @@ PATTERNS: dict[str, Callable[[Any], list[Any]]] = {
     "relu bn": lambda k: [k.SeparableConv2D(4, 3, activation="relu"), k.BatchNormalization(), k.Conv2D(4, 3)],
     "groups": lambda k: [k.Conv2D(6, 3, activation="relu"), k.BatchNormalization(), k.Conv2D(4, 3, groups=2)],
     "swish": lambda k: [k.Conv2D(4, 3, activation="swish"), k.BatchNormalization(scale=False), k.AveragePooling2D(2)],
+    "pooled shortcut": lambda k: [
+        k.BatchNormalization(),
+        k.AveragePooling2D(2),
+        k.Conv2D(4, 1),
+        k.BatchNormalization(),
+    ],
     "reshapes": lambda k: [k.BatchNormalization(center=False), k.MaxPooling2D(), k.Flatten(), k.Reshape((4, 9, 3))],
 }
 
@@ -120,6 +127,26 @@ def test_each_pattern_keeps_its_answers(name: str) -> None:
     model = small(*PATTERNS[name](keras.layers) if name in PATTERNS else [_sequential(keras)])
     batch = images(12, 3)
     np.testing.assert_allclose(outputs(fold(model), batch), outputs(model, batch), atol=1e-5)
+
+
+@pytest.mark.parametrize(("offsets", "channels"), [([-1.0] * 3, 1), ([-1.0, -2.0, -3.0], 3)])
+def test_a_gray_image_in_three_channels_is_one_channel_where_they_are_alike(
+    offsets: list[float], channels: int
+) -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import fold
+
+    image = layers.Input((12, 12, 1))
+    x = layers.Rescaling(1 / 100, offsets)(layers.Concatenate()([image, image, image]))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="first")(x)
+    model = randomized(keras.Model(image, layers.Dense(5)(layers.Flatten()(x))))
+    folded = fold(model)
+    batch = images(12, 1)
+    np.testing.assert_allclose(outputs(folded, batch), outputs(model, batch), atol=1e-5)
+    (kernel,) = (layer.kernel.shape for layer in folded.layers if isinstance(layer, layers.Conv2D))
+    assert kernel[2] == channels
 
 
 def test_branches_and_shared_layers_keep_their_answers() -> None:
@@ -261,3 +288,39 @@ def test_multiply_accumulates_of_other_layers() -> None:
     model = keras.Model(image, inner(separable(depthwise(image))))
     expected = 10 * 10 * 9 * 6 + (8 * 8 * 9 * 6 + 8 * 8 * 6 * 8) + 3 * 3 * 9 * 8 // 2 * 4
     assert count_macs(model) == expected
+
+
+def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_float(tmp_path: Path) -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("export needs TensorFlow")
+    import onnx
+    import onnxruntime
+
+    from export.convert import to_onnx
+    from export.folding import fold
+    from export.quantization import prepare
+    from export.quantize import onnx_int8
+
+    model = fold(randomized(build_model("fernet_nano")))
+    batch = images(count=8)
+    to_onnx(model, tmp_path / "float.onnx")
+    assert [node.op_type for node in onnx.load(tmp_path / "float.onnx").graph.node][:3] == ["Reshape", "Pad", "Conv"]
+    session = onnxruntime.InferenceSession(tmp_path / "float.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(model, batch), atol=1e-5)
+    onnx_int8(prepare(model, batch), tmp_path / "int8.onnx", batch)
+    kinds = [
+        node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type != "DequantizeLinear"
+    ]
+    assert kinds[:5] == ["Reshape", "Pad", "Conv", "Relu", "QuantizeLinear"]
+
+
+def test_average_pooling_goes_into_the_shortcut_convolution() -> None:
+    from export.folding import fold
+
+    model = randomized(build_model("fernet_tiny"))
+    assert "AveragePooling2D" in kinds(model)
+    folded = fold(model)
+    assert "AveragePooling2D" not in kinds(folded)
+    np.testing.assert_allclose(outputs(folded, images()), outputs(model, images()), atol=1e-5)
