@@ -62,7 +62,20 @@ _TRANSFER = TrainingConfig(
 # The shipped network pretrained on faces teaches the small ones.
 _DISTILLED = replace(_STRONG, label_smoothing=0.0, teachers=("mobilenet_face:onnx:int8",), distillation=0.7, views=8)
 
+_FINE_TUNED = replace(
+    _TRANSFER,
+    epochs=14,
+    learning_rate=1e-3,
+    weight_decay=0.02,
+    label_smoothing=0.0,
+    teachers=_DISTILLED.teachers,
+    distillation=0.7,
+    views=8,
+    transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.3),
+)
+
 _PROPOSED = "SGD, strong augmentation, label smoothing and averaged weights; a proposal, not run to its end yet."
+_UNTRIED = "efficientnet_lite0's settings, from keras.applications' ImageNet weights; not run to its end yet."
 
 RECIPES = {
     "original": Recipe("The original project's settings, as far as it states them.", TrainingConfig()),
@@ -93,11 +106,29 @@ RECIPES = {
         public_test=0.6776,
     ),
     "fernet_base": Recipe(_PROPOSED, replace(_STRONG, model="fernet_base", epochs=100, mixup=0.2)),
+    "efficientnet_lite0": Recipe(
+        "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
+        replace(_FINE_TUNED, model="efficientnet_lite0"),
+    ),
+    "efficientnet_b0": Recipe(_UNTRIED, replace(_FINE_TUNED, model="efficientnet_b0")),
+    "resnet50": Recipe(_UNTRIED, replace(_FINE_TUNED, model="resnet50")),
+    "mobilenet_v2": Recipe(
+        "From ImageNet, the upper four fifths, on labels and mobilenet_face's answers.",
+        replace(
+            _FINE_TUNED,
+            model="mobilenet_v2",
+            learning_rate=5e-4,
+            weight_decay=0.01,
+            transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.2, unfreeze=0.8),
+        ),
+        cost=70,
+        public_test=0.6537,
+    ),
     "mobilenet_face": Recipe(
         "The head alone, then all layers at rates that fall towards the image; needs --weights.",
         replace(_TRANSFER, model="mobilenet_face"),
         cost=80,
-        public_test=0.6935,
+        public_test=0.6949,
     ),
 }
 

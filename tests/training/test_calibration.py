@@ -81,12 +81,47 @@ def test_statistics_are_those_of_the_images(root: Path) -> None:
     assert "renewed" in _output(STATISTICS, root)
 
 
-def _output(script: str, root: Path) -> str:
+WORSE = """
+import shutil, sys
+from dataclasses import replace
+from pathlib import Path
+import keras, numpy as np
+from fer_zoo.data import load_dataset
+from fer_zoo.training import run
+from fer_zoo.training.config import TrainingConfig
+
+folder = Path(sys.argv[2])
+shutil.copyfile(sys.argv[1], folder / "model.keras")
+images = load_dataset().subset("test").take(slice(0, 300))
+before = keras.models.load_model(folder / "model.keras").get_weights()
+
+def spoil(model, images, seed):
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(layer.moving_mean + 10.0)
+
+run.renew_statistics = spoil
+details = run._finish(TrainingConfig(renew_statistics=True), folder, images, images)
+after = keras.models.load_model(folder / "model.keras").get_weights()
+assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+print(details["batch normalization"])
+"""
+
+
+def test_statistics_that_make_a_model_worse_are_not_kept(root: Path, tmp_path: Path) -> None:
+    assert _output(WORSE, root, str(tmp_path)).startswith("the batches' statistics: ")
+
+
+def _output(script: str, root: Path, *arguments: str) -> str:
     """What the script prints, run on baseline_cnn in a process whose backend is an installed one."""
     environment = os.environ | {"KERAS_BACKEND": installed_backends()[0]}
     model = root / "artifacts" / "baseline_cnn" / "model.keras"
     result = subprocess.run(
-        [sys.executable, "-c", script, str(model)], capture_output=True, text=True, env=environment, cwd=root
+        [sys.executable, "-c", script, str(model), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=root,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
