@@ -18,7 +18,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import write_csv, write_json, write_text
 
 from .machine import describe, now, run_child
-from .training_step import BATCH, WAYS
+from .training_step import BATCH, PEAK, WAYS
 
 Row = dict[str, Any]
 
@@ -31,12 +31,18 @@ def main(arguments: list[str]) -> int | None:
     backends = given.backends or installed_backends()
     if missing := [backend for backend in backends if backend not in installed_backends()]:
         raise UsageError(f"{', '.join(missing)} is not installed; run `pip install 'fer-zoo[{missing[0]}]'`")
+    peaks = _peaks(backends)
     speeds = _measure(backends, given.networks, given.rounds, given.seconds)
+    for row in speeds:
+        # Forward once, backward twice; each a multiplication and an addition.
+        row["gflops"] = 6 * row["macs"] * row["images_per_second"] / 1e9
+        row["share_of_peak"] = row["gflops"] / peaks[row["way"].rpartition(" ")[2]]
     report = {
         "schema": 1,
         "when": now(),
         "machine": describe(),
         "batch": BATCH,
+        "peak_gflops": peaks,
         "speeds": speeds,
         "runs": [time_to_accuracy(folder) for folder in given.runs],
     }
@@ -46,6 +52,18 @@ def main(arguments: list[str]) -> int | None:
     plot(speeds, given.output / "training.png")
     out.print(to_markdown(report), markup=False)
     return 0
+
+
+def _peaks(backends: list[str]) -> dict[str, float]:
+    """Billions of operations a second in a matrix product on the fastest of the backends, by precision."""
+    precisions = ("float32", "bfloat16")
+    return {
+        precision: max(
+            json.loads(run_child("training_step", backend, PEAK, precision, 0, 2.0).strip().splitlines()[-1])["gflops"]
+            for backend in backends
+        )
+        for precision in precisions
+    }
 
 
 def _measure(backends: list[str], networks: list[str], rounds: int, seconds: float) -> list[Row]:
@@ -108,14 +126,16 @@ def to_markdown(report: Row) -> str:
         "",
         "![images a second](training.png)",
         "",
-        "| network | MMAC | backend | way | images/s | of stock | step, p50 | p10 to p90 |",
-        "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |",
+        *_limits(report),
+        "| network | MMAC | backend | way | images/s | of stock | GFLOP/s | of peak | step, p50 | p10 to p90 |",
+        "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in report["speeds"]:
         spread = f"{row['step_p10_ms']:.0f} to {row['step_p90_ms']:.0f} ms"
         lines.append(
             f"| {row['network']} | {row['macs'] / 1e6:.1f} | {row['backend']} | {row['way']} "
-            f"| {row['images_per_second']:,.0f} | {row['speedup']:.2f}x | {row['step_p50_ms']:.0f} ms | {spread} |"
+            f"| {row['images_per_second']:,.0f} | {row['speedup']:.2f}x "
+            f"| {row['gflops']:,.0f} | {row['share_of_peak']:.0%} | {row['step_p50_ms']:.0f} ms | {spread} |"
         )
     if report["runs"]:
         names = list(report["runs"][0]["minutes_to"])
@@ -135,6 +155,22 @@ def to_markdown(report: Row) -> str:
                 f"| {row['minutes']:.0f} | {row['best']:.2%} | {reached} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _limits(report: Row) -> list[str]:
+    """What this machine could do at most, and how many times stock that would be."""
+    peaks = report["peak_gflops"]
+    lines = [
+        f"Peak is the fastest product of two 2,048² matrices: {peaks['float32']:,.0f} GFLOP/s in float32, "
+        f"{peaks['bfloat16']:,.0f} in bfloat16. A step takes six operations for each multiply-accumulate of the "
+        "network; at the peak in bfloat16, with nothing else to do, training would be so many times stock's speed:",
+        "",
+    ]
+    for row in report["speeds"]:
+        if row["way"] == WAYS[0]:
+            most = peaks["bfloat16"] / row["gflops"]
+            lines.append(f"- {row['network']} on {row['backend']}: {most:.1f}x")
+    return [*lines, ""]
 
 
 def plot(speeds: list[Row], path: Path) -> None:

@@ -1,6 +1,7 @@
 """Time the training steps of one network on one backend: `python -m benchmarks.training_step BACKEND NETWORK WAY`.
 
-A process of its own, since a backend is chosen before Keras is imported. Prints JSON.
+A process of its own, since a backend is chosen before Keras is imported. Prints JSON. The network `peak` is a matrix
+product, the most that a step could reach.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
 BATCH = 128
 WAYS = ("stock float32", "ours float32", "ours bfloat16")
+PEAK = "peak"
+_PEAK_SIZE = 2048
 
 
 def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> None:
     select_backend(backend)
+    if network == PEAK:
+        print(json.dumps({"gflops": _peak_gflops(way.rpartition(" ")[2], seconds)}))
+        return
     import keras
 
     from fer_zoo.data import load_dataset
@@ -46,6 +52,21 @@ def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> N
     clock = _clock(warmup, seconds)
     trained.fit(Feed(), steps_per_epoch=1_000_000, shuffle=False, verbose=0, callbacks=[clock])
     print(json.dumps(clock.figures() | {"weights": model.count_params(), "macs": count_macs(model)}))
+
+
+def _peak_gflops(precision: str, seconds: float) -> float:
+    """The best of the products of two square matrices in `seconds`, billions of multiplications and additions each."""
+    import keras
+    import numpy as np
+
+    normal = np.random.default_rng(0).normal(size=(_PEAK_SIZE, _PEAK_SIZE)).astype("float32")
+    matrix = keras.ops.cast(keras.ops.convert_to_tensor(normal), precision)
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32"))
+        best = min(best, time.perf_counter() - start)
+    return 2 * _PEAK_SIZE**3 / best / 1e9
 
 
 def _clock(warmup: int, seconds: float) -> Any:

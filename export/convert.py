@@ -105,8 +105,10 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         add, below = makers.get(conv.input[0]), None
         while add is not None and add.op_type in ("Reshape", "Transpose") and readers[add.output[0]] == 1:
             below, add = add, makers.get(add.input[0])
-        shift = constants.get(add.input[1]) if add is not None and add.op_type == "Add" else None
-        if pads is None or not any(pads.ints) or shift is None or math.prod(shift.dims) != 1 or len(conv.input) < 3:
+        if add is None or add.op_type != "Add" or pads is None or not any(pads.ints) or len(conv.input) < 3:
+            continue
+        shift = constants.get(add.input[1])
+        if shift is None or math.prod(shift.dims) != 1:
             continue
         if readers[add.output[0]] != 1 or any(readers[name] != 1 for name in conv.input[1:]):
             continue
@@ -116,7 +118,7 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         bias.CopyFrom(numpy_helper.from_array(shifted.astype(np.float32), bias.name))
         top, left, bottom, right = pads.ints
         amounts = numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{conv.name}.pads")
-        shift.CopyFrom(numpy_helper.from_array(np.float32(-value), shift.name))
+        shift.CopyFrom(numpy_helper.from_array(np.array(-value, np.float32), shift.name))
         graph.initializer.append(amounts)
         padded = helper.make_node("Pad", [conv.input[0], amounts.name, shift.name], [f"{conv.name}.padded"])
         padded.name = f"{conv.name}.Pad"

@@ -192,8 +192,9 @@ def _plot(runs: list[Run]) -> Figure:
 
     figure = Figure(figsize=(13, 5 + 0.12 * len(runs)), layout="constrained")
     curves, bars = figure.subplots(1, 2)
-    palette = colormaps["tab10" if len(runs) <= 10 else "tab20"].colors
-    colors = {each.name: palette[index % len(palette)] for index, each in enumerate(runs)} | {"original": "0.7"}
+    palette = colormaps["tab10" if len(runs) <= 10 else "tab20"]
+    colors: dict[str, Any] = {each.name: palette(index % palette.N) for index, each in enumerate(runs)}
+    colors["original"] = "0.7"
     tables = _f1(runs)
     width = 0.8 / len(tables)
     for index, (name, values) in enumerate(tables.items()):

@@ -50,8 +50,12 @@ def test_it_leaves_json_csv_page_and_plot(tmp_path: Path) -> None:
     assert report["speeds"][0]["speedup"] == 1
     assert {row["macs"] for row in report["speeds"]} == {21931776}
     for row in report["speeds"]:
+        assert row["gflops"] == pytest.approx(6 * 21931776 * row["images_per_second"] / 1e9)
+        assert 0 < row["share_of_peak"] < 2
         assert row["steps"] >= 5
         assert row["images_per_second"] == pytest.approx(128e3 / row["step_p50_ms"], rel=0.9)
     assert (tmp_path / "training.md").read_text() == to_markdown(report)
+    most = report["peak_gflops"]["bfloat16"] / report["speeds"][0]["gflops"]
+    assert f"- baseline_cnn on {backend}: {most:.1f}x" in to_markdown(report)
     assert len((tmp_path / "training.csv").read_text().splitlines()) == 4
     assert (tmp_path / "training.png").stat().st_size > 1000
