@@ -109,6 +109,8 @@ RECIPES = {
     "efficientnet_lite0": Recipe(
         "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
         replace(_FINE_TUNED, model="efficientnet_lite0"),
+        cost=108,
+        public_test=0.6943,
     ),
     "efficientnet_b0": Recipe(_UNTRIED, replace(_FINE_TUNED, model="efficientnet_b0")),
     "resnet50": Recipe(_UNTRIED, replace(_FINE_TUNED, model="resnet50")),
