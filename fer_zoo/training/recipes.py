@@ -109,7 +109,7 @@ RECIPES = {
     "efficientnet_lite0": Recipe(
         "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
         replace(_FINE_TUNED, model="efficientnet_lite0"),
-        cost=108,
+        cost=118,
         public_test=0.6943,
     ),
     "efficientnet_b0": Recipe(_UNTRIED, replace(_FINE_TUNED, model="efficientnet_b0")),
@@ -123,7 +123,7 @@ RECIPES = {
             weight_decay=0.01,
             transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.2, unfreeze=0.8),
         ),
-        cost=70,
+        cost=65,
         public_test=0.6537,
     ),
     "mobilenet_face": Recipe(
