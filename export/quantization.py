@@ -33,6 +33,9 @@ from .folding import WEIGHTED, Affine, Call, call_with, kernels_and_bias, rebuil
 _BATCH = 32
 # Second moments of more inputs take minutes and gigabytes; such a layer is rounded plainly.
 _MOST_INPUTS = 8192
+# Places in the maps of a batch whose second moments are taken: efficientnet_lite0 has 74,000 in its first. With all of
+# them int8 fernet_tiny agreed with float on 99.0 % of PublicTest instead of 98.9.
+_MOST_PLACES = 16384
 _HOMOGENEOUS = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
@@ -314,27 +317,31 @@ def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[
         for call, value in zip(calls, values, strict=True):
             rows = _patches(call.operation, value)
             second, first = sums.get(id(call.operation), (np.float64(0), np.float64(0)))
-            sums[id(call.operation)] = second + rows.transpose(0, 2, 1) @ rows, first + rows.sum(1)
+            sums[id(call.operation)] = second + rows.transpose(0, 2, 1) @ rows, first + rows.sum(1, np.float64)
             counts[id(call.operation)] = counts.get(id(call.operation), 0) + rows.shape[1]
     return {key: (second / counts[key], first / counts[key]) for key, (second, first) in sums.items()}
 
 
 def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
-    """What meets a layer's weights, float64 `[groups, n, inputs]`."""
+    """What meets a layer's weights, float32 `[groups, n, inputs]`, at places spread over the maps where they are many."""
     if type(layer) is layers.Dense:
-        return value.reshape(1, -1, value.shape[-1]).astype(np.float64)
-    patches = keras.ops.image.extract_patches(
-        value,
-        layer.kernel_size,
-        strides=layer.strides,
-        dilation_rate=layer.dilation_rate[0],
-        padding=layer.padding,
-        data_format="channels_last",
-    )
-    rows = keras.ops.convert_to_numpy(patches).astype(np.float64)
+        return value.reshape(1, -1, value.shape[-1])
+    sizes = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    if layer.padding == "same":
+        lacking = [
+            max((-(-length // stride) - 1) * stride + size - length, 0)
+            for length, stride, size in zip(value.shape[1:3], layer.strides, sizes, strict=True)
+        ]
+        value = np.pad(value, [(0, 0), *((n // 2, n - n // 2) for n in lacking), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(value, sizes, axis=(1, 2))
+    (down, right), (tall, wide) = layer.strides, layer.dilation_rate
+    windows = windows[:, ::down, ::right, :, ::tall, ::wide]
+    count = math.prod(windows.shape[:3])
+    chosen = np.unravel_index(np.linspace(0, count - 1, min(count, _MOST_PLACES)).astype(int), windows.shape[:3])
+    rows = windows[chosen]
     if type(layer) is layers.DepthwiseConv2D:
-        return rows.reshape(-1, math.prod(layer.kernel_size), value.shape[-1]).transpose(2, 0, 1)
-    return rows.reshape(1, -1, rows.shape[-1])
+        return rows.transpose(1, 0, 2, 3).reshape(value.shape[-1], len(rows), -1)
+    return rows.transpose(0, 2, 3, 1).reshape(1, len(rows), -1)
 
 
 def _values(model: keras.Model, tensors: list[keras.KerasTensor], images: np.ndarray) -> Iterator[list[np.ndarray]]:
