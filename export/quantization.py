@@ -323,7 +323,7 @@ def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[
 
 
 def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
-    """What meets a layer's weights, float32 `[groups, n, inputs]`, at places spread over the maps where they are many."""
+    """What meets a layer's weights, float32 `[groups, n, inputs]`, at places spread over large maps."""
     if type(layer) is layers.Dense:
         return value.reshape(1, -1, value.shape[-1])
     sizes = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate, strict=True)]

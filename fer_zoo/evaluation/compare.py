@@ -19,6 +19,7 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import atomic_path, write_csv, write_json, write_text
+from fer_zoo.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,8 +63,8 @@ class Run:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Every setting of the training as text, those of the transfer's phases too."""
-        training = dict(self.config["training"])
+        """Every setting of both phases as text; what the config of an older run lacks is the default."""
+        training = vars(TrainingConfig()) | self.config["training"]
         transfer = training.pop("transfer", None) or {}
         options = dict(option.split("=", 1) for option in training.pop("model_options", ()))
         if augmentation := training.pop("augmentation"):

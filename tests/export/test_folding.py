@@ -244,6 +244,30 @@ def _ranges_into_depthwise(model: Any, batch: np.ndarray) -> np.ndarray:
     return outputs(keras.Model(model.input, layer.input), batch).max((0, 1, 2))
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "shape"),
+    [
+        ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 12, 12, 3)),
+        ("Conv2D", {"filters": 4, "kernel_size": 5, "dilation_rate": 2}, (2, 12, 12, 3)),
+        ("Conv2D", {"filters": 4, "kernel_size": (3, 2), "padding": "same"}, (2, 7, 9, 3)),
+        ("DepthwiseConv2D", {"kernel_size": 5, "strides": 2, "padding": "same"}, (2, 11, 11, 6)),
+    ],
+)
+def test_patches_are_what_meets_the_weights(kind: str, options: dict[str, Any], shape: tuple[int, ...]) -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import kernels_and_bias
+    from export.quantization import _matrices, _patches
+
+    layer = getattr(layers, kind)(**options)
+    value = np.random.default_rng(0).normal(size=shape).astype("float32")
+    expected = keras.ops.convert_to_numpy(layer(value))
+    weights = _matrices(layer, kernels_and_bias(layer)[0])
+    products = np.einsum("gni,goi->ngo", _patches(layer, value), weights)
+    np.testing.assert_allclose(products.reshape(expected.shape), expected, atol=1e-5)
+
+
 def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share() -> None:
     from export.folding import Affine, fold
     from export.quantization import prepare
