@@ -118,9 +118,9 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         bias.CopyFrom(numpy_helper.from_array(shifted.astype(np.float32), bias.name))
         top, left, bottom, right = pads.ints
         amounts = numpy_helper.from_array(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{conv.name}.pads")
-        shift.CopyFrom(numpy_helper.from_array(np.array(-value, np.float32), shift.name))
-        graph.initializer.append(amounts)
-        padded = helper.make_node("Pad", [conv.input[0], amounts.name, shift.name], [f"{conv.name}.padded"])
+        padding = numpy_helper.from_array(np.array(-value, np.float32), f"{conv.name}.padding")
+        graph.initializer.extend([amounts, padding])
+        padded = helper.make_node("Pad", [conv.input[0], amounts.name, padding.name], [f"{conv.name}.padded"])
         padded.name = f"{conv.name}.Pad"
         if below is None:
             padded.input[0] = add.input[0]
@@ -130,6 +130,9 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         conv.attribute.remove(pads)
         graph.node.remove(add)
         graph.node.insert(next(i for i, node in enumerate(graph.node) if node.name == conv.name), padded)
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
 
 
 @contextlib.contextmanager

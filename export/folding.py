@@ -165,7 +165,7 @@ class _Folding:
             and id(call.operation) in self._once
             and readers[id(call.inputs[0])] == 1
             and _tiles(makers.get(id(call.inputs[0])))
-            and id(makers[id(call.inputs[0])]) in self._once
+            and id(makers[id(call.inputs[0])]) in self._once - self._last
         }
         self._absorbed: set[int] = {id(pool) for pool in self._pools.values()}
         self.model = rebuild(model, self._call)

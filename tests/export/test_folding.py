@@ -326,6 +326,7 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     from export.folding import fold
     from export.quantization import prepare
     from export.quantize import onnx_int8
+    from fer_zoo.models.ensemble import ensemble
 
     model = fold(randomized(build_model("fernet_nano")))
     batch = images(count=8)
@@ -333,6 +334,11 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     assert [node.op_type for node in onnx.load(tmp_path / "float.onnx").graph.node][:3] == ["Reshape", "Pad", "Conv"]
     session = onnxruntime.InferenceSession(tmp_path / "float.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(model, batch), atol=1e-5)
+    # The members' shifts may be one constant.
+    both = fold(ensemble(members=[randomized(build_model("fernet_nano")), randomized(build_model("fernet_tiny"))]))
+    to_onnx(both, tmp_path / "both.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "both.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(both, batch), atol=1e-5)
     onnx_int8(prepare(model, batch), tmp_path / "int8.onnx", batch)
     kinds = [
         node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type != "DequantizeLinear"
