@@ -141,9 +141,11 @@ def test_probabilities_of_every_model_are_pythons(page: Chromium) -> None:
         page.wait(f"app.latest.count > {count}")
         face = page.run(LATEST)["faces"][0]
         classifier = load_classifier(name)
-        np.testing.assert_allclose(face["probabilities"], classifier.predict_proba(_crop(face))[0], atol=1e-3)
+        # Between a layer in float and one in int8, a value near the middle of two steps may be rounded either way.
+        tolerance = 1e-3 if name.endswith("fp32") else 0.03
+        np.testing.assert_allclose(face["probabilities"], classifier.predict_proba(_crop(face))[0], atol=tolerance)
         rows = page.run(f"engine.classify({json.dumps([crop.ravel().tolist() for crop in crops])})")
-        np.testing.assert_allclose(rows, classifier.predict_proba(crops), atol=1e-3)
+        np.testing.assert_allclose(rows, classifier.predict_proba(crops), atol=tolerance)
         assert "test faces" in _text(page, "about")
         shown = page.run("[...document.querySelectorAll('[role=meter]')].map((bar) => +bar.ariaValueNow)")
         np.testing.assert_allclose(shown, 100 * np.array(face["probabilities"]), atol=0.06)
