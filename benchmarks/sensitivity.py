@@ -106,11 +106,12 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
     if not found:
         raise FerZooError(f"{path} has no layer with weights of its own; is it a float32 graph?")
     ranges = _ranges(model, sorted({node.input[0] for node in found}), _float(calibration))
-    reference = _answers(model, _float(images))
+    batch = _float(images)
+    reference = _answers(model, batch)
     costs = []
 
     def add(layer: str, operation: str, nodes: list[Any], kind: str) -> None:
-        parity = compare(reference, _answers(_rounded(model, nodes, kind, weights, ranges), _float(images)), labels)
+        parity = compare(reference, _answers(_rounded(model, nodes, kind, weights, ranges), batch), labels)
         costs.append(Cost(layer, operation, kind, parity.kl, parity.argmax_agreement, parity.accuracy_delta))
 
     for node in console.track(found, "layers"):
@@ -232,12 +233,8 @@ def _session(model: Any) -> Any:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _layers(costs: list[Cost]) -> list[Cost]:
-    return [cost for cost in costs if cost.layer != "all"]
-
-
 def _summary(costs: list[Cost]) -> str:
-    worst = max(_layers(costs), key=lambda cost: cost.kl)
+    worst = max((cost for cost in costs if cost.layer != "all"), key=lambda cost: cost.kl)
     totals = {cost.rounded: cost for cost in costs if cost.layer == "all"}
     parts = "; ".join(f"{kind} {100 * cost.agreement:.2f} %" for kind, cost in totals.items())
     return (
