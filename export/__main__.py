@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fer_zoo.artifacts import artifacts_dir, load_manifest
@@ -25,23 +29,40 @@ def main(arguments: list[str]) -> int | None:
         raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
     if given.target == "mobile" and "tflite" not in formats:
         raise UsageError("--target mobile writes TFLite; leave out --formats")
-    model = _published(given.model)
-    _start(model, given.calibration)
-    if given.target == "mobile":
-        from .mobile import publish_mobile
+    published = _published(given.model)
+    _start(published or given.model, given.calibration, can_be_made=published is not None)
+    with _original(published or given.model) as model:
+        if given.target == "mobile":
+            from .mobile import publish_mobile
 
-        publish_mobile(model, given.output, given.data, given.calibration)
-    else:
-        from .publish import publish
+            publish_mobile(model, given.output, given.data, given.calibration)
+        else:
+            from .publish import publish
 
-        publish(model, given.output, given.data, given.calibration, formats)
+            publish(model, given.output, given.data, given.calibration, formats)
     return 0
 
 
-def _published(model: Path) -> Path:
-    """The Keras original of a published model that is given by its name; any other path as it is."""
-    originals = {a.model: artifacts_dir() / a.path for a in load_manifest() if a.format == "keras"}
-    return model if model.exists() else originals.get(str(model), model)
+def _published(model: Path) -> Path | None:
+    """The path of the Keras original of a published model that is given by its name."""
+    if model.exists():
+        return None
+    originals = (a for a in load_manifest(absent=True) if a.format == "keras" and a.model == str(model))
+    return next((artifacts_dir() / original.path for original in originals), None)
+
+
+@contextmanager
+def _original(model: Path) -> Iterator[Path]:
+    """The `.keras` file; that of an ensemble too large to ship is made again from its members."""
+    if model.is_file():
+        yield model
+        return
+    from fer_zoo.training.ensemble import rebuild_ensemble
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path in model.parent.glob("*.json"):
+            shutil.copyfile(path, Path(folder) / path.name)
+        yield rebuild_ensemble(model.parent / "config.json", Path(folder), artifacts_dir())
 
 
 def _compare_quantizers(arguments: list[str]) -> int:
@@ -62,14 +83,14 @@ def _compare_quantizers(arguments: list[str]) -> int:
     return 0
 
 
-def _start(model: Path, calibration: int) -> None:
+def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:
     """Hold the arguments against what export needs, and choose the backend."""
     if calibration < 1:
         raise UsageError(f"--calibration is {calibration}; it must be at least 1")
     missing = [package for package in _PACKAGES if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(f"export needs {', '.join(missing)}; run `pip install 'fer-zoo[export]'`")
-    if not model.is_file():
+    if not model.is_file() and not can_be_made:
         raise UsageError(f"{model} does not exist; train a model first: python -m fer_zoo.train")
     # TFLite and tf2onnx convert a TensorFlow SavedModel, whatever backend trained the model.
     select_backend("tensorflow")

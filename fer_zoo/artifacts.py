@@ -82,8 +82,8 @@ def artifacts_dir() -> Path:
     return installed if installed.is_dir() else package.parent / "artifacts"
 
 
-def load_manifest(folder: Path | None = None) -> list[Artifact]:
-    """The artifacts of the manifest in `folder`, without those that are neither shipped nor there.
+def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Artifact]:
+    """The artifacts of the manifest in `folder`; those that are neither shipped nor there only where `absent`.
 
     An empty list where there is no manifest yet.
 
@@ -91,7 +91,8 @@ def load_manifest(folder: Path | None = None) -> list[Artifact]:
         FerZooError: The manifest is not readable as schema 1.
     """
     folder = folder or artifacts_dir()
-    return [artifact for artifact in _entries(folder) if artifact.shipped or (folder / artifact.path).exists()]
+    entries = _entries(folder)
+    return [entry for entry in entries if absent or entry.shipped or (folder / entry.path).exists()]
 
 
 def _entries(folder: Path) -> list[Artifact]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fer_zoo.artifacts import load_manifest
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -80,6 +81,35 @@ def build_ensemble(
     )
     names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
     return write_report(folder, model.name, test, model.predict(images, batch_size=256, verbose=0), {"members": names})
+
+
+def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
+    """Make an ensemble again from the members that its `config.json` names, `folder/model.keras`.
+
+    Args:
+        config: As `build_ensemble` wrote it.
+        folder: Where to write.
+        artifacts: The artifacts folder, whose Keras originals the members are.
+
+    Returns:
+        Path of the model.
+
+    Raises:
+        FerZooError: The config is of no ensemble, or a member is not among the originals.
+    """
+    facts = json.loads(config.read_text()) if config.exists() else {}
+    if not facts.get("members"):
+        raise FerZooError(f"{config} names no members to make the model again from")
+    originals = {a.sha256: artifacts / a.path for a in load_manifest(artifacts) if a.format == "keras"}
+    members = []
+    for member in facts["members"]:
+        if member["sha256"] not in originals:
+            raise FerZooError(f"{facts['model']} was made of another {member['model']} than the one in {artifacts}")
+        members.append(_load(originals[member["sha256"]]))
+    weights = [member["weight"] for member in facts["members"]]
+    with atomic_path(folder / "model.keras") as temporary:
+        ensemble(members=members, weights=weights, name=facts["model"]).save(temporary)
+    return folder / "model.keras"
 
 
 def _is_fine_tuned(config: Path) -> bool:

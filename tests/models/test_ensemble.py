@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fer_zoo.artifacts import load_manifest, update_manifest
 from fer_zoo.errors import UsageError
 
 pytest.importorskip("keras")
@@ -76,3 +78,45 @@ def test_the_config_says_what_the_members_are(tmp_path: Path, command, root: Pat
     assert sum(member["weight"] for member in config["members"]) == pytest.approx(1)
     assert min(member["weight"] for member in config["members"]) > 0.05
     assert (folder / "evaluation.json").exists()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, command, root: Path) -> Path:
+    """An artifacts folder with two models, and the ensemble of them without its model file."""
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    entries = [a for a in load_manifest() if a.format == "keras" and a.model in ("baseline_cnn", "fernet_nano")]
+    for entry in entries:
+        (artifacts / entry.model).mkdir()
+        shutil.copyfile(root / "artifacts" / entry.path, artifacts / entry.path)
+    members = [artifacts / entry.path for entry in entries]
+    done = command("fer_zoo.ensemble", *members, "--weights", 2, 1, "--output", artifacts / "pair")
+    assert done.returncode == 0, done.stderr
+    made = replace(entries[0], model="pair", path="pair/model.keras", shipped=False)
+    update_manifest([*entries, made], artifacts)
+    (artifacts / "pair" / "model.keras").rename(artifacts / "first.keras")
+    return artifacts
+
+
+def test_an_ensemble_is_made_again_from_its_members(pair: Path, tmp_path: Path) -> None:
+    import keras
+
+    from fer_zoo.training.ensemble import rebuild_ensemble
+
+    made = rebuild_ensemble(pair / "pair" / "config.json", tmp_path, pair)
+    first, again = (keras.models.load_model(path, compile=False) for path in (pair / "first.keras", made))
+    assert again.name == "pair"
+    for one, other in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_member_than_it_was_made_of_is_refused(pair: Path, command, tmp_path: Path) -> None:
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(pair, artifacts)
+    config = json.loads((artifacts / "pair" / "config.json").read_text())
+    config["members"][1]["sha256"] = "0" * 64
+    (artifacts / "pair" / "config.json").write_text(json.dumps(config))
+    done = command("export", "pair", FER_ZOO_ARTIFACTS=str(artifacts))
+    assert done.returncode == 1
+    assert "pair was made of another fernet_nano than the one in" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in (artifacts / "pair").glob("model*")] == []
