@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         "--price", type=_price, default=0.04, metavar="USD", help="of a core for an hour (default: 0.04, a small VM's)"
     )
     parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
-    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
+    parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
     return parser
 
 

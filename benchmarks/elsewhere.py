@@ -55,12 +55,18 @@ def elsewhere(
     return rows
 
 
+def places(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
+    """The name of each place that `elsewhere` runs a file in, its `where`."""
+    return [f"Keras on {backend}" for backend in backends] if artifact.format == "keras" else list(runtimes)
+
+
 def _places(
     artifact: Artifact, path: Path, images: np.ndarray, backends: tuple[str, ...], runtimes: tuple[str, ...]
 ) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    names = places(artifact, backends, runtimes)
     if artifact.format == "keras":
-        for backend in backends:
-            yield f"Keras on {backend}", lambda backend=backend: _on_backend(path, backend, images)  # type: ignore[misc]
+        for name, backend in zip(names, backends, strict=True):
+            yield name, lambda backend=backend: _on_backend(path, backend, images)  # type: ignore[misc]
     else:
         for name in runtimes:
             yield name, lambda name=name: load_classifier(path, threads=cores(), runtime=name).predict_proba(images)  # type: ignore[misc]

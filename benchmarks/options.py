@@ -35,7 +35,7 @@ class Options:
         price: Of one core for one hour, in US dollars.
         backends: Keras backends that every original is run on.
         runtimes: Runtimes besides their own that the exported files are run on.
-        fresh: Whether the finished part of an interrupted run is dropped.
+        fresh: Whether what an earlier run has measured is dropped.
     """
 
     artifacts: Path

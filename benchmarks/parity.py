@@ -20,7 +20,7 @@ from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
 from .accuracy import accuracy_row
-from .elsewhere import elsewhere
+from .elsewhere import elsewhere, places
 from .machine import cores, describe, now
 from .options import Options, facts, file_problem, manifest_of, select
 from .other_process import OtherProcess
@@ -32,7 +32,7 @@ Predict = Callable[[Path, np.ndarray], np.ndarray]
 def run_parity(options: Options, predict_original: Predict | None = None) -> dict[str, Any]:
     """Compare the selected artifacts with their originals and write `parity.json` after each.
 
-    An interrupted run is continued: rows of the same files and images are kept.
+    Rows measured before of the same files, images, software and gates are kept: the numbers would be the same.
 
     Args:
         options: What to measure.
@@ -74,6 +74,7 @@ class _Comparison:
     def __init__(self, options: Options, manifest: list[Artifact], dataset: Dataset, predict_original: Predict) -> None:
         self._folder = options.artifacts
         self._elsewhere = partial(elsewhere, backends=options.backends, runtimes=options.runtimes)
+        self._places = partial(places, backends=options.backends, runtimes=options.runtimes)
         self._manifest = {artifact.path: artifact for artifact in manifest}
         self._dataset = dataset
         self._images, self._labels = dataset.images, np.asarray(dataset.labels)
@@ -98,8 +99,9 @@ class _Comparison:
             if problem := file_problem(artifact, self._folder):
                 raise FerZooError(problem)
             original = self.original_of(artifact)
-            if finished := kept.get((artifact.path, artifact.sha256, original.sha256)):
-                err.print(f"{artifact.name}: kept from the interrupted run")
+            finished = kept.get((artifact.path, artifact.sha256, original.sha256))
+            if finished and self._still_holds(artifact, finished):
+                err.print(f"{artifact.name}: measured before, kept (--fresh measures it again)")
                 return finished
             row |= self._measured(artifact, original)
             path, reference = self._folder / artifact.path, self._original(original)
@@ -129,6 +131,10 @@ class _Comparison:
             | {"macro_f1_delta_interval": macro_f1_delta_interval(self._labels, *guesses)}
             | paired_test(*(guess == self._labels for guess in guesses)),
         }
+
+    def _still_holds(self, artifact: Artifact, row: dict[str, Any]) -> bool:
+        asked = [other["where"] for other in row["elsewhere"]] == self._places(artifact)
+        return asked and row.get("gate") in (None, asdict(GATES[artifact.precision]))
 
     def _share(self, artifact: Artifact) -> float | None:
         """Bytes of `artifact` over those of the fp32 file of its model and format."""
@@ -160,9 +166,9 @@ def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
 
 
 def _finished(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Rows of an interrupted run of the same images and software, by path, sha256 and sha256 of the original."""
+    """Rows of an earlier run of the same images and software, by path, sha256 and sha256 of the original."""
     report = read_report(path)
-    if report is None or report["complete"] or report["data"] != data:
+    if report is None or report["data"] != data:
         return {}
     if identity_of(report["machine"]) != identity_of(machine):
         return {}
