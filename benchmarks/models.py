@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+FERPLUS_MARK = " ⁴"
+FERPLUS_NOTE = (
+    "⁴ FER+'s eight expressions, on the test images whose annotators agree (3,153 of PrivateTest): not to be compared "
+    "with accuracy on FER2013's own labels."
+)
 _FLOAT, _INT8 = "#0072b2", "#d55e00"
 
 
 def model_rows(report: Row) -> list[Row]:
-    """One row for each model that has an ONNX file in float32, best first.
+    """One row for each model that has an ONNX file in float32, best first; those of FER+'s eight expressions last.
 
     Args:
         report: Content of `report.json`.
 
     Returns:
-        Rows of `model`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in float32), and
-        of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of accuracy),
-        `agreement`; `None` where not measured.
+        Rows of `model`, `classes`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in
+        float32), and of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of
+        accuracy), `agreement`; `None` where not measured.
     """
     settings = settings_of(report)
     files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
@@ -37,7 +42,7 @@ def model_rows(report: Row) -> list[Row]:
         if precision != "fp32":
             continue
         evaluation = artifact.get("evaluation", {})
-        row = {name: artifact[name] for name in ("model", "params", "macs")}
+        row = {name: artifact[name] for name in ("model", "params", "macs")} | {"classes": artifact.get("classes", 7)}
         row |= {name: evaluation.get(name) for name in ("accuracy", "private_test", "macro_f1", "ece")}
         for kind in ("fp32", "int8"):
             file = files.get((model, kind), {"latency": []})
@@ -50,7 +55,7 @@ def model_rows(report: Row) -> list[Row]:
                 "agreement": parity.get("argmax_agreement"),
             }
         rows.append(row)
-    return sorted(rows, key=lambda row: row["accuracy"] or 0, reverse=True)
+    return sorted(rows, key=lambda row: (row["classes"] == 7, row["accuracy"] or 0), reverse=True)
 
 
 def write_models(folder: Path, report: Row) -> None:
@@ -61,15 +66,15 @@ def write_models(folder: Path, report: Row) -> None:
             (folder / name).unlink(missing_ok=True)
         return
     with atomic_path(folder / "models.png") as path:
-        _plot(rows, report).savefig(path, dpi=150)
+        _plot([row for row in rows if row["classes"] == 7] or rows, report).savefig(path, dpi=150)
     write_text(folder / "models.md", _markdown(rows, report))
 
 
 def _markdown(rows: list[Row], report: Row) -> str:
-    about = {name: describe_model(name) for name in list_models()}
+    about = {name + ending: describe_model(name) for name in list_models() for ending in ("", "_ferplus")}
     accuracy = [
         [
-            row["model"],
+            _name(row),
             f"{row['params']:,}",
             number(row["macs"] / 1e6),
             percent(row["accuracy"]),
@@ -83,7 +88,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
     ]
     int8 = [
         [
-            row["model"],
+            _name(row),
             points(row["int8"]["points"]),
             percent(row["int8"]["agreement"]),
             size(row["int8"]["bytes"]),
@@ -96,7 +101,8 @@ def _markdown(rows: list[Row], report: Row) -> str:
     setting = f"batch {batch}, {plural(threads, 'thread')}"
     sections = [
         "# The models of the zoo",
-        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in the benchmark report.",
+        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in the benchmark report."
+        + (f" {FERPLUS_NOTE}" if any(row["classes"] != 7 for row in rows) else ""),
         "## Float32",
         markdown_table(
             ["model", "parameters", "MMAC", "accuracy", "PrivateTest", "macro-F1", "ECE", "size", "p50"], accuracy
@@ -108,6 +114,10 @@ def _markdown(rows: list[Row], report: Row) -> str:
         "\n".join(f"- **{row['model']}**: {about.get(row['model'], 'not in the registry')}" for row in rows),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _name(row: Row) -> str:
+    return row["model"] + (FERPLUS_MARK if row["classes"] != 7 else "")
 
 
 def _plot(rows: list[Row], report: Row) -> Figure:

@@ -10,6 +10,7 @@ from typing import Any
 import fer_zoo
 from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
 
 
@@ -95,10 +96,15 @@ def _fits(artifact: Artifact, name: str) -> bool:
     return (artifact.model, artifact.format, artifact.precision)[: len(parts)] == tuple(parts)
 
 
+def tells_fer2013(artifact: Artifact) -> bool:
+    """Whether the expressions are FER2013's, not FER+'s eight, so that its labels say what is right."""
+    return len(artifact.output["labels"]) == len(EXPRESSIONS)
+
+
 def facts(artifact: Artifact) -> dict[str, Any]:
     """What a report repeats of the manifest."""
     names = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
-    return {name: getattr(artifact, name) for name in names}
+    return {name: getattr(artifact, name) for name in names} | {"classes": len(artifact.output["labels"])}
 
 
 def file_problem(artifact: Artifact, folder: Path) -> str | None:

@@ -12,10 +12,11 @@ import numpy as np
 
 from fer_zoo.artifacts import Artifact
 from fer_zoo.console import err, progress
-from fer_zoo.data import Dataset, load_dataset, train_copies
+from fer_zoo.data import Dataset, load_dataset, majority_labels, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
 from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
+from fer_zoo.expressions import expressions_of
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 
@@ -76,9 +77,7 @@ class _Comparison:
         self._elsewhere = partial(elsewhere, backends=options.backends, runtimes=options.runtimes)
         self._places = partial(places, backends=options.backends, runtimes=options.runtimes)
         self._manifest = {artifact.path: artifact for artifact in manifest}
-        self._dataset = dataset
-        self._images, self._labels = dataset.images, np.asarray(dataset.labels)
-        self._copies = train_copies(dataset)
+        self._sets = {dataset.expressions: (dataset, train_copies(dataset))}
         self._predict_original = predict_original
         self._originals: dict[str, np.ndarray | FerZooError] = {}
 
@@ -105,18 +104,21 @@ class _Comparison:
                 return finished
             row |= self._measured(artifact, original)
             path, reference = self._folder / artifact.path, self._original(original)
-            return row | {"elsewhere": self._elsewhere(artifact, path, reference, self._images, self._labels)}
+            dataset, _ = self._set_of(artifact)
+            return row | {"elsewhere": self._elsewhere(artifact, path, reference, dataset.images, dataset.labels)}
         except FerZooError as error:
             return row | {"status": "error", "error": str(error)}
 
     def _measured(self, artifact: Artifact, original: Artifact) -> dict[str, Any]:
         reference = self._original(original)
-        before = accuracy_row(reference, self._dataset, self._copies)
+        dataset, copies = self._set_of(artifact)
+        labels = np.asarray(dataset.labels)
+        before = accuracy_row(reference, dataset, copies)
         if artifact is original:
             return {"status": "reference", "evaluation": before}
-        candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(self._images)
-        after = accuracy_row(candidate, self._dataset, self._copies)
-        parity = compare(reference, candidate, self._labels)
+        candidate = load_classifier(self._folder / artifact.path, threads=cores()).predict_proba(dataset.images)
+        after = accuracy_row(candidate, dataset, copies)
+        parity = compare(reference, candidate, labels)
         guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
         missed = failures(parity, artifact.precision)
         return {
@@ -128,9 +130,17 @@ class _Comparison:
             "evaluation": after,
             "parity": parity.to_json()
             | {name + "_delta": after[name] - before[name] for name in ("ece", "nll")}
-            | {"macro_f1_delta_interval": macro_f1_delta_interval(self._labels, *guesses)}
-            | paired_test(*(guess == self._labels for guess in guesses)),
+            | {"macro_f1_delta_interval": macro_f1_delta_interval(labels, *guesses)}
+            | paired_test(*(guess == labels for guess in guesses)),
         }
+
+    def _set_of(self, artifact: Artifact) -> tuple[Dataset, np.ndarray]:
+        """The images with the labels of the expressions that `artifact` tells, and which have a copy in train."""
+        expressions = expressions_of(len(artifact.output["labels"]))
+        if expressions not in self._sets:
+            dataset = majority_labels(next(iter(self._sets.values()))[0])
+            self._sets[expressions] = (dataset, train_copies(dataset))
+        return self._sets[expressions]
 
     def _still_holds(self, artifact: Artifact, row: dict[str, Any]) -> bool:
         asked = [other["where"] for other in row["elsewhere"]] == self._places(artifact)
@@ -147,7 +157,7 @@ class _Comparison:
             try:
                 if problem := file_problem(original, self._folder):
                     raise FerZooError(problem)
-                predicted = self._predict_original(self._folder / original.path, self._images)
+                predicted = self._predict_original(self._folder / original.path, self._set_of(original)[0].images)
                 self._originals[original.path] = predicted
             except FerZooError as error:
                 self._originals[original.path] = error

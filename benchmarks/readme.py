@@ -13,7 +13,7 @@ from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_text
 
-from .models import model_rows
+from .models import FERPLUS_MARK, FERPLUS_NOTE, model_rows
 from .published import PUBLISHED
 from .tables import markdown_table, milliseconds, percent, points, size
 
@@ -54,7 +54,8 @@ def updated(readme: str, artifacts: Path) -> str:
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
         f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine['cpu']}: only ratios carry over. ¹ its "
         "checkpoint was chosen on these test images. ² trained on data nobody has published. ³ as published. "
-        "More: [every format, percentiles, parity](artifacts/reports/report.md)"
+        + (f"{FERPLUS_NOTE} " if any(cells[0].endswith(FERPLUS_MARK) for _, cells in rows) else "")
+        + "More: [every format, percentiles, parity](artifacts/reports/report.md)"
         + (", [peers](artifacts/reports/peers.md)." if peers["rows"] else ".")
     )
     table = markdown_table(_COLUMNS, [cells for _, cells in sorted(rows, key=lambda row: row[0], reverse=True)])
@@ -69,9 +70,9 @@ def _ours(report: Row) -> list[tuple[float, list[str]]]:
     """A row for each model: ONNX in float32, and what its int8 twin changes."""
     return [
         (
-            row["accuracy"],
+            row["accuracy"] if row["classes"] == 7 else -1.0,
             [
-                f"**{row['model']}**",
+                f"**{row['model']}**" + (FERPLUS_MARK if row["classes"] != 7 else ""),
                 f"{row['params']:,}",
                 percent(row["accuracy"]),
                 percent(row["private_test"]),

@@ -35,11 +35,11 @@ def main(arguments: list[str]) -> int | None:
         if given.target == "mobile":
             from .mobile import publish_mobile
 
-            publish_mobile(model, given.output, given.data, given.calibration)
+            publish_mobile(model, given.output, given.data, given.calibration, given.ferplus)
         else:
             from .publish import publish
 
-            publish(model, given.output, given.data, given.calibration, formats)
+            publish(model, given.output, given.data, given.calibration, formats, given.ferplus)
     return 0
 
 
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
+    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     _add_data(parser)
     return parser
 

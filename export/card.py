@@ -76,7 +76,7 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
 
 
 def _about(name: str, config: dict[str, Any]) -> str:
-    known = "ensemble" if config.get("members") else name
+    known = "ensemble" if config.get("members") else name.removesuffix("_ferplus")
     return describe_model(known) if known in list_models() else ""
 
 

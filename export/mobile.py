@@ -18,11 +18,11 @@ from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.artifacts import artifacts_dir
-from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data import Dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE, LABELS
+from fer_zoo.expressions import IMAGE_SIZE, LABELS
 from fer_zoo.files import sha256, write_json, write_text
 
 from . import flatbuffer, metadata, task_metadata
@@ -30,7 +30,7 @@ from .convert import to_tflite
 from .folding import fold, rebuild
 from .mobile_card import mobile_card
 from .phone import LUMA, take_rgb
-from .publish import MOBILE, calibration_sample, facts_of, load_model
+from .publish import MOBILE, calibration_sample, dataset_for, facts_of, load_model
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
 
@@ -58,7 +58,11 @@ PHONES = (Phone("fp32", "float32"), Phone("fp16", "float32"), Phone("int8", "uin
 
 
 def publish_mobile(
-    source: Path, output: Path | None = None, data: str | None = None, calibration_images: int = 512
+    source: Path,
+    output: Path | None = None,
+    data: str | None = None,
+    calibration_images: int = 512,
+    ferplus: Path | None = None,
 ) -> Path:
     """Export a trained model for phones and publish it if every file passes its parity gates.
 
@@ -70,6 +74,7 @@ def publish_mobile(
         output: The model's folder; `artifacts/<model name>` where not given.
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
+        ferplus: FER+'s votes, which are the labels of a model of eight expressions.
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
@@ -83,9 +88,7 @@ def publish_mobile(
     original = output / "model.keras"
     if original.exists() and sha256(original) != sha256(source):
         raise UsageError(f"{original} is another model than {source}; publish that first, or give another --output")
-    dataset = load_dataset(data)
-    for note in dataset.notes:
-        console.out.print(note)
+    dataset = dataset_for(model, data, ferplus)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,7 @@ def publish_mobile(
         folder = Path(temporary)
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
         entries = _measure(model, folder, dataset.subset("test"), bar)
-        for name, content in task_metadata.label_files(LABELS).values():
+        for name, content in task_metadata.label_files(_labels(model)).values():
             write_text(folder / name, content)
         command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
         facts = {"schema": 1, **facts, "command": command, "files": entries}
@@ -125,13 +128,13 @@ def predict_proba(path: Path, images: np.ndarray) -> np.ndarray:
         images: uint8 `[n, 48, 48, 3]`, RGB.
 
     Returns:
-        float32 `[n, 7]`.
+        float32 `[n, classes]`.
     """
     with console.native_stderr_silenced():
         model = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN)
         model.allocate_tensors()
     (image,), (probabilities,) = model.get_input_details(), model.get_output_details()
-    result = np.empty((len(images), len(EXPRESSIONS)), np.float32)
+    result = np.empty((len(images), probabilities["shape"][1]), np.float32)
     for row, rgb in zip(result, images, strict=True):
         model.set_tensor(image["index"], rgb[None].astype(image["dtype"]))
         model.invoke()
@@ -220,6 +223,11 @@ def _input(phone: Phone) -> dict[str, Any]:
     }
 
 
+def _labels(model: keras.Model) -> dict[str, tuple[str, ...]]:
+    """The words for the model's expressions in each language."""
+    return {language: words[: model.output_shape[1]] for language, words in LABELS.items()}
+
+
 def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetadata:
     return task_metadata.TaskMetadata(
         name=f"{model.name} {phone.precision}",
@@ -230,5 +238,5 @@ def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetada
         image="A face that fills the picture, RGB, 0..255; the model turns it gray and scales it itself.",
         size=(IMAGE_SIZE, IMAGE_SIZE),
         probabilities="The probability of each expression.",
-        labels=LABELS,
+        labels=_labels(model),
     )

@@ -20,11 +20,11 @@ from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, update_manifest
-from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
 from fer_zoo.files import sha256, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
@@ -72,6 +72,7 @@ def publish(
     data: str | None = None,
     calibration_images: int = 512,
     formats: tuple[str, ...] = ("onnx", "tflite"),
+    ferplus: Path | None = None,
 ) -> list[Artifact]:
     """Export a trained model and publish it if every file passes its parity gate.
 
@@ -84,6 +85,7 @@ def publish(
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
         formats: `onnx`, `tflite` or both.
+        ferplus: FER+'s votes, which are the labels of a model of eight expressions.
 
     Returns:
         The manifest's entries, the Keras original first.
@@ -92,9 +94,7 @@ def publish(
         FerZooError: The model does not fit the contract, or a gate is missed; nothing is published then.
     """
     model = load_model(source)
-    dataset = load_dataset(data)
-    for note in dataset.notes:
-        console.out.print(note)
+    dataset = dataset_for(model, data, ferplus)
     test = dataset.subset("test")
     root = (output.parent if output else artifacts_dir()).resolve()
     output = (output or root / model.name).resolve()
@@ -175,11 +175,24 @@ def load_model(path: Path) -> keras.Model:
         raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
     shapes = (model.input_shape, model.output_shape)
     expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))
-    if shapes != expected:
+    if shapes not in (expected, (expected[0], (None, len(FERPLUS_EXPRESSIONS)))):
         raise FerZooError(
             f"{path} maps {shapes[0]} to {shapes[1]}; the zoo's models map {expected[0]} to {expected[1]}"
         )
     return model
+
+
+def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None) -> Dataset:
+    """The images, with the labels of the expressions that `model` tells.
+
+    Raises:
+        UsageError: The data cannot be read, or the model tells FER+'s eight and `ferplus` is `None`.
+    """
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        console.out.print(note)
+    same = model.output_shape[1] == len(dataset.expressions)
+    return dataset if same else majority_labels(dataset, ferplus)
 
 
 def _write_files(
@@ -233,7 +246,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     """What every file says of itself."""
     return {
         "model": model.name,
-        "labels": list(EXPRESSIONS),
+        "labels": list(expressions_of(model.output_shape[1])),
         "input": {
             "name": "image",
             "shape": [None, IMAGE_SIZE, IMAGE_SIZE, 1],
@@ -244,7 +257,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         "output": {"name": "probabilities"},
         "sha256_of_keras_original": sha256(source),
         "trained_on": _config(source).get("backend", "unknown"),
-        "license": _license(model.name, _config(source)),
+        "license": _license(model.name.removesuffix("_ferplus"), _config(source)),
         "made_by": f"fer_zoo {__version__}",
     }
 
@@ -294,6 +307,7 @@ def _artifacts(
             params=model.count_params(),
             macs=count_macs(model),
             trained_on=facts["trained_on"],
+            output={"name": "probabilities", "labels": facts["labels"]},
             metrics={split: _metrics(evaluation) for split, evaluation in evaluations[target.file].items()},
             parity={"reference": (output.relative_to(root) / "model.keras").as_posix(), **parity.to_json()}
             | settings.get(target.file, {})

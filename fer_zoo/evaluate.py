@@ -13,10 +13,10 @@ from rich.table import Table
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, progress, run
-from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
 
 
@@ -26,11 +26,13 @@ def main(arguments: list[str]) -> int:
         if importlib.util.find_spec(package) is None:
             raise UsageError(f"{package} is not installed; run `pip install 'fer-zoo[benchmark]'`")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
-    if classifier.labels != EXPRESSIONS:
-        raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's")
+    if classifier.labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's or FER+'s")
     dataset = load_dataset(options.data)
     for note in dataset.notes:
         err.print(note, markup=False)
+    if classifier.labels != dataset.expressions:
+        dataset = majority_labels(dataset, options.ferplus)
     test = dataset.subset("test")
     probabilities = _predict(classifier, test, options.batch_size)
     folder = options.output or Path(
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure a model on the labelled test images and write a report.")
     parser.add_argument("model", metavar="MODEL", help="a .keras, .onnx or .tflite file, or a name as in the manifest")
     parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled sample)")
+    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")

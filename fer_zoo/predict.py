@@ -14,7 +14,7 @@ import numpy as np
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, run, track
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, LABELS
+from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.photos import SUFFIXES, is_animation, open_photo
 from fer_zoo.faces.results import Failure, Prediction, Results
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     form = form_of(options.format, options.output)
     drawings = _drawings(options.files, options.annotate)
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
-    results = Results(shown(classifier.path), classifier.runtime, options.top_k)
+    results = Results(shown(classifier.path), classifier.runtime, min(options.top_k, len(classifier.labels)))
     labels = translated(classifier, options.language)
     waiting: list[_Found] = []
     detector: FaceDetector | None = None
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--top-k",
         type=int,
-        choices=range(1, len(EXPRESSIONS) + 1),
+        choices=range(1, len(FERPLUS_EXPRESSIONS) + 1),
         default=3,
         help="expressions to tell of each face (default: %(default)s)",
     )
@@ -147,7 +147,7 @@ def positive(text: str) -> int:
 
 def translated(classifier: Classifier, language: str) -> list[str]:
     """The classifier's labels in a language."""
-    words = dict(zip(EXPRESSIONS, LABELS[language], strict=True))
+    words = dict(zip(FERPLUS_EXPRESSIONS, LABELS[language], strict=True))
     return [words.get(label, label) for label in classifier.labels]
 
 

@@ -45,6 +45,22 @@ def test_every_format_is_measured_alike(model_files, data, tmp_path, capfd, suff
     assert ("backend" in content["details"]) == (suffix == "keras")
 
 
+@pytest.mark.parametrize("suffix", ["onnx", "tflite", "keras"])
+def test_eight_expressions_are_held_against_the_majority_of_ferplus(model_files, tmp_path, capfd, suffix):
+    model = model_files / f"eight.{suffix}"
+    assert run(main, [str(model), "--output", str(tmp_path / "report")]) == 0
+    splits = json.loads((tmp_path / "report" / "evaluation.json").read_text())["splits"]
+    assert {name: split["n"] for name, split in splits.items()} == {
+        "test": 6352,
+        "public_test": 3199,
+        "private_test": 3153,
+    }
+    assert splits["private_test"]["per_class"]["contempt"]["support"] == 16
+    text = (tmp_path / "report" / "evaluation.md").read_text()
+    assert "| contempt |" in text
+    assert "original" not in text
+
+
 def test_without_output_the_report_goes_below_runs(model_files, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(main, [str(model_files / "model.onnx"), "--data", str(data)]) == 0

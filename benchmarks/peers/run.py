@@ -27,7 +27,7 @@ from ..journal import Journal
 from ..latency import cold_start, order
 from ..machine import cores, describe, now, run_child
 from ..measures import summarize
-from ..options import Options, file_problem, manifest_of, select
+from ..options import Options, file_problem, manifest_of, select, tells_fer2013
 from ..stored import SCHEMA, identity_of
 from ..timing import time_block
 from .catalogue import Peer, find_peers
@@ -82,7 +82,7 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if a.format != "keras" and a.precision in ("fp32", "int8")
+        if a.format != "keras" and a.precision in ("fp32", "int8") and tells_fer2013(a)
     ]
     left_out += [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
     contestants = [_of_ours(a, options) for a in artifacts if not file_problem(a, options.artifacts)]

@@ -23,7 +23,7 @@ from fer_zoo.inference import load_classifier
 
 from ..journal import Journal
 from ..machine import cores, describe, now
-from ..options import Options, file_problem, manifest_of, select
+from ..options import Options, file_problem, manifest_of, select, tells_fer2013
 from ..peers.catalogue import find_peers
 from ..peers.classifier import PeerClassifier, converted
 from ..stored import SCHEMA, identity_of
@@ -142,7 +142,7 @@ def _subjects(options: Options, peers: Path | None) -> tuple[list[Subject], list
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32")
+        if (a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32")) and tells_fer2013(a)
     ]
     left_out = [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
     subjects = []

@@ -87,16 +87,17 @@ def one_hot(labels: np.ndarray, classes: int = len(EXPRESSIONS)) -> np.ndarray:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def balanced_class_weights(labels: np.ndarray) -> np.ndarray:
+def balanced_class_weights(labels: np.ndarray, classes: int = len(EXPRESSIONS)) -> np.ndarray:
     """Weights inversely proportional to class frequency, mean 1 over the images (scikit-learn's "balanced").
 
     Args:
         labels: int `[n]`.
+        classes: How many there are.
 
     Returns:
-        float32 `[7]`; 0 for a class without images.
+        float32 `[classes]`; 0 for a class without images.
     """
-    counts = np.bincount(labels, minlength=len(EXPRESSIONS))
+    counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)
     weights = np.divide(len(labels), present * counts, out=np.zeros(len(counts)), where=counts > 0)
     return weights.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Make the sample that comes with the checkout: `python -m fer_zoo.data.bundle fer2013.zip`."""
+"""Make the sample that comes with the checkout: `python -m fer_zoo.data.bundle fer2013.zip --ferplus ferplus.csv`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 from fer_zoo.console import out, run, track
 from fer_zoo.data.copies import TRAIN_COPIES, pixel_hashes
 from fer_zoo.data.dataset import BUNDLED, Dataset, load_dataset
+from fer_zoo.data.ferplus import BUNDLED_VOTES, FERPLUS_CLASSES, join_ferplus
 from fer_zoo.errors import UsageError
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.files import atomic_path, write_text
+from fer_zoo.files import atomic_path, write_csv, write_text
 
 SEED = 2025
 TRAIN_SIZE = 2871
@@ -65,6 +66,23 @@ def write_bundle(source: Path, dataset: Dataset, target: Path) -> int:
     return len(names)
 
 
+def write_votes(dataset: Dataset, ferplus: Path, target: Path) -> int:
+    """Write FER+'s votes for the images of the sample, by file name.
+
+    Returns:
+        The number of images with votes.
+    """
+    chosen = dataset.take(np.flatnonzero((dataset.splits != "train") | np.isin(dataset.names, choose_train(dataset))))
+    votes, matched = join_ferplus(chosen, ferplus)
+    names = (PurePosixPath(name).stem for name in chosen.names[matched].tolist())
+    rows = [
+        {"image": name, **dict(zip(FERPLUS_CLASSES, row, strict=True))}
+        for name, row in zip(names, votes[matched].astype(int).tolist(), strict=True)
+    ]
+    write_csv(target, rows)
+    return len(rows)
+
+
 def write_train_copies(dataset: Dataset, target: Path) -> int:
     """List the test images that have an exact copy in train, by name and by hash of their pixels.
 
@@ -95,6 +113,8 @@ def main(arguments: list[str]) -> int | None:
         )
     count = write_bundle(options.source, dataset, options.output)
     out.print(f"{options.output}: {count:,} images, {options.output.stat().st_size / 1e6:.1f} MB")
+    if options.ferplus:
+        out.print(f"{options.votes}: votes for {write_votes(dataset, options.ferplus, options.votes):,} images")
     out.print(f"{options.copies}: {write_train_copies(dataset, options.copies)} test images with a copy in train")
     return 0
 
@@ -107,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", type=Path, metavar="SOURCE", help="the full set as a zip in the folder layout")
     parser.add_argument(
         "--output", type=Path, default=BUNDLED, metavar="ZIP", help="default: the checkout's %(default)s"
+    )
+    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, of which the sample's are taken")
+    parser.add_argument(
+        "--votes", type=Path, default=BUNDLED_VOTES, metavar="CSV", help="where to write them (default: %(default)s)"
     )
     parser.add_argument("--copies", type=Path, default=TRAIN_COPIES, metavar="TXT", help="default: %(default)s")
     return parser

@@ -30,12 +30,13 @@ class Dataset:
 
     Attributes:
         images: uint8 `[n, 48, 48]`, gray, read-only (memory-mapped from the cache).
-        labels: int64 `[n]`, index into `EXPRESSIONS`.
+        labels: int64 `[n]`, index into `expressions`.
         splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for a test image that tells neither.
         names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
         source: What the user gave.
         fingerprint: Hexadecimal key of the source's content, the name of its cache folder.
         notes: Plain sentences worth telling the user.
+        expressions: Names of the classes.
     """
 
     images: np.ndarray
@@ -45,6 +46,7 @@ class Dataset:
     source: str
     fingerprint: str
     notes: tuple[str, ...] = ()
+    expressions: tuple[str, ...] = EXPRESSIONS
 
     def __len__(self) -> int:
         return len(self.images)
@@ -114,7 +116,8 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
             )
     for array in arrays.values():
         array.setflags(write=False)
-    return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes)
+    images, labels, splits, names = (arrays[name] for name in _ARRAYS)
+    return Dataset(images, labels, splits, names, source=shown, fingerprint=fingerprint, notes=notes)
 
 
 def bundled() -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS, Evaluation
-from fer_zoo.expressions import EXPRESSIONS
 
 _NAMES = {"test": "test (all)", "public_test": "PublicTest", "private_test": "PrivateTest"}
 _PAIRS = 10
@@ -38,10 +37,14 @@ def to_markdown(title: str, details: dict[str, str], evaluations: dict[str, Eval
 def _headline(whole: Evaluation) -> str:
     low, high = whole.accuracy_interval
     change = 100 * (whole.accuracy - original.ACCURACY)
-    return (
+    text = (
         f"**{_percent(whole.accuracy)}** of {whole.n:,} test images are right (95 % interval {_percent(low)} to "
-        f"{_percent(high)}), macro-F1 {whole.macro_f1:.3f}. The original project published "
-        f"{_percent(original.ACCURACY)} on {original.N:,}: {change:+.1f} points."
+        f"{_percent(high)}), macro-F1 {whole.macro_f1:.3f}."
+    )
+    if not original.comparable(whole.per_class):
+        return f"{text} Labels are FER+'s majority, which cannot be compared with accuracy on FER2013's own."
+    return (
+        f"{text} The original project published {_percent(original.ACCURACY)} on {original.N:,}: {change:+.1f} points."
     )
 
 
@@ -87,11 +90,16 @@ def _copies(evaluations: dict[str, Evaluation]) -> str:
 
 def _classes(whole: Evaluation) -> str:
     rows = []
-    for name in EXPRESSIONS:
+    header = ["expression", "images", "precision", "recall", "F1"]
+    if not original.comparable(whole.per_class):
+        for name, here in whole.per_class.items():
+            measures = [f"{here[key]:.2f}" for key in ("precision", "recall", "f1")]
+            rows.append((name, f"{here['support']:,}", *measures))
+        return f"## Expressions\n\n{_table(header, rows)}\n\n![F1 of each expression](per_class.png)"
+    for name in original.PER_CLASS:
         here, there = whole.per_class[name], original.PER_CLASS[name]
         measures = [f"{values[key]:.2f}" for values in (here, there) for key in ("precision", "recall", "f1")]
         rows.append((name, f"{here['support']:,}", *measures, f"{here['f1'] - there['f1']:+.2f}"))
-    header = ["expression", "images", "precision", "recall", "F1"]
     header += ["original precision", "original recall", "original F1", "F1 change"]
     return (
         "## Expressions, beside the original\n\n"
@@ -103,8 +111,8 @@ def _classes(whole: Evaluation) -> str:
 
 
 def _confusion(whole: Evaluation) -> str:
-    rows = [(name, *map(str, row)) for name, row in zip(EXPRESSIONS, whole.confusion, strict=True)]
-    table = _table(("label \\ prediction", *EXPRESSIONS), rows)
+    rows = [(name, *map(str, row)) for name, row in zip(whole.per_class, whole.confusion, strict=True)]
+    table = _table(("label \\ prediction", *whole.per_class), rows)
     return f"## Confusion matrix\n\n{table}\n\n![Confusion matrix](confusion.png)"
 
 

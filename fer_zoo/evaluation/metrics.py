@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.expressions import expressions_of
 
 CALIBRATION_BINS = 15
 
@@ -51,7 +51,7 @@ class Evaluation:
         nll: Mean negative log-likelihood of the label, in nats.
         ece: Expected calibration error with 15 bins of equal width (Guo et al. 2017, arXiv:1706.04599).
         per_class: `precision`, `recall`, `f1` and `support` by expression.
-        confusion: Counts; rows are labels, columns predictions, both in the order of `EXPRESSIONS`.
+        confusion: Counts; rows are labels, columns predictions, both in the order of `per_class`.
         confused_pairs: Every pair that was confused at least once, most frequent first.
         calibration: The bins behind `ece`.
         without_train_copies: `n`, `accuracy` and `accuracy_interval` of the images that have no exact copy in train;
@@ -82,18 +82,19 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, train_copies: np.nda
     """Measure predictions against labels.
 
     Args:
-        probabilities: float `[n, 7]`, each row adding up to 1, columns in the order of `EXPRESSIONS`.
-        labels: int `[n]`, index into `EXPRESSIONS`.
+        probabilities: float `[n, classes]`, each row adding up to 1, columns in the order of `expressions_of(classes)`.
+        labels: int `[n]`, which column.
         train_copies: bool `[n]`, the images that have an exact copy in train; `None` where that is not known.
 
     Raises:
-        FerZooError: The arrays do not fit together, there are no images, a label is outside the seven expressions, or
-            a row is not a probability distribution.
+        FerZooError: The arrays do not fit together, there are no images, a label is outside the expressions, or a
+            row is not a probability distribution.
     """
     from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
     _check(probabilities, labels, train_copies)
-    classes = range(len(EXPRESSIONS))
+    expressions = expressions_of(probabilities.shape[1])
+    classes = range(len(expressions))
     predictions = probabilities.argmax(axis=1)
     correct = predictions == labels
     present = np.union1d(labels, predictions)
@@ -119,10 +120,10 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, train_copies: np.nda
                 "f1": float(f1[i]),
                 "support": int(support[i]),
             }
-            for i, name in enumerate(EXPRESSIONS)
+            for i, name in enumerate(expressions)
         },
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
-        confused_pairs=_confused_pairs(confusion),
+        confused_pairs=_confused_pairs(confusion, expressions),
         calibration=calibration,
         without_train_copies=None if train_copies is None else _accuracy(correct[~train_copies]),
     )
@@ -166,9 +167,9 @@ def _accuracy(correct: np.ndarray) -> dict[str, Any] | None:
     return {"n": len(correct), "accuracy": float(correct.mean()), "accuracy_interval": interval}
 
 
-def _confused_pairs(confusion: np.ndarray) -> tuple[ConfusedPair, ...]:
+def _confused_pairs(confusion: np.ndarray, expressions: tuple[str, ...]) -> tuple[ConfusedPair, ...]:
     pairs = [
-        ConfusedPair(EXPRESSIONS[i], EXPRESSIONS[j], int(count), float(count / confusion[i].sum()))
+        ConfusedPair(expressions[i], expressions[j], int(count), float(count / confusion[i].sum()))
         for (i, j), count in np.ndenumerate(confusion)
         if i != j and count
     ]
@@ -176,16 +177,16 @@ def _confused_pairs(confusion: np.ndarray) -> tuple[ConfusedPair, ...]:
 
 
 def _check(probabilities: np.ndarray, labels: np.ndarray, train_copies: np.ndarray | None) -> None:
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(EXPRESSIONS):
-        raise FerZooError(f"probabilities must have shape [n, {len(EXPRESSIONS)}], not {list(probabilities.shape)}")
+    if probabilities.ndim != 2 or probabilities.shape[1] not in (7, 8):
+        raise FerZooError(f"probabilities must have shape [n, 7] or [n, 8], not {list(probabilities.shape)}")
     if labels.shape != (len(probabilities),):
         raise FerZooError(f"{len(probabilities)} rows of probabilities need as many labels, not {list(labels.shape)}")
     if train_copies is not None and train_copies.shape != labels.shape:
         raise FerZooError(f"train_copies must have shape {list(labels.shape)}, not {list(train_copies.shape)}")
     if not len(labels):
         raise FerZooError("there are no images to evaluate")
-    if labels.min() < 0 or labels.max() >= len(EXPRESSIONS):
-        raise FerZooError(f"labels must lie in 0..{len(EXPRESSIONS) - 1}, not {labels.min()}..{labels.max()}")
+    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
+        raise FerZooError(f"labels must lie in 0..{probabilities.shape[1] - 1}, not {labels.min()}..{labels.max()}")
     if not np.isfinite(probabilities).all():
         raise FerZooError("the model gave probabilities that are not numbers (NaN or infinite)")
     if probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-2:

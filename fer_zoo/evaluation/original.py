@@ -25,6 +25,11 @@ def implied_accuracy() -> float:
     return sum(row["recall"] * row["support"] for row in PER_CLASS.values()) / N
 
 
+def comparable(per_class: dict[str, Any]) -> bool:
+    """Whether an evaluation by these expressions is of FER2013's own labels, as the original's is."""
+    return list(per_class) == list(PER_CLASS)
+
+
 def to_json() -> dict[str, Any]:
     return {
         "name": NAME,

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.expressions import EXPRESSIONS
-
 _DRAWS = 1000
 _SEED = 2025
 
@@ -44,14 +42,14 @@ def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate
     """95 % interval of candidate minus reference in macro-F1: percentiles of 1,000 paired bootstrap samples.
 
     Args:
-        labels: Integer `[n]`, index into `EXPRESSIONS`.
+        labels: Integer `[n]`.
         reference: Integer `[n]`, what the reference answers.
         candidate: Integer `[n]`, what the candidate answers.
 
     Returns:
         Lower and upper end, -1..1; the same samples on every call.
     """
-    classes, n = len(EXPRESSIONS), len(labels)
+    classes, n = 1 + int(max(labels.max(), reference.max(), candidate.max())), len(labels)
     # An image counts by its label and both answers alone, so that drawing those counts is drawing the images.
     kinds = np.bincount((labels * classes + reference) * classes + candidate, minlength=classes**3)
     draws = np.random.default_rng(_SEED).multinomial(n, kinds / n, size=_DRAWS).reshape(_DRAWS, *[classes] * 3)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, expressions_of
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,24 @@ def compare(reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray) ->
     """Compare the probabilities of two models on the same images.
 
     Args:
-        reference: Float `[n, 7]` of the Keras original.
-        candidate: Float `[n, 7]` of the exported model.
-        labels: Integer `[n]`, index into `EXPRESSIONS`.
+        reference: Float `[n, classes]` of the Keras original.
+        candidate: Float `[n, classes]` of the exported model.
+        labels: Integer `[n]`, which of `expressions_of(classes)`.
 
     Raises:
         FerZooError: The shapes do not belong together or there is no image.
     """
-    if reference.shape != candidate.shape or reference.shape != (len(labels), len(EXPRESSIONS)) or not len(labels):
+    possible = [(len(labels), len(names)) for names in (EXPRESSIONS, FERPLUS_EXPRESSIONS)]
+    if reference.shape != candidate.shape or reference.shape not in possible or not len(labels):
         raise FerZooError(
             f"cannot compare shapes {reference.shape} and {candidate.shape} with {len(labels)} labels; "
-            f"both must be [n, {len(EXPRESSIONS)}] with n at least 1"
+            "both must be [n, 7] or [n, 8] with n at least 1"
         )
+    expressions = expressions_of(reference.shape[1])
     p, q = reference.astype(np.float64), candidate.astype(np.float64)
     difference = np.abs(p - q)
     guess, other = p.argmax(1), q.argmax(1)
-    before, after = _recall_and_f1(labels, guess), _recall_and_f1(labels, other)
+    before, after = (_recall_and_f1(labels, answer, len(expressions)) for answer in (guess, other))
     present = np.unique(labels)
     return Parity(
         n=len(labels),
@@ -111,7 +113,7 @@ def compare(reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray) ->
         accuracy_delta=float(np.mean(other == labels) - np.mean(guess == labels)),
         macro_f1_delta=float(np.mean(after[1][present]) - np.mean(before[1][present])),
         kl=_kl(p, q),
-        per_class_recall_delta={EXPRESSIONS[i]: float(after[0][i] - before[0][i]) for i in present},
+        per_class_recall_delta={expressions[i]: float(after[0][i] - before[0][i]) for i in present},
     )
 
 
@@ -168,8 +170,7 @@ def _phrases(found: list[Check]) -> list[str]:
     return [f"{c.measure} is {c.value:.6g}, must be {c.limit}" for c in found if not c.passed]
 
 
-def _recall_and_f1(labels: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    classes = len(EXPRESSIONS)
+def _recall_and_f1(labels: np.ndarray, guess: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     confusion = np.bincount(labels * classes + guess, minlength=classes * classes).reshape(classes, classes)
     hits, support, guessed = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
     return hits / np.maximum(support, 1), 2 * hits / np.maximum(support + guessed, 1)

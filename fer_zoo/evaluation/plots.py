@@ -8,7 +8,6 @@ import numpy as np
 
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CalibrationBin, Evaluation
-from fer_zoo.expressions import EXPRESSIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,28 +27,33 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(13, 6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _matrix(left, counts, counts.max(), [[f"{count:,}" for count in row] for row in counts], "Images")
-    _matrix(right, shares, 1, [[f"{share:.0%}" for share in row] for row in shares], "Share of the labelled expression")
+    names = list(evaluation.per_class)
+    texts = [[f"{count:,}" for count in row] for row in counts]
+    _matrix(left, counts, counts.max(), texts, names, "Images")
+    texts = [[f"{share:.0%}" for share in row] for row in shares]
+    _matrix(right, shares, 1, texts, names, "Share of the labelled expression")
     left.set_ylabel("label")
     return figure
 
 
 def plot_per_class(evaluation: Evaluation) -> Figure:
-    """F1 of each expression beside the original project's."""
+    """F1 of each expression, beside the original project's where its labels are FER2013's."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
-    places = np.arange(len(EXPRESSIONS))
-    series = (
+    places = np.arange(len(evaluation.per_class))
+    series = [
         (-0.2, original.PER_CLASS, _GRAY, original.NAME),
         (0.2, evaluation.per_class, _BLUE, "this model"),
-    )
+    ]
+    if not original.comparable(evaluation.per_class):
+        series = [(0.0, evaluation.per_class, _BLUE, "this model")]
     for offset, measures, color, label in series:
-        heights = [measures[name]["f1"] for name in EXPRESSIONS]
+        heights = [measures[name]["f1"] for name in evaluation.per_class]
         bars = axes.bar(places + offset, heights, 0.38, color=color, label=label)
         axes.bar_label(bars, fmt="{:.2f}", fontsize=9, padding=2)
-    names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in EXPRESSIONS]
+    names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in evaluation.per_class]
     axes.set_xticks(places, names)
     axes.set(ylim=(0, 1), ylabel="F1", title="F1 of each expression")
     axes.spines[["top", "right"]].set_visible(False)
@@ -86,16 +90,17 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
     Args:
         evaluation: Of the same images; at least one of them is confused.
         dataset: `n` images.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
     """
     from matplotlib.figure import Figure
 
+    names = list(evaluation.per_class)
     pairs = evaluation.confused_pairs[:_PAIRS]
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     figure = Figure(figsize=(1.3 * _FACES + 2, 1.5 * len(pairs) + 0.6), layout="constrained")
     figure.suptitle("Most confused pairs: label → prediction, and the surest mistakes with their probability")
     for axes, pair in zip(figure.subplots(len(pairs), _FACES, squeeze=False), pairs, strict=True):
-        wrong = (dataset.labels == EXPRESSIONS.index(pair.true)) & (predictions == EXPRESSIONS.index(pair.predicted))
+        wrong = (dataset.labels == names.index(pair.true)) & (predictions == names.index(pair.predicted))
         surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
         for place in axes:
             place.set_axis_off()
@@ -113,13 +118,13 @@ def _distinct(images: np.ndarray, order: np.ndarray) -> list[int]:
     return [int(index) for index in order if first[images[index].tobytes()] == index][:_FACES]
 
 
-def _matrix(axes: Axes, values: np.ndarray, top: float, texts: list[list[str]], title: str) -> None:
+def _matrix(axes: Axes, values: np.ndarray, top: float, texts: list[list[str]], names: list[str], title: str) -> None:
     axes.imshow(values, cmap="Blues", vmin=0, vmax=top)
     for (row, column), value in np.ndenumerate(values):
         color = "white" if value > top / 2 else "black"
         axes.text(column, row, texts[row][column], ha="center", va="center", color=color)
-    axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
-    axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(title=title, xlabel="prediction")

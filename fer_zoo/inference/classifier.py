@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_zoo.artifacts import FORMATS, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 
@@ -27,13 +27,14 @@ class Classifier:
         runtime: `onnxruntime`, `litert`, `openvino` or `keras`.
         labels: The expressions, in the order of the probabilities.
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
-        run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`.
+        run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`
+            (8 of FER+'s expressions).
     """
 
     def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras) -> None:
         self.path = path
         self.runtime = model.name
-        self.labels = model.labels or EXPRESSIONS
+        self.labels = model.labels or (FERPLUS_EXPRESSIONS if model.output_shape[1:] == (8,) else EXPRESSIONS)
         self.input_shape = model.input_shape
         self.run = model.run
         self._detector: FaceDetector | None = None
@@ -52,7 +53,7 @@ class Classifier:
             batch_size: Images in one call of the runtime.
 
         Returns:
-            float32 `[n, 7]`, columns in the order of `labels`.
+            float32 `[n, len(labels)]`, columns in the order of `labels`.
 
         Raises:
             UsageError: `images` is no such array, or `batch_size` is below 1.

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fer_zoo.errors import UsageError
+from fer_zoo.expressions import FERPLUS_EXPRESSIONS, expressions_of
 
 if TYPE_CHECKING:
     import keras
@@ -45,17 +46,21 @@ def build_model(name: str, **options: Any) -> keras.Model:
 
     Returns:
         A Keras model on the zoo's one input contract: `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
-        `probabilities`, float32 `[batch, 7]`. Its last two layers are `logits` and `probabilities`.
+        `probabilities`, float32 `[batch, 7]`. Its last two layers are `logits` and `probabilities`. With the option
+        `classes=8` they are FER+'s expressions, and the model is called `<name>_ferplus`.
 
     Raises:
-        UsageError: There is no such model, or it has no such option.
+        UsageError: There is no such model, it has no such option, or not 7 or 8 classes.
     """
     function = getattr(import_module(f"fer_zoo.models.{_known(name)}"), name)
     known = inspect.signature(function).parameters
     for option in options:
         if option not in known:
             raise UsageError(f"{name} has no option {option!r}; it has {', '.join(known)}")
-    return function(**options)
+    model = function(**options)
+    if expressions_of(model.output_shape[1]) == FERPLUS_EXPRESSIONS:
+        model.name += "_ferplus"
+    return model
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, Any]:

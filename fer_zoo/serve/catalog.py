@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, EXPRESSIONS_INDONESIAN
+from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
 
 PRECISIONS = ("fp32", "int8")
 
@@ -67,7 +67,7 @@ def catalog(models: list[ServedModel], default: ServedModel) -> dict[str, Any]:
 def _entry(model: ServedModel) -> dict[str, Any]:
     artifact = model.artifact
     labels = artifact.output["labels"]
-    indonesian = dict(zip(EXPRESSIONS, EXPRESSIONS_INDONESIAN, strict=True))
+    indonesian = dict(zip(FERPLUS_EXPRESSIONS, LABELS["id"], strict=True))
     test = artifact.metrics.get("test", {})
     return {
         "name": model.name,

@@ -18,10 +18,11 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
-from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
@@ -55,9 +56,6 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     dataset = load_dataset(config.data)
     for note in dataset.notes:
         console.out.print(note)
-    training, selection = _splits(dataset, config.seed)
-    if config.clean:
-        training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
     keras.utils.set_random_seed(config.seed)
     _deterministic()
     model = build_model(
@@ -65,15 +63,23 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
         **parse_options(config.model_options),
         **({} if config.dropout is None else {"dropout": config.dropout}),
     )
+    if expressions_of(model.output_shape[1]) != dataset.expressions:
+        if config.data and not config.ferplus:
+            raise UsageError("FER+'s eight expressions need its votes for these images; pass them with --ferplus")
+        dataset = majority_labels(dataset, config.ferplus)
+    training, selection = _splits(dataset, config.seed)
+    if config.clean:
+        training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
     if config.transfer and not (folder / "checkpoint.npz").exists():
         load_backbone(model, config.transfer.weights)
+    class_weights = balanced_class_weights(training.labels, len(training.expressions))
     batches = Batches(
         training.images,
         targets_of(training, config),
         config.batch_size,
         config.seed,
         config.augmentation,
-        balanced_class_weights(training.labels)[training.labels] if config.class_weights else None,
+        class_weights[training.labels] if config.class_weights else None,
         config.mixup,
         config.views,
     )
@@ -354,7 +360,7 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset, details: d
 def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -> dict[str, Any]:
     names = ("fer-zoo", "keras", "numpy", config.backend)
     return {
-        "model": config.model,
+        "model": model.name,
         "backend": config.backend,
         "command": shlex.join(["python", "-m", "fer_zoo.train", *sys.argv[1:]]),
         "training": dataclasses.asdict(config),

@@ -12,7 +12,8 @@ from fer_zoo.data import Dataset
 from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.data.copies import pixel_hashes
 from fer_zoo.data.dataset import cache_dir
-from fer_zoo.data.ferplus import FERPLUS_CLASSES, FERPLUS_COLUMNS, join_ferplus
+from fer_zoo.data.ferplus import FERPLUS_CLASSES, columns_of, join_ferplus
+from fer_zoo.errors import UsageError
 from fer_zoo.files import atomic_path
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training.config import TrainingConfig
@@ -42,12 +43,12 @@ def targets_of(training: Dataset, config: TrainingConfig) -> np.ndarray:
     """Labels mixed with FER+ vote distributions by the share `config.votes`; an image without votes keeps its label.
 
     Returns:
-        float32 `[n, 7]`.
+        float32 `[n, classes]`.
     """
-    targets = one_hot(training.labels)
+    targets = one_hot(training.labels, len(training.expressions))
     if not config.votes or config.ferplus is None:
         return targets
-    votes = join_ferplus(training, config.ferplus)[0][:, FERPLUS_COLUMNS]
+    votes = join_ferplus(training, config.ferplus)[0][:, columns_of(training.expressions)]
     total = votes.sum(1, keepdims=True)
     shares = np.where(total > 0, votes / np.maximum(total, 1), targets)
     return ((1 - config.votes) * targets + config.votes * shares).astype(np.float32)
@@ -60,9 +61,16 @@ def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
     a good teacher is patient and consistent", https://arxiv.org/abs/2106.05237); the temperature is Hinton's.
 
     Returns:
-        float32 `[views, n, 7]`, at least one view.
+        float32 `[views, n, classes]`, at least one view.
+
+    Raises:
+        UsageError: A teacher has other expressions.
     """
     teachers = [load_classifier(path, threads=2) for path in config.teachers]
+    classes = batches.targets.shape[-1]
+    for teacher in teachers:
+        if len(teacher.labels) != classes:
+            raise UsageError(f"{teacher.path} teaches {len(teacher.labels)} expressions, not {classes}")
     result = []
     for view in track(batches.views or [batches.images], "asking the teachers"):
         mean = np.mean([_answer(teacher, view) for teacher in teachers], axis=0)
@@ -73,7 +81,7 @@ def distilled(batches: Batches, config: TrainingConfig) -> np.ndarray:
 
 
 def _answer(teacher: Classifier, images: np.ndarray) -> np.ndarray:
-    """Probabilities, float32 `[n, 7]`, of images and their mirror images, kept in the cache for the next student."""
+    """Probabilities of images and their mirror images, float32 `[n, classes]`, cached for the next student."""
     key = hashlib.sha256(teacher.path.read_bytes())
     key.update(images.tobytes())
     path = cache_dir() / "answers" / f"{key.hexdigest()[:32]}.npy"

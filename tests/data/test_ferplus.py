@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from make_fer2013 import write_csv, write_folder
 
-from fer_zoo.data import join_ferplus, load_dataset
+from fer_zoo.data import join_ferplus, load_dataset, majority_labels
 from fer_zoo.data.ferplus import FERPLUS_CLASSES, FERPLUS_COLUMNS, read_ferplus
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
@@ -131,3 +131,37 @@ def test_all_test_images_of_fer2013_have_votes(shared):
     assert set(votes.sum(axis=1).tolist()) <= {9.0, 10.0}
     agreement = (votes.argmax(axis=1) == np.array(FERPLUS_COLUMNS)[data.labels]).mean()
     assert 0.6 < agreement < 0.66
+
+
+def test_majority_counts_no_single_votes_and_leaves_undecided_images_out(files, tmp_path):
+    """Columns: neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF."""
+    cases = [
+        ([5, 0, 0, 1, 1, 1, 1, 1, 0, 0], "neutral"),  # Half of ten, but all of what counts.
+        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None),
+        ([2, 0, 0, 0, 0, 0, 0, 8, 0, 0], "contempt"),
+        ([0, 0, 0, 0, 0, 3, 0, 0, 7, 0], None),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], None),
+        ([0, 0, 0, 0, 0, 6, 4, 0, 0, 0], "disgust"),
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], None),
+    ]
+    rows = [
+        [n, PurePosixPath(name).stem, *votes, 0] for n, (name, (votes, _)) in enumerate(zip(files, cases, strict=False))
+    ]
+    dataset = load_dataset(write_folder(tmp_path / "fer", files))
+    found = majority_labels(dataset, write(tmp_path / "ferplus.csv", JOINED, *rows))
+    assert found.expressions == (*EXPRESSIONS, "contempt")
+    words = {
+        PurePosixPath(name).stem: found.expressions[label]
+        for name, label in zip(found.names, found.labels, strict=True)
+    }
+    expected = {PurePosixPath(name).stem: word for name, (_, word) in zip(files, cases, strict=False) if word}
+    assert words == expected
+    with pytest.raises(UsageError, match="agree on none"):
+        majority_labels(dataset, write(tmp_path / "none.csv", JOINED, [0, rows[1][1], 5, 5, *[0] * 8, 0]))
+
+
+def test_the_majority_protocol_has_as_many_images_as_published(shared):
+    full = majority_labels(load_dataset(shared / "fer2013" / "fer2013.zip"), shared / "fer2013" / "ferplus.csv")
+    assert [len(full.subset(split)) for split in ("train", "public_test", "private_test")] == [25060, 3199, 3153]
+    bundled = majority_labels(load_dataset())
+    np.testing.assert_array_equal(bundled.subset("test").labels, full.subset("test").labels)

@@ -101,7 +101,7 @@ def test_everything_goes_into_json():
 @pytest.mark.parametrize(
     ("probabilities", "labels", "words"),
     [
-        (np.full((3, 5), 0.2), np.zeros(3, int), r"\[n, 7\], not \[3, 5\]"),
+        (np.full((3, 5), 0.2), np.zeros(3, int), r"\[n, 8\], not \[3, 5\]"),
         (np.full((3, 7), 1 / 7), np.zeros(2, int), "3 rows"),
         (np.full((0, 7), 1 / 7), np.zeros(0, int), "no images"),
         (np.full((3, 7), 1 / 7), np.full(3, 7), "not 7..7"),

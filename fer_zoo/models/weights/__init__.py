@@ -55,14 +55,15 @@ def load_backbone(model: keras.Model, source: str) -> None:
         UsageError: The file does not exist, or it belongs to another network; says what differs.
         FerZooError: It cannot be read or downloaded.
     """
+    name = model.name.removesuffix("_ferplus")
     if source == "imagenet":
-        weights = _download(model.name)
+        weights = _download(name)
     elif not Path(source).is_file():
         raise UsageError(f"there are no weights {source}; --weights takes a .h5 or .npz file, imagenet or none")
     elif source.endswith(".npz"):
         weights = _read_npz(model, Path(source))
     elif source.endswith(".h5"):
-        weights = _read_h5(model.name, Path(source))
+        weights = _read_h5(name, Path(source))
     else:
         raise UsageError(f"{source} is neither .h5 nor .npz")
     _assign(model, weights, source)
