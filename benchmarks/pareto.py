@@ -54,7 +54,7 @@ def _shown(report: Row) -> list[Row]:
     if not settings:
         return []
     sound = (a for a in report["artifacts"] if a["status"] not in ("failed", "error"))
-    return [a for a in sound if "evaluation" in a and at(a, *settings[0])]
+    return [a for a in sound if "evaluation" in a and at(a, *settings[0]) and a.get("classes", 7) == 7]
 
 
 def _accuracy(artifact: Row) -> float:

@@ -66,6 +66,7 @@ def pareto_front(points: list[tuple[float, float]]) -> list[int]:
 def _accuracy_latency(report: Row) -> Figure | None:
     settings = settings_of(report)
     shown = [a for a in report["artifacts"] if settings and "evaluation" in a and at(a, *settings[0])]
+    shown = [a for a in shown if a.get("classes", 7) == 7]
     if not shown:
         return None
     batch, threads = settings[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import err, out
+from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
 
 from ..options import Options, positive, reports_folder
@@ -34,7 +35,8 @@ def main(arguments: list[str]) -> int:
     faces = load_faces(parsed.dataset) if parsed.dataset else None
     for sentence in faces.unreadable if faces else ():
         err.print(f"left out: {sentence}", markup=False)
-    measured = run_robustness(options, parsed.peers, parsed.ferplus, faces, parsed.images)
+    bundled = BUNDLED_VOTES if BUNDLED_VOTES.is_file() and not (parsed.data or parsed.dataset) else None
+    measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces, parsed.images)
     write_robustness(options.output, measured)
     for row in sorted(measured.report["rows"], key=lambda row: -row["mean_corruption_accuracy"]):
         accuracy = f"{row['evaluation']['accuracy']:.2%} clean, {row['mean_corruption_accuracy']:.2%} corrupted"
@@ -52,7 +54,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="other faces in the place of FER2013's: CK+, RAF-DB, AffectNet, or a folder for each class",
     )
-    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+ votes, for calibration and the raters' view")
+    parser.add_argument(
+        "--ferplus",
+        type=Path,
+        metavar="CSV",
+        help="FER+ votes, for calibration and the raters' view (default: the bundled ones with the bundled images)",
+    )
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
     parser.add_argument("--images", type=positive, metavar="N", help="corrupt only N images, evenly spread")
     parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
