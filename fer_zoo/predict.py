@@ -19,7 +19,7 @@ from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.photos import SUFFIXES, is_animation, open_photo
 from fer_zoo.faces.results import Failure, Prediction, Results
 from fer_zoo.files import write_text
-from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.inference.images import to_face
 from fer_zoo.video import VIDEO_SUFFIXES
 
@@ -124,7 +124,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """The options that `predict` and `live` share."""
     parser.add_argument(
         "--model",
-        default="baseline_cnn",
+        default=DEFAULT_MODEL,
         help="model file, or a name as in the manifest: NAME, NAME:tflite, NAME:onnx:int8 (default: %(default)s)",
     )
     parser.add_argument("--language", choices=tuple(LABELS), default="en", help="of the labels (default: %(default)s)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_zoo.inference.classifier import Classifier, load_classifier
+from fer_zoo.inference.classifier import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.inference.images import read_image
 
-__all__ = ["Classifier", "load_classifier", "read_image"]
+__all__ = ["DEFAULT_MODEL", "Classifier", "load_classifier", "read_image"]

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from fer_zoo.console import err, out, run
-from fer_zoo.serve.catalog import ServedModel, find_model, served_models
+from fer_zoo.serve.catalog import ServedModel, default_model, find_model, served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.page import build
 from fer_zoo.serve.server import Server, until_signal
@@ -20,7 +20,7 @@ from fer_zoo.serve.service import Service
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     models = served_models()
-    default = find_model(models, options.model) if options.model else models[0]
+    default = find_model(models, options.model) if options.model else default_model(models)
     if options.build is not None:
         size = build(options.build, models, default)
         out.print(f"{options.build}: {size / 1e6:.1f} MB, ready for any web server", markup=False)

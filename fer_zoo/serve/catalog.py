@@ -9,6 +9,7 @@ from typing import Any
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
+from fer_zoo.inference import DEFAULT_MODEL
 
 PRECISIONS = ("fp32", "int8")
 
@@ -57,6 +58,11 @@ def find_model(models: list[ServedModel], reference: str) -> ServedModel:
         if model.name == reference or model.name.startswith(f"{reference}:"):
             return model
     raise UsageError(f"there is no model {reference!r}; choose one of: {', '.join(model.name for model in models)}")
+
+
+def default_model(models: list[ServedModel]) -> ServedModel:
+    """The one that answers where none is asked for: `DEFAULT_MODEL`, the first where it is not there."""
+    return next((model for model in models if model.name == DEFAULT_MODEL), models[0])
 
 
 def catalog(models: list[ServedModel], default: ServedModel) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
+from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.__main__ import main
 from fer_zoo.serve.page import STATIC
 from fer_zoo.serve.protocol import SECURITY_HEADERS
@@ -33,7 +34,7 @@ def test_the_folder_has_all_the_page_asks_for(tmp_path: Path, capsys: pytest.Cap
         assert (folder / address).exists(), address
     assert main(["--build", str(folder)]) == 0
     assert not list(folder.rglob(".writing-*"))
-    assert json.loads((folder / "models.json").read_text())["default"] == "baseline_cnn:onnx:fp32"
+    assert json.loads((folder / "models.json").read_text())["default"] == DEFAULT_MODEL
 
 
 def test_other_folders_stay_as_they_are(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_faces_of_a_photo_are_those_of_analyze(serving: Serving, shared: Path) -
     status, answer, _ = _predict(serving, photo, kind="image/jpeg")
     assert status == 200
     image = read_photo(photo)
-    (expected,) = load_classifier("baseline_cnn").analyze(image)
+    (expected,) = load_classifier().analyze(image)
     (face,) = answer["faces"]
     assert [answer["height"], answer["width"]] == list(image.shape[:2])
     np.testing.assert_allclose(face["box"], expected.box, atol=0.01)
