@@ -26,7 +26,7 @@ np.save(sys.argv[3], model.predict(images, batch_size=256, verbose=0))
 """
 
 # All test images, but of a network that XLA takes minutes over on a CPU a part of them.
-MOST_MACS, PART = 50_000_000, 1024
+MOST_MACS, PART = 50_000_000, 256
 
 ORIGINALS = [artifact for artifact in load_manifest() if artifact.format == "keras"]
 
