@@ -12,6 +12,7 @@ import benchmarks.elsewhere
 import benchmarks.parity
 from benchmarks.options import Options
 from benchmarks.parity import run_parity
+from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 
 ORIGINAL = Path("model.keras")
@@ -121,6 +122,13 @@ def test_rows_of_other_gates_or_places_are_not_kept(zoo, options, monkeypatch):
     monkeypatch.setattr(benchmarks.elsewhere, "_on_backend", lambda path, _, images: zoo.predict_original(path, images))
     original = run_parity(replace(options, backends=("jax",)), zoo.predict_original)["rows"][0]
     assert [row["where"] for row in original["elsewhere"]] == ["Keras on jax"]
+
+
+def test_eight_expressions_are_held_against_the_majority_of_ferplus(zoo, options):
+    comparison = benchmarks.parity._Comparison(options, [], load_dataset().subset("test"), zoo.predict_original)
+    seven, eight = (types.SimpleNamespace(output={"labels": list("abcdefgh"[:count])}) for count in (7, 8))
+    assert [len(comparison._set_of(artifact)[0]) for artifact in (seven, eight)] == [7178, 6352]
+    assert comparison._set_of(eight)[0].expressions[7] == "contempt"
 
 
 def test_filter(zoo, options):

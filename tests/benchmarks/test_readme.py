@@ -39,6 +39,19 @@ def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: 
     assert "58,423 | 99.00 % |  | 1.25 ms" in readme
 
 
+def test_eight_expressions_come_last_and_are_marked(root: Path, tmp_path: Path) -> None:
+    report = json.loads((root / "artifacts" / "reports" / "report.json").read_text())
+    for artifact in report["artifacts"]:
+        if artifact["model"] == "fernet_tiny":
+            artifact |= {"model": "fernet_tiny_ferplus", "classes": 8}
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "report.json").write_text(json.dumps(report))
+    lines = updated("<!-- results -->\n<!-- /results -->", tmp_path).splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert rows[-1].startswith("| **fernet_tiny_ferplus** ⁴ | 199,687")
+    assert any("⁴ FER+'s eight expressions" in line for line in lines)
+
+
 def test_a_readme_without_marks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FerZooError, match="results"):
         updated("# title", tmp_path)
