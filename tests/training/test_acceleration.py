@@ -31,6 +31,11 @@ cases = {
     "conv_1_channel": (layers.Conv2D(8, 3, padding="same"), (12, 12, 1)),
     "conv_valid": (layers.Conv2D(8, 3), (12, 12, 3)),
     "conv_strided": (layers.Conv2D(8, 3, strides=2, padding="same"), (12, 12, 1)),
+    "depthwise": (layers.DepthwiseConv2D(3, padding="same"), (12, 12, 8)),
+    "depthwise_strided": (layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu"), (12, 12, 8)),
+    "depthwise_odd": (layers.DepthwiseConv2D(5, strides=2, padding="same", use_bias=False), (11, 11, 8)),
+    "depthwise_valid": (layers.DepthwiseConv2D(3, strides=2), (12, 12, 8)),
+    "depthwise_twice": (layers.DepthwiseConv2D(3, depth_multiplier=2), (12, 12, 8)),
     "conv_8_channels": (layers.Conv2D(8, 3, padding="same"), (12, 12, 8)),
 }
 
