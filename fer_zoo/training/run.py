@@ -26,7 +26,7 @@ from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
-from fer_zoo.training.acceleration import has_fast_bfloat16, training_model
+from fer_zoo.training.acceleration import all_cores, has_fast_bfloat16, training_model
 from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
@@ -53,6 +53,11 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     Raises:
         FerZooError: The loss became infinite, or a checkpoint does not fit.
     """
+    with all_cores(config.batch_size):
+        return _train(config, folder, tensorboard)
+
+
+def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str, Evaluation]:
     dataset = load_dataset(config.data)
     for note in dataset.notes:
         console.out.print(note)
