@@ -17,6 +17,7 @@ from fer_zoo.console import run
 from fer_zoo.errors import UsageError
 
 _FORMATS = ("onnx", "tflite")
+_FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int | None:
         else:
             from .publish import publish
 
-            publish(model, given.output, given.data, given.calibration, formats, given.ferplus)
+            publish(model, given.output, given.data, given.calibration, formats, given.ferplus, tuple(given.leave_out))
     return 0
 
 
@@ -111,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        default=[],
+        choices=_FILES,
+        metavar="FORMAT:PRECISION",
+        help=f"files not to write, such as one that misses its gate: {', '.join(_FILES)}",
+    )
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     _add_data(parser)
     return parser

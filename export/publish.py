@@ -73,6 +73,7 @@ def publish(
     calibration_images: int = 512,
     formats: tuple[str, ...] = ("onnx", "tflite"),
     ferplus: Path | None = None,
+    leave_out: tuple[str, ...] = (),
 ) -> list[Artifact]:
     """Export a trained model and publish it if every file passes its parity gate.
 
@@ -86,6 +87,7 @@ def publish(
         calibration_images: Train images that static quantization is calibrated on.
         formats: `onnx`, `tflite` or both.
         ferplus: FER+'s votes, which are the labels of a model of eight expressions.
+        leave_out: Files not to write, each `format:precision`.
 
     Returns:
         The manifest's entries, the Keras original first.
@@ -99,7 +101,7 @@ def publish(
     root = (output.parent if output else artifacts_dir()).resolve()
     output = (output or root / model.name).resolve()
     root.mkdir(parents=True, exist_ok=True)
-    targets = [target for target in TARGETS if target.format in formats]
+    targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
     _refuse_a_mixture(source, output, root, targets)
     with tempfile.TemporaryDirectory(dir=root, prefix=".exporting-") as temporary, console.progress() as bar:
         folder = Path(temporary) / output.name

@@ -20,6 +20,7 @@ or 1,024 images no different:
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,8 @@ def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
     """Prepare a folded model for static int8.
 
     1. Equalization (Nagel et al. 2019, arXiv:1906.04721): ReLU and pooling commute with a positive scale for each
-       channel, which evens out the ranges that one int8 scale has to cover. Exact in float.
+       channel, which evens out the ranges that one int8 scale has to cover. So do the additions of a residual network,
+       where all that is added has the same scale. Exact in float.
     2. An added constant is rounded to the int8 step of its input; the next bias takes up the rounding. A channel that
        is mostly at rest (ReLU gives 0) would otherwise carry the same error at every pixel.
     3. Rounding of weights one after the other, each making up for the errors of those before it on real inputs (GPTQ,
@@ -98,19 +100,32 @@ class _Chain:
     tensor: keras.KerasTensor
 
 
+@dataclass(frozen=True)
+class _Stream:
+    """Tensors that additions tie together: what writes them, what reads them, and what lies between and commutes."""
+
+    writers: tuple[Any, ...]
+    between: tuple[Any, ...]
+    readers: tuple[Any, ...]
+    tensors: tuple[keras.KerasTensor, ...]
+
+
 def _equalized(model: keras.Model, images: np.ndarray) -> keras.Model:
     calls, copy = trace(model)
-    chains = _chains(calls)
+    chains = [
+        _Stream((chain.first,), tuple(call.operation for call in chain.between), (chain.last,), (chain.tensor,))
+        for chain in _chains(calls)
+    ]
     before: dict[int, np.ndarray] = {}
     after: dict[int, np.ndarray] = {}
-    for chain, (low, high) in zip(chains, _ranges(copy, [chain.tensor for chain in chains], images), strict=True):
-        spread = high - low
+    streams = [*chains, *_streams(calls)]
+    ranges = iter(_ranges(copy, [tensor for stream in streams for tensor in stream.tensors], images))
+    for stream in streams:
+        spread = np.max([high - low for _, (low, high) in zip(stream.tensors, ranges, strict=False)], axis=0)
         quiet = spread < 1e-3 * spread.max()
         scale = np.sqrt(spread.max() / np.where(quiet, spread.max(), spread))
-        after[id(chain.first)] = scale
-        before[id(chain.last)] = 1 / scale
-        for call in chain.between:
-            after[id(call.operation)] = scale
+        before |= {id(operation): 1 / scale for operation in stream.readers}
+        after |= {id(operation): scale for operation in (*stream.writers, *stream.between)}
 
     def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
         key = id(operation)
@@ -284,6 +299,36 @@ def _chains(calls: list[Call]) -> list[_Chain]:
                 break
             between.append(call)
             tensor = call.outputs[0]
+    return found
+
+
+def _streams(calls: list[Call]) -> list[_Stream]:
+    """Every set of tensors that additions tie together, written and read by weighted layers alone."""
+    ties = [call for call in calls if type(call.operation) is layers.Add or _is_homogeneous(call.operation)]
+    group: dict[int, int] = {}
+    for call in ties:
+        tied = [id(tensor) for tensor in (*call.inputs, *call.outputs)]
+        joined = {group.get(key, key) for key in tied}
+        group |= {key: tied[0] for key in (*tied, *(other for other, name in group.items() if name in joined))}
+    times = Counter(id(call.operation) for call in calls)
+    found = []
+    for name in dict.fromkeys(group.values()):
+        between = [call for call in ties if group[id(call.outputs[0])] == name]
+        writers = [call for call in calls if group.get(id(call.outputs[0])) == name and call not in between]
+        readers = [
+            call
+            for call in calls
+            if call not in between and any(group.get(id(tensor)) == name for tensor in call.inputs)
+        ]
+        sound = all(type(call.operation) in WEIGHTED for call in (*writers, *readers))
+        sound = sound and all(times[id(call.operation)] == 1 for call in (*writers, *between, *readers))
+        sound = sound and all(getattr(call.operation, "groups", 1) == 1 for call in readers)
+        linear = (keras.activations.linear, keras.activations.relu)
+        sound = sound and all(call.operation.activation in linear for call in writers)
+        if sound and writers and readers and any(type(call.operation) is layers.Add for call in between):
+            tensors = {id(tensor): tensor for call in (*writers, *between) for tensor in call.outputs}
+            parts = [tuple(call.operation for call in part) for part in (writers, between, readers)]
+            found.append(_Stream(parts[0], parts[1], parts[2], tuple(tensors.values())))
     return found
 
 
