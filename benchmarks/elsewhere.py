@@ -56,8 +56,13 @@ def elsewhere(
 
 
 def places(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
-    """The name of each place that `elsewhere` runs a file in, its `where`."""
-    return [f"Keras on {backend}" for backend in backends] if artifact.format == "keras" else list(runtimes)
+    """The name of each place that `elsewhere` runs a file in, its `where`.
+
+    An original that does not ship is an ensemble, whose members run on every backend themselves.
+    """
+    if artifact.format != "keras":
+        return list(runtimes)
+    return [f"Keras on {backend}" for backend in backends] if artifact.shipped else []
 
 
 def _places(
@@ -65,7 +70,7 @@ def _places(
 ) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     names = places(artifact, backends, runtimes)
     if artifact.format == "keras":
-        for name, backend in zip(names, backends, strict=True):
+        for name, backend in zip(names, backends, strict=False):
             yield name, lambda backend=backend: _on_backend(path, backend, images)  # type: ignore[misc]
     else:
         for name in runtimes:

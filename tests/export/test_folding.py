@@ -208,6 +208,54 @@ def test_prepared_model_lies_on_the_int8_grid_and_answers_alike() -> None:
             np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
 
 
+def test_additions_pass_the_scale_that_evens_out_ranges() -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import trace
+    from export.quantization import _equalized, _streams
+
+    keras.utils.set_random_seed(0)
+    image = layers.Input((12, 12, 3))
+    stream = layers.Conv2D(6, 3, padding="same", name="first")(image)
+    branch = layers.Conv2D(6, 1, name="branch")(layers.ReLU(6.0)(layers.Conv2D(12, 1, name="expand")(stream)))
+    total = layers.ReLU()(layers.Add()([stream, branch]))
+    model = randomized(keras.Model(image, layers.Dense(4, name="last")(layers.GlobalAveragePooling2D()(total))))
+    for name in ("first", "branch"):
+        kernel, bias = model.get_layer(name).get_weights()
+        uneven = 100.0 ** np.linspace(-0.5, 0.5, 6)
+        model.get_layer(name).set_weights([kernel * uneven, bias * uneven])
+    (found,) = _streams(trace(model)[0])
+    assert [operation.name for operation in (*found.writers, *found.readers)] == ["first", "branch", "expand", "last"]
+    batch = images(12, 3, 16) / 64
+    evened = _equalized(model, batch)
+    np.testing.assert_allclose(outputs(evened, batch), outputs(model, batch), rtol=1e-3, atol=1e-3)
+
+    def unevenness(model: Any) -> float:
+        calls, copy = trace(model)
+        (sums,) = (call.outputs[0] for call in calls if type(call.operation) is layers.Add)
+        values = outputs(keras.Model(copy.input, sums), batch)
+        spread = values.max((0, 1, 2)) - values.min((0, 1, 2))
+        return float(spread.max() / spread.min())
+
+    assert unevenness(model) > 20
+    assert unevenness(evened) == pytest.approx(unevenness(model) ** 0.5, rel=0.3)
+
+
+def test_a_stream_that_something_else_reads_is_left() -> None:
+    import keras
+    from keras import layers
+
+    from export.folding import trace
+    from export.quantization import _streams
+
+    image = layers.Input((12, 12, 3))
+    first, second = layers.Conv2D(6, 3)(image), layers.Conv2D(6, 3)(image)
+    total = layers.Add()([first, second])
+    x = layers.Concatenate()([layers.Conv2D(6, 1)(total), layers.Activation("swish")(total)])
+    assert _streams(trace(keras.Model(image, layers.Conv2D(4, 1)(x)))[0]) == []
+
+
 def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     import keras
     from keras import layers
