@@ -9,7 +9,7 @@ from fer_zoo.files import atomic_path, write_text
 from fer_zoo.models import describe_model, list_models
 
 from .labels import place_labels
-from .tables import at, markdown_table, milliseconds, number, percent, plural, points, settings_of, size
+from .tables import at, markdown_table, milliseconds, number, of_fer2013, percent, plural, points, settings_of, size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def model_rows(report: Row) -> list[Row]:
                 "agreement": parity.get("argmax_agreement"),
             }
         rows.append(row)
-    return sorted(rows, key=lambda row: (row["classes"] == 7, row["accuracy"] or 0), reverse=True)
+    return sorted(rows, key=lambda row: (of_fer2013(row), row["accuracy"] or 0), reverse=True)
 
 
 def write_models(folder: Path, report: Row) -> None:
@@ -66,7 +66,7 @@ def write_models(folder: Path, report: Row) -> None:
             (folder / name).unlink(missing_ok=True)
         return
     with atomic_path(folder / "models.png") as path:
-        _plot([row for row in rows if row["classes"] == 7] or rows, report).savefig(path, dpi=150)
+        _plot([row for row in rows if of_fer2013(row)] or rows, report).savefig(path, dpi=150)
     write_text(folder / "models.md", _markdown(rows, report))
 
 
@@ -102,7 +102,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
     sections = [
         "# The models of the zoo",
         f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in the benchmark report."
-        + (f" {FERPLUS_NOTE}" if any(row["classes"] != 7 for row in rows) else ""),
+        + (f" {FERPLUS_NOTE}" if not all(of_fer2013(row) for row in rows) else ""),
         "## Float32",
         markdown_table(
             ["model", "parameters", "MMAC", "accuracy", "PrivateTest", "macro-F1", "ECE", "size", "p50"], accuracy
@@ -117,7 +117,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
 
 
 def _name(row: Row) -> str:
-    return row["model"] + (FERPLUS_MARK if row["classes"] != 7 else "")
+    return row["model"] + ("" if of_fer2013(row) else FERPLUS_MARK)
 
 
 def _plot(rows: list[Row], report: Row) -> Figure:

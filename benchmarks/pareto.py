@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .tables import at, number, percent, plural, settings_of, size
+from .tables import at, number, of_fer2013, percent, plural, settings_of, size
 
 Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ def _shown(report: Row) -> list[Row]:
     if not settings:
         return []
     sound = (a for a in report["artifacts"] if a["status"] not in ("failed", "error"))
-    return [a for a in sound if "evaluation" in a and at(a, *settings[0]) and a.get("classes", 7) == 7]
+    return [a for a in sound if "evaluation" in a and at(a, *settings[0]) and of_fer2013(a)]
 
 
 def _accuracy(artifact: Row) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fer_zoo.files import atomic_path
 
 from .labels import place_labels
-from .tables import at, number, plural, settings_of, size
+from .tables import at, number, of_fer2013, plural, settings_of, size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +65,8 @@ def pareto_front(points: list[tuple[float, float]]) -> list[int]:
 
 def _accuracy_latency(report: Row) -> Figure | None:
     settings = settings_of(report)
-    shown = [a for a in report["artifacts"] if settings and "evaluation" in a and at(a, *settings[0])]
-    shown = [a for a in shown if a.get("classes", 7) == 7]
+    timed = [a for a in report["artifacts"] if settings and "evaluation" in a and at(a, *settings[0])]
+    shown = [artifact for artifact in timed if of_fer2013(artifact)]
     if not shown:
         return None
     batch, threads = settings[0]

@@ -15,7 +15,7 @@ from fer_zoo.files import write_text
 
 from .models import FERPLUS_MARK, FERPLUS_NOTE, model_rows
 from .published import PUBLISHED
-from .tables import markdown_table, milliseconds, percent, points, size
+from .tables import markdown_table, milliseconds, of_fer2013, percent, points, size
 
 Row = dict[str, Any]
 
@@ -70,9 +70,9 @@ def _ours(report: Row) -> list[tuple[float, list[str]]]:
     """A row for each model: ONNX in float32, and what its int8 twin changes."""
     return [
         (
-            row["accuracy"] if row["classes"] == 7 else -1.0,
+            row["accuracy"] if of_fer2013(row) else -1.0,
             [
-                f"**{row['model']}**" + (FERPLUS_MARK if row["classes"] != 7 else ""),
+                f"**{row['model']}**" + ("" if of_fer2013(row) else FERPLUS_MARK),
                 f"{row['params']:,}",
                 percent(row["accuracy"]),
                 percent(row["private_test"]),

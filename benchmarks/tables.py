@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fer_zoo.expressions import EXPRESSIONS
+
 Row = dict[str, Any]
 
 _FACTS = ("name", "model", "format", "precision", "path", "bytes", "params", "macs")
@@ -83,6 +85,11 @@ def to_csv(report: Row) -> dict[str, str]:
 
 def _who(artifact: Row) -> Row:
     return {"name": artifact["name"], "path": artifact["path"]}
+
+
+def of_fer2013(row: Row) -> bool:
+    """Whether the expressions of a model or artifact are FER2013's seven; those of older reports all are."""
+    return row.get("classes", len(EXPRESSIONS)) == len(EXPRESSIONS)
 
 
 def at(artifact: Row, batch: int, threads: int) -> Row | None:
