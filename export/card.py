@@ -60,7 +60,7 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
     if members := config.get("members"):
-        fitted = config.get("weights_chosen_on")
+        fitted = config.get("chosen_on")
         lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
         lines += [f"  - {member['weight']:.3f} {member['model']} (`{member['path']}`)" for member in members]
     training = config.get("training", {})

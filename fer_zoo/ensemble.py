@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     add("models", nargs="+", type=Path, metavar="MODEL.keras")
     add("--output", type=Path, required=True, metavar="FOLDER")
     add("--weights", type=float, nargs="+", help="one for each model; else all alike")
-    add("--fit", action="store_true", help="choose the weights on PublicTest, by likelihood")
+    add("--fit", action="store_true", help="choose the weights and the temperature on PublicTest, by likelihood")
     add("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
     add("--backend", choices=BACKENDS)
     return parser

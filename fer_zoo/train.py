@@ -64,6 +64,10 @@ def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
 
 
 def _transfer(given: argparse.Namespace) -> Transfer | None:
+    if given.warm_start:
+        if given.weights:
+            raise UsageError("--warm-start and --weights exclude each other")
+        return None
     if not given.weights and given.model in PRETRAINED and not has_download(given.model):
         raise UsageError(f"{given.model} starts from pretrained weights: pass --weights with a file, or --weights none")
     source = given.weights or ("imagenet" if has_download(given.model) else "none")
@@ -134,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--renew-statistics", action="store_true", help="normalize for plain images at the end, if no worse")
     add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
+    add("--warm-start", metavar="MODEL", help="trained model to begin with: a .keras file or a shipped name")
     add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     transfer = parser.add_argument_group(
         "transfer learning", "the head first, on a frozen backbone; then both"

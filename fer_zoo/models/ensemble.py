@@ -17,6 +17,7 @@ def ensemble(
     classes: int = len(EXPRESSIONS),
     members: list[keras.Model] | None = None,
     weights: list[float] | None = None,
+    temperature: float = 1.0,
     name: str = "ensemble",
 ) -> keras.Model:
     """Build one flat model from several: `(baseline + mobilenet) / 2` in the original project.
@@ -28,11 +29,13 @@ def ensemble(
         members: Models on the zoo's contract; untrained `baseline_cnn` and `mobilenet_v2`, the original's pair, where
             not given.
         weights: One for each member, at least 0; they are scaled to the sum 1. All alike where not given.
+        temperature: What the logits are divided by. The mean of calibrated members is too cautious: below 1 makes it
+            surer of its answers.
         name: Of the model, and so of its files once exported.
 
     Returns:
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
-        Its `logits` are the logarithm of the mean, of which a softmax gives the mean again.
+        Its `logits` are the logarithm of the mean, of which a softmax gives the mean again at temperature 1.
 
     Raises:
         UsageError: The weights do not fit the members.
@@ -48,7 +51,7 @@ def ensemble(
         for index, (weight, output) in enumerate(zip(weights, outputs, strict=True), start=1)
     ]
     x = layers.Add(dtype="float32", name="mean")(shares) if len(shares) > 1 else shares[0]
-    x = layers.Activation("linear", dtype="float32", name="logits")(keras.ops.log(x))
+    x = layers.Rescaling(1 / temperature, dtype="float32", name="logits")(keras.ops.log(x))
     return keras.Model(image, layers.Softmax(dtype="float32", name="probabilities")(x), name=name)
 
 

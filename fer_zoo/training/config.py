@@ -84,6 +84,8 @@ class TrainingConfig:
         renew_statistics: Give batch normalization the statistics of training images without augmentation at the end, if
             the model is no worse for it where the epoch was chosen.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
+        warm_start: A trained model of the same architecture whose weights the run begins with: a `.keras` file, or a
+            name in the artifacts; `None` for random ones.
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
@@ -116,6 +118,7 @@ class TrainingConfig:
     views: int = 0
     renew_statistics: bool = False
     calibrate: bool = False
+    warm_start: str | None = None
     model_options: tuple[str, ...] = ()
     transfer: Transfer | None = None
     precision: str = "float32"

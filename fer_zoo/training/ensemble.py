@@ -1,4 +1,4 @@
-"""An ensemble from trained models: weights chosen on PublicTest where asked, model, evaluation."""
+"""An ensemble from trained models: weights and temperature chosen on PublicTest where asked, model, evaluation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
+from fer_zoo.training.calibration import fit_temperature
 
 
 def build_ensemble(
@@ -34,7 +35,7 @@ def build_ensemble(
         backend: Keras's, for the record.
         data: Folder, zip or CSV; `None` is the bundled sample.
         weights: One for each model; all alike where not given.
-        fit: Choose the weights on PublicTest.
+        fit: Choose the weights on PublicTest, and then the temperature.
 
     Returns:
         The evaluation on each test split.
@@ -47,13 +48,16 @@ def build_ensemble(
     dataset = load_dataset(data)
     test = dataset.subset("test")
     images = test.images[..., None].astype(np.float32)
+    temperature = 1.0
     if fit:
         chosen = test.splits == "public_test"
         if not chosen.any():
             raise UsageError(f"{dataset.source} has no PublicTest images to fit the weights on")
         probabilities = np.stack([member.predict(images[chosen], batch_size=256, verbose=0) for member in members])
         weights = fit_weights(probabilities, test.labels[chosen]).tolist()
-    model = ensemble(members=members, weights=weights, name=folder.name)
+        mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
+        temperature = fit_temperature(np.log(mean), test.labels[chosen])
+    model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
     shares = weights or [1.0] * len(members)
@@ -74,13 +78,15 @@ def build_ensemble(
             "backend": backend,
             "command": shlex.join(["python", "-m", "fer_zoo.ensemble", *sys.argv[1:]]),
             "members": parts,
-            "weights_chosen_on": "PublicTest" if fit else None,
+            "temperature": temperature,
+            "chosen_on": "PublicTest" if fit else None,
             "weights": model.count_params(),
             "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
         },
     )
     names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
-    return write_report(folder, model.name, test, model.predict(images, batch_size=256, verbose=0), {"members": names})
+    facts = {"members": names, "temperature": f"{temperature:.3f}"}
+    return write_report(folder, model.name, test, model.predict(images, batch_size=256, verbose=0), facts)
 
 
 def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
@@ -108,7 +114,8 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
         members.append(_load(originals[member["sha256"]]))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
-        ensemble(members=members, weights=weights, name=facts["model"]).save(temporary)
+        made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
+        made.save(temporary)
     return folder / "model.keras"
 
 

@@ -36,6 +36,7 @@ from fer_zoo.training.statistics import renew_statistics
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
 from fer_zoo.training.transfer import all_trainable, freeze, rates, split_frozen, train_head, with_rates
+from fer_zoo.training.warm_start import warm_start
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
@@ -75,8 +76,11 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     training, selection = _splits(dataset, config.seed)
     if config.clean:
         training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
-    if config.transfer and not (folder / "checkpoint.npz").exists():
-        load_backbone(model, config.transfer.weights)
+    if not (folder / "checkpoint.npz").exists():
+        if config.transfer:
+            load_backbone(model, config.transfer.weights)
+        if config.warm_start:
+            warm_start(model, config.warm_start)
     class_weights = balanced_class_weights(training.labels, len(training.expressions))
     batches = Batches(
         training.images,
@@ -228,7 +232,7 @@ class _Epochs(keras.callbacks.Callback):
         self.model.optimizer.finalize_variable_values(self.part.trainable_variables)
         # Copies, since on JAX the two would share arrays, and a compiled step gives its arrays away.
         self.part.set_weights([weight.copy() for weight in self.part.get_weights()])
-        if not self.config.transfer:
+        if not self.config.transfer and not self.config.warm_start:
             _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started
         probabilities = self.published.predict(self.images, batch_size=256, verbose=0)

@@ -49,6 +49,17 @@ def test_fitted_weights_are_the_likeliest() -> None:
     assert weights[0] == pytest.approx(best, abs=2e-3)
 
 
+def test_the_temperature_makes_it_surer() -> None:
+    from fer_zoo.models.baseline_cnn import baseline_cnn
+    from fer_zoo.models.ensemble import ensemble
+
+    member = baseline_cnn()
+    images = np.random.default_rng(2).uniform(0, 255, (4, 48, 48, 1)).astype(np.float32)
+    squared = member.predict(images, verbose=0).astype(np.float64) ** 2
+    made = ensemble(members=[member], temperature=0.5)
+    np.testing.assert_allclose(made.predict(images, verbose=0), squared / squared.sum(1, keepdims=True), atol=1e-6)
+
+
 def test_weights_must_fit_the_members() -> None:
     from fer_zoo.models.baseline_cnn import baseline_cnn
     from fer_zoo.models.ensemble import ensemble
@@ -77,6 +88,7 @@ def test_the_config_says_what_the_members_are(tmp_path: Path, command, root: Pat
     assert [member["fine_tuned"] for member in config["members"]] == [False, True]
     assert sum(member["weight"] for member in config["members"]) == pytest.approx(1)
     assert min(member["weight"] for member in config["members"]) > 0.05
+    assert 0.5 < config["temperature"] < 1
     assert (folder / "evaluation.json").exists()
 
 

@@ -1,0 +1,54 @@
+"""A run that begins with the weights of a trained model: on other images, longer, or for other expressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from fer_zoo.artifacts import artifacts_dir, load_manifest
+from fer_zoo.errors import FerZooError, UsageError
+
+
+def warm_start(model: keras.Model, source: str) -> None:
+    """Give a model the weights of a trained one of the same architecture, layer by layer.
+
+    Args:
+        model: Of the registry; its layer `logits` keeps its own weights where the trained one tells other expressions.
+        source: A `.keras` file, or the name of a model in the artifacts.
+
+    Raises:
+        UsageError: There is no such model, or it is of another architecture; says what differs.
+        FerZooError: The file cannot be loaded.
+    """
+    path = _path(source)
+    try:
+        trained = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds for a damaged file.
+        raise FerZooError(f"{path} is not a Keras model that can be loaded") from error
+    found, wanted = _shapes(trained), _shapes(model)
+    for name in [*wanted, *found]:
+        if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
+            shapes = [_text(each.get(name)) for each in (found, wanted)]
+            raise UsageError(f"{path} is no {model.name}: its layer {name} has {shapes[0]}, not {shapes[1]}")
+    for name, shapes in wanted.items():
+        if found[name] == shapes:
+            model.get_layer(name).set_weights(trained.get_layer(name).get_weights())
+
+
+def _path(source: str) -> Path:
+    for artifact in load_manifest():
+        if artifact.model == source and artifact.format == "keras":
+            return artifacts_dir() / artifact.path
+    if Path(source).is_file():
+        return Path(source)
+    raise UsageError(f"there is no model {source}; --warm-start takes a .keras file or the name of a shipped model")
+
+
+def _shapes(model: keras.Model) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of each layer's weights, by its name."""
+    return {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers if layer.weights}
+
+
+def _text(shapes: list[tuple[int, ...]] | None) -> str:
+    return " and ".join("x".join(map(str, shape)) for shape in shapes) if shapes else "no weights"

@@ -1,0 +1,83 @@
+"""A run that begins with a trained model's weights: what is taken over, what is refused, that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.artifacts import load_manifest
+from fer_zoo.errors import FerZooError, UsageError
+
+pytest.importorskip("keras")
+
+
+def test_all_weights_are_taken_over() -> None:
+    import keras
+
+    from fer_zoo.artifacts import artifacts_dir
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    model = build_model("fernet_nano")
+    warm_start(model, "fernet_nano")
+    trained = keras.models.load_model(artifacts_dir() / "fernet_nano" / "model.keras")
+    for ours, theirs in zip(model.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_expressions_keep_their_own_logits() -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    model = build_model("baseline_cnn", classes=8)
+    before = model.get_layer("logits").get_weights()
+    warm_start(model, "baseline_cnn")
+    for ours, first in zip(model.get_layer("logits").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, first)
+    seven = build_model("baseline_cnn")
+    warm_start(seven, "baseline_cnn")
+    for name in [layer.name for layer in model.layers if layer.weights and layer.name != "logits"]:
+        for ours, theirs in zip(model.get_layer(name).get_weights(), seven.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_architecture_is_refused_with_what_differs() -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    with pytest.raises(UsageError, match=r"is no fernet_tiny: its layer .* has .*, not "):
+        warm_start(build_model("fernet_tiny"), "fernet_nano")
+
+
+def test_a_damaged_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
+    with pytest.raises(FerZooError, match="not a Keras model that can be loaded"):
+        warm_start(build_model("fernet_nano"), str(tmp_path / "broken.keras"))
+    with pytest.raises(UsageError, match="there is no model absent; --warm-start takes"):
+        warm_start(build_model("fernet_nano"), "absent")
+
+
+@pytest.mark.slow
+def test_a_run_that_hardly_moves_stays_as_good(tmp_path: Path, command) -> None:
+    folder = tmp_path / "run"
+    options = ["--model", "fernet_nano", "--warm-start", "fernet_nano", "--epochs", 1, "--learning-rate", 1e-7]
+    done = command("fer_zoo.train", *options, "--backend", "tensorflow", "--output", folder)
+    assert done.returncode == 0, done.stderr
+    shipped = next(a for a in load_manifest() if a.model == "fernet_nano" and a.format == "keras")
+    accuracy = json.loads((folder / "evaluation.json").read_text())["splits"]["test"]["accuracy"]
+    assert accuracy == pytest.approx(shipped.metrics["test"]["accuracy"], abs=0.015)
+    assert json.loads((folder / "config.json").read_text())["training"]["warm_start"] == "fernet_nano"
+
+
+def test_it_excludes_pretrained_weights(tmp_path: Path, command) -> None:
+    options = ["--model", "mobilenet_v2", "--warm-start", "mobilenet_v2", "--weights", "w.h5"]
+    done = command("fer_zoo.train", *options, "--output", tmp_path / "run")
+    assert done.returncode == 2
+    assert "--warm-start and --weights exclude each other" in done.stderr
+    assert not (tmp_path / "run").exists()
