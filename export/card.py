@@ -66,6 +66,8 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
     training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
+    if training.get("warm_start"):
+        lines.append(f"- began with the weights of {training['warm_start']}")
     if training.get("teachers"):
         teachers = ", ".join(Path(teacher).parent.name or teacher for teacher in training["teachers"])
         lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")

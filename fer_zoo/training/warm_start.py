@@ -29,8 +29,8 @@ def warm_start(model: keras.Model, source: str) -> None:
     found, wanted = _shapes(trained), _shapes(model)
     for name in [*wanted, *found]:
         if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
-            shapes = [_text(each.get(name)) for each in (found, wanted)]
-            raise UsageError(f"{path} is no {model.name}: its layer {name} has {shapes[0]}, not {shapes[1]}")
+            differs = f"{_text(found.get(name))}, not {_text(wanted.get(name))}"
+            raise UsageError(f"{path} is no {model.name}: its layer {name} has {differs}")
     for name, shapes in wanted.items():
         if found[name] == shapes:
             model.get_layer(name).set_weights(trained.get_layer(name).get_weights())
