@@ -124,15 +124,17 @@ def to_markdown(title: str, runs: list[Run]) -> str:
     """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
     published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
     first = {"run": "original", "backend": "tensorflow", "all 7,178": f"{published:.1%}"}
-    overall = [first, *(_cells(each.row()) | {"settings": _changed(each, runs[0])} for each in runs)]
+    base = runs[0].row()["test"]
+    overall = [first, *(_cells(each.row(), base) | {"settings": _changed(each, runs[0])} for each in runs)]
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
     return (
         f"# {title}\n\n{_table(columns, [[cells.get(column, '') for column in columns] for cells in overall])}\n\n"
-        f"`settings` are those that differ from the run {runs[0].name}, whose command is below. The epoch is chosen on "
-        "PublicTest. `train` is the accuracy on the training batches of that epoch, dropout and augmentation on; "
-        "minutes are the wall time of the training steps, on a machine that may have been shared.\n\n"
+        f"`settings` are those that differ from the run {runs[0].name}, whose command is below; `points` are what they "
+        "changed on the 7,178. The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of "
+        "that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine that "
+        "may have been shared.\n\n"
         f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
         f"{_table(['run', *EXPRESSIONS], classes)}\n\n## Commands\n\n{commands}\n"
     )
@@ -165,7 +167,7 @@ def _f1(runs: list[Run]) -> dict[str, list[float]]:
     return {name: [table[expression]["f1"] for expression in EXPRESSIONS] for name, table in tables.items()}
 
 
-def _cells(row: dict[str, Any]) -> dict[str, str]:
+def _cells(row: dict[str, Any], base: float) -> dict[str, str]:
     return {
         "run": row["run"],
         "backend": row["backend"],
@@ -176,6 +178,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "PublicTest": f"{row['public_test']:.1%}",
         "PrivateTest": f"{row['private_test']:.1%}",
         "all 7,178": f"{row['test']:.2%}",
+        "points": f"{100 * (row['test'] - base):+.2f}",
         "95 % interval": f"{row['test_low']:.1%} to {row['test_high']:.1%}",
         "macro-F1": f"{row['macro_f1']:.3f}",
         "ECE": f"{row['ece']:.3f}",
@@ -209,6 +212,9 @@ def _plot(runs: list[Run]) -> Figure:
         curves.plot(epochs, [entry["selection_accuracy"] for entry in each.history], color=color)
         curves.plot(epochs, [entry["accuracy"] for entry in each.history], color=color, linestyle=":", alpha=0.6)
         curves.plot(each.best["epoch"], each.best["selection_accuracy"], color=color, marker="o")
+    for head in {sum(entry.get("phase") == "head" for entry in each.history) for each in runs} - {0}:
+        curves.axvline(head + 0.5, color="0.5", linewidth=1)
+        curves.annotate("fine-tuning", (head + 0.6, 0.02), xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
     curves.yaxis.set_major_formatter("{x:.0%}")
     for axes in (curves, bars):

@@ -52,6 +52,20 @@ def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
     assert (output / "runs.png").stat().st_size > 10_000
 
 
+def test_points_are_the_change_from_the_first_run(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    evaluation = json.loads((other / "evaluation.json").read_text())
+    before = evaluation["splits"]["test"]["accuracy"]
+    evaluation["splits"]["test"]["accuracy"] = before + 0.0123
+    (other / "evaluation.json").write_text(json.dumps(evaluation))
+    assert run(compare.main, [str(folder), str(other), "--output", str(tmp_path / "compared")]) == 0
+    lines = (tmp_path / "compared" / "README.md").read_text().splitlines()
+    place = next(line for line in lines if "points" in line).split("|").index(" points ")
+    cells = {line.split("|")[1].strip(): line.split("|")[place].strip() for line in lines[:12] if line.startswith("| ")}
+    assert (cells["first"], cells["other"]) == ("+0.00", "+1.23")
+
+
 def test_the_comparison_can_be_remade_from_its_own_copies(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "compared"
     assert run(compare.main, [str(folder), "--output", str(output)]) == 0
