@@ -62,7 +62,7 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
         for artifact in selected:
             bar.update(task, description=f"parity {artifact.name}")
             report["rows"].append(comparison.row(artifact, kept))
-            write_json(path, report)
+            write_json(path, report | {"rows": report["rows"] + _ahead(selected, report["rows"], kept)})
             bar.advance(task)
     report |= {"complete": True, "finished": now()}
     write_json(path, report)
@@ -165,6 +165,14 @@ class _Comparison:
         if isinstance(found, FerZooError):
             raise FerZooError(f"the Keras original gives nothing to compare with: {found}") from found
         return found
+
+
+def _ahead(
+    selected: list[Artifact], done: list[dict[str, Any]], kept: dict[tuple[str, str, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Earlier rows of what this run has not reached, so that an interrupted one does not lose them."""
+    paths = {artifact.path for artifact in selected[len(done) :]}
+    return [row for row in kept.values() if row["path"] in paths]
 
 
 def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:

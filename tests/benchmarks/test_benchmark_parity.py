@@ -99,6 +99,24 @@ def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
     assert seen[3:] == [], "the numbers would be the same"
 
 
+def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, monkeypatch):
+    before = run_parity(options, zoo.predict_original)["rows"]
+    row, calls = benchmarks.parity._Comparison.row, []
+
+    def stopped(self, artifact, kept):
+        calls.append(artifact.path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return row(self, artifact, kept)
+
+    monkeypatch.setattr(benchmarks.parity._Comparison, "row", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_parity(options, zoo.predict_original)
+    half = json.loads((zoo.reports / "parity.json").read_text())
+    assert not half["complete"]
+    assert json.loads(json.dumps(before[2])) in half["rows"]
+
+
 def test_a_changed_artifact_is_not_kept(zoo, options, monkeypatch):
     run_parity(options, zoo.predict_original)
     zoo.add_onnx("int8", zoo.weights * np.float32(1.01))
