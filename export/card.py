@@ -132,8 +132,9 @@ def _quantization(settings: dict[str, dict[str, Any]]) -> str:
     return (
         f"## Quantization\n\nStatic int8 after equalization of the channels and rounding that makes up for its own "
         f"errors (GPTQ), on {images:,} training images: int8 weights for each output channel, activations over their "
-        "whole range. Swish, logits and softmax stay in float. In TFLite the dense layers quantize their inputs as "
-        "they come. float16 weights are rounded in the same way."
+        "whole range. Swish, logits and softmax stay in float, and so do the image's first convolution and a depthwise "
+        "one behind it where that takes no longer. In TFLite the dense layers quantize their inputs as they come. "
+        "float16 weights are rounded in the same way."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 import onnx
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -25,7 +27,7 @@ from .folding import Affine, rebuild
 from .quantization import Prepared, SharedScale
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
-_CHEAP_ONNX = ("Relu", "MaxPool", "Add")
+_CHEAP_ONNX = ("Relu", "Clip", "MaxPool", "Add")
 _SHAPING_ONNX = ("Reshape", "Transpose", "Pad", "Resize", "Concat", "Add")
 # Products for each output of a convolution below which ONNX Runtime's int8 kernels are slower than its float32 ones.
 _FEW_PRODUCTS = 32
@@ -41,7 +43,7 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
 
     A convolution of few channels on the image stays in float, with what is cheap after it: in int8 that of
     baseline_cnn took 68 µs of the 205 µs of a query, in float 19, which made 151 µs of the query (4.80 ms instead of
-    6.18 at batch 32) and left the predictions as good.
+    6.18 at batch 32) and left the predictions as good. So does a depthwise one behind it: it bears rounding worst.
 
     Args:
         prepared: A prepared model.
@@ -92,11 +94,13 @@ def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
         convert.optimizations = [tf.lite.Optimize.DEFAULT]
         convert.representative_dataset = representative
         # The converter itself has no way to leave operations in float; its debugger has, and gives the model.
+        options = partial(tf.lite.experimental.QuantizationDebugOptions, denylisted_ops=list(_FLOAT_TFLITE))
         debugger = tf.lite.experimental.QuantizationDebugger(
-            converter=convert,
-            debug_dataset=representative,
-            debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(_FLOAT_TFLITE)),
+            converter=convert, debug_dataset=representative, debug_options=options()
         )
+        path.write_bytes(debugger.calibrated_model)
+        if first := _until_depthwise(flatbuffer.load(path)):
+            debugger.options = options(denylisted_nodes=first)
         path.write_bytes(debugger.get_nondebug_quantized_model())
     model = flatbuffer.load(path)
     quantize_dense(model)
@@ -127,10 +131,36 @@ def _first_in_float(graph: onnx.GraphProto) -> list[str]:
             image.update(node.output)
             before.append(node.name)
         few = node.op_type == "Conv" and math.prod(constants[node.input[1]].dims[1:]) < _FEW_PRODUCTS
-        if (few and tensors[0] in image) or (node.op_type in _CHEAP_ONNX and in_float.issuperset(tensors)):
+        cheap = node.op_type in _CHEAP_ONNX or any(a.name == "group" and a.i > 1 for a in node.attribute)
+        if (few and tensors[0] in image) or (cheap and in_float.issuperset(tensors)):
             in_float.update(node.output)
             names.append(node.name)
     return before + names if names else []
+
+
+def _until_depthwise(model: Any) -> list[str]:
+    """Names of the operations from the image to a depthwise convolution, with one other convolution between at most.
+
+    Of all layers of such networks these bear rounding worst (`python -m benchmarks sensitivity mobilenet_v2`), and in
+    float they take no longer: 0.88 ms for mobilenet_v2 either way.
+    """
+    (graph,) = model.subgraphs
+    convolutions = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D
+    ways: dict[int, list[str]] = {int(graph.inputs[0]): []}
+    past_convolution, names = set[int](), list[str]()
+    for operator in graph.operators:
+        kind, output = flatbuffer.kind(model.operatorCodes[operator.opcodeIndex]), int(operator.outputs[0])
+        inputs = [int(i) for i in operator.inputs if i >= 0 and model.buffers[graph.tensors[i].buffer].data is None]
+        if not inputs or not ways.keys() >= set(inputs):
+            continue
+        way = [name for index in inputs for name in ways[index]] + [graph.tensors[output].name.decode()]
+        if kind == convolutions[1]:
+            names += way
+        elif kind != convolutions[0] or not past_convolution.intersection(inputs):
+            ways[output] = way
+        if kind == convolutions[0] or past_convolution.intersection(inputs):
+            past_convolution.add(output)
+    return list(dict.fromkeys(names))
 
 
 class _Range(keras.layers.Layer):
