@@ -216,6 +216,7 @@ def _plot(runs: list[Run]) -> Figure:
         curves.axvline(head + 0.5, color="0.5", linewidth=1)
         curves.annotate("fine-tuning", (head + 0.6, 0.02), xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
+    curves.xaxis.get_major_locator().set_params(integer=True)
     curves.yaxis.set_major_formatter("{x:.0%}")
     for axes in (curves, bars):
         axes.grid(alpha=0.3)
