@@ -53,7 +53,8 @@ def updated(readme: str, artifacts: Path) -> str:
     note = (
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
         f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine['cpu']}: only ratios carry over, "
-        "and those to peers only from their own run, where ours stand beside them. ¹ its checkpoint was chosen on these test images. ² trained on data nobody has published. ³ as published. "
+        "and those to peers only from their own run, where ours stand beside them. ¹ its checkpoint was chosen on "
+        "these test images. ² trained on data nobody has published. ³ as published. "
         + (f"{FERPLUS_NOTE} " if any(cells[0].endswith(FERPLUS_MARK) for _, cells in rows) else "")
         + "More: [every format, percentiles, parity](artifacts/reports/report.md)"
         + (", [peers](artifacts/reports/peers.md)." if peers["rows"] else ".")
