@@ -145,7 +145,7 @@ def _until_depthwise(model: Any) -> list[str]:
     float they take no longer: 0.88 ms for mobilenet_v2 either way.
     """
     (graph,) = model.subgraphs
-    convolutions = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D
+    convolution, depthwise = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D
     ways: dict[int, list[str]] = {int(graph.inputs[0]): []}
     past_convolution, names = set[int](), list[str]()
     for operator in graph.operators:
@@ -154,11 +154,12 @@ def _until_depthwise(model: Any) -> list[str]:
         if not inputs or not ways.keys() >= set(inputs):
             continue
         way = [name for index in inputs for name in ways[index]] + [graph.tensors[output].name.decode()]
-        if kind == convolutions[1]:
+        past = not past_convolution.isdisjoint(inputs)
+        if kind == depthwise:
             names += way
-        elif kind != convolutions[0] or not past_convolution.intersection(inputs):
+        elif kind != convolution or not past:
             ways[output] = way
-        if kind == convolutions[0] or past_convolution.intersection(inputs):
+        if kind == convolution or past:
             past_convolution.add(output)
     return list(dict.fromkeys(names))
 

@@ -17,6 +17,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
+from fer_zoo.training.trained import load_trained
 
 
 def build_ensemble(
@@ -127,10 +128,7 @@ def _is_fine_tuned(config: Path) -> bool:
 def _load(path: Path) -> keras.Model:
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds for a damaged file.
-        raise FerZooError(f"{path} is not a Keras model that can be loaded") from error
+    model = load_trained(path)
     if [layer.name for layer in model.layers[-2:]] != ["logits", "probabilities"]:
         raise FerZooError(f"{path} is no model of the zoo: its last layers are not logits and probabilities")
     return model

@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 
 from fer_zoo.artifacts import artifacts_dir, load_manifest
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import UsageError
+from fer_zoo.training.trained import load_trained
 
 
 def warm_start(model: keras.Model, source: str) -> None:
@@ -22,10 +23,7 @@ def warm_start(model: keras.Model, source: str) -> None:
         FerZooError: The file cannot be loaded.
     """
     path = _path(source)
-    try:
-        trained = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds for a damaged file.
-        raise FerZooError(f"{path} is not a Keras model that can be loaded") from error
+    trained = load_trained(path)
     found, wanted = _shapes(trained), _shapes(model)
     for name in [*wanted, *found]:
         if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
