@@ -74,7 +74,6 @@ _FINE_TUNED = replace(
     transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.3),
 )
 
-_PROPOSED = "SGD, strong augmentation, label smoothing and averaged weights; a proposal, not run to its end yet."
 _UNTRIED = "efficientnet_lite0's settings, from keras.applications' ImageNet weights; not run to its end yet."
 
 RECIPES = {
@@ -105,7 +104,15 @@ RECIPES = {
         cost=70,
         public_test=0.6776,
     ),
-    "fernet_base": Recipe(_PROPOSED, replace(_STRONG, model="fernet_base", epochs=100, mixup=0.2)),
+    "fernet_base": Recipe(
+        "SGD on the answers of mobilenet_face and efficientnet_lite0.",
+        replace(
+            _DISTILLED,
+            model="fernet_base",
+            epochs=32,
+            teachers=(*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8"),
+        ),
+    ),
     "efficientnet_lite0": Recipe(
         "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
         replace(_FINE_TUNED, model="efficientnet_lite0"),
