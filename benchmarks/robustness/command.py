@@ -65,5 +65,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
     parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="of ours")
-    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
+    parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
     return parser

@@ -27,8 +27,7 @@ def write_robustness(folder: Path, measured: Measured) -> None:
     """Write the table, the page and the plots beside `robustness.json`."""
     report = measured.report
     face = int(measured.probabilities[report["rows"][0]["name"]].max(1).argmax())
-    exact = [row for row in report["rows"] if row["family"] == "ours" and row["precision"] == "fp32"]
-    best = max(exact or report["rows"], key=_accuracy)
+    best = max(_ours(report) or report["rows"], key=_accuracy)
     faces = plot_faces(
         measured.images,
         measured.labels,
@@ -207,11 +206,10 @@ def _classes(report: Row) -> str:
 
 
 def _answers(report: Row) -> str:
-    """What the figures say about the original project's questions, for our most accurate float32 file."""
-    ours = [row for row in report["rows"] if row["family"] == "ours" and row["precision"] == "fp32"]
-    if not ours:
+    """What the figures say about the original project's questions, for our most accurate file."""
+    if not _ours(report):
         return ""
-    best = max(ours, key=_accuracy)
+    best = max(_ours(report), key=_accuracy)
     lines = []
     pairs = {(pair["true"], pair["predicted"]): pair for pair in best["pairs"] if pair["support"]}
     raters = {(p["true"], p["predicted"]): p["share"] for p in report.get("raters", {}).get("pairs", ())}
@@ -265,6 +263,10 @@ def _contempt(report: Row) -> str:
         return ""
     rows = [[name, *(f"{count:,}" for count in counts)] for name, counts in report["contempt"].items()]
     return "## What contempt is taken for\n\n" + markdown_table(["", *EXPRESSIONS], rows)
+
+
+def _ours(report: Row) -> list[Row]:
+    return [row for row in report["rows"] if row["family"] == "ours"]
 
 
 def _name(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +27,13 @@ from ..machine import cores, describe, now
 from ..options import Options, file_problem, manifest_of, select, tells_fer2013
 from ..peers.catalogue import find_peers
 from ..peers.classifier import PeerClassifier, converted
-from ..stored import SCHEMA, identity_of
+from ..stored import SCHEMA, identity_of, read_report
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .datasets import LabelledFaces
 from .votes import against_votes, majority, sides, vote_shares
+
+# Right answers by corruption and severity, then by the file's hash.
+Right = dict[tuple[str, int], dict[str, int]]
 
 BASE = "baseline_cnn onnx fp32"
 
@@ -76,7 +80,7 @@ def run_robustness(
 ) -> Measured:
     """Measure, and write `robustness.json`.
 
-    An interrupted run goes on after its last finished corruption.
+    What an earlier run, finished or interrupted, measured of the same files on the same images is kept.
 
     Args:
         options: `data`, `artifacts`, `models`, `output` and `fresh` are used.
@@ -96,30 +100,33 @@ def run_robustness(
     chosen = np.unique(np.linspace(0, len(images) - 1, min(count or len(images), len(images))).astype(int))
     machine = describe()
     identity = {"machine": identity_of(machine), "data": fingerprint, "images": len(chosen)}
-    identity["files"] = {subject.name: subject.facts["sha256"] for subject in subjects}
     journal = Journal(options.output / "robustness.partial.jsonl", identity, options.fresh)
+    right = {} if options.fresh else _measured_before(options.output / "robustness.json", identity)
+    for part in journal.parts("corrupted"):
+        right.setdefault(tuple(part["of"]), {}).update(part["right"])
     classifiers = {subject.name: subject.load(1) for subject in subjects}
     with ThreadPoolExecutor(cores()) as pool, progress() as bar:
 
-        def predict(shown: np.ndarray) -> dict[str, np.ndarray]:
+        def predict(shown: np.ndarray, names: Iterable[str] = tuple(classifiers)) -> dict[str, np.ndarray]:
             """By model; models side by side use the cores better than small networks split among them."""
-            answers = pool.map(lambda classifier: classifier.predict_proba(shown), classifiers.values())
-            return dict(zip(classifiers, answers, strict=True))
+            answers = pool.map(lambda name: classifiers[name].predict_proba(shown), names)
+            return dict(zip(names, answers, strict=True))
 
         task = bar.add_task("clean", total=1 + len(CORRUPTIONS) * len(SEVERITIES))
         probabilities = predict(images)
         bar.advance(task)
-        done = {tuple(part["of"]) for part in journal.parts("corrupted")}
         for corruption, severity in product(CORRUPTIONS, SEVERITIES):
             bar.update(task, description=f"{corruption} {severity}")
-            if (corruption, severity) not in done:
-                answers = predict(corrupt(images[chosen], corruption, severity))
-                right = {name: int((answer.argmax(1) == labels[chosen]).sum()) for name, answer in answers.items()}
-                journal.add("corrupted", {"of": [corruption, severity], "right": right})
+            known = right.setdefault((corruption, severity), {})
+            if new := {s.name: s.facts["sha256"] for s in subjects if s.facts["sha256"] not in known}:
+                answers = predict(corrupt(images[chosen], corruption, severity), new)
+                found = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in answers.items()}
+                journal.add("corrupted", {"of": [corruption, severity], "right": found})
+                known |= found
             bar.advance(task)
         contempt = predict(faces.contempt) if faces is not None and len(faces.contempt) else {}
     shares = _shares(dataset, ferplus) if dataset and ferplus else None
-    rows = [_row(s, probabilities[s.name], labels, chosen, journal.parts("corrupted"), shares) for s in subjects]
+    rows = [_row(s, probabilities[s.name], labels, chosen, right, shares) for s in subjects]
     _add_relative(rows)
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "robustness", "finished": now(), "machine": machine}
     report |= {"data": _facts(dataset, faces, fingerprint, len(images)), "corrupted_images": len(chosen)}
@@ -135,6 +142,24 @@ def run_robustness(
     write_json(options.output / "robustness.json", report)
     journal.finish()
     return Measured(report, images, labels, probabilities, shares)
+
+
+def _measured_before(path: Path, identity: dict[str, Any]) -> Right:
+    """Right answers in the report of an earlier run on the same machine and images."""
+    report, right = read_report(path), Right()
+    if not report or identity != {
+        "machine": identity_of(report["machine"]),
+        "data": report["data"]["fingerprint"],
+        "images": report["corrupted_images"],
+    }:
+        return right
+    strengths = {name: list(strengths) for name, (_, strengths, _) in CORRUPTIONS.items()}
+    same = {name for name, facts in report["corruptions"].items() if facts["strengths"] == strengths.get(name)}
+    for row in report["rows"]:
+        for name in same:
+            for severity, accuracy in zip(SEVERITIES, row["corrupted_accuracy"][name], strict=True):
+                right.setdefault((name, severity), {})[row["sha256"]] = round(accuracy * report["corrupted_images"])
+    return right
 
 
 def _subjects(options: Options, peers: Path | None) -> tuple[list[Subject], list[str]]:
@@ -185,16 +210,13 @@ def _row(
     probabilities: np.ndarray,
     labels: np.ndarray,
     chosen: np.ndarray,
-    parts: list[dict[str, Any]],
+    right: Right,
     shares: np.ndarray | None,
 ) -> dict[str, Any]:
     evaluation = evaluate(probabilities, labels)
     guess = probabilities.argmax(1)
     accuracy = {
-        name: [
-            next(p["right"][subject.name] for p in parts if p["of"] == [name, severity]) / len(chosen)
-            for severity in SEVERITIES
-        ]
+        name: [right[name, severity][subject.facts["sha256"]] / len(chosen) for severity in SEVERITIES]
         for name in CORRUPTIONS
     }
     row = {"name": subject.name} | subject.facts

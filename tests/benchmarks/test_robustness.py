@@ -215,6 +215,30 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
     }
 
 
+def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch):
+    shown = []
+    load = benchmarks.robustness.run.load_classifier
+
+    def counting(path, threads):
+        classifier = load(path, threads=threads)
+        predict = classifier.predict_proba
+        monkeypatch.setattr(classifier, "predict_proba", lambda x: shown.append(path.name) or predict(x))
+        return classifier
+
+    monkeypatch.setattr(benchmarks.robustness.run, "load_classifier", counting)
+    command = [*arguments, "--data", str(zoo.data), "--images", "10"]
+    assert run(main, [*command, "--models", "linear:onnx:int8"]) == 0
+    (alone,) = json.loads((zoo.reports / "robustness.json").read_text())["rows"]
+    shown.clear()
+    assert run(main, command) == 0
+    both = {row["name"]: row for row in json.loads((zoo.reports / "robustness.json").read_text())["rows"]}
+    assert both["linear onnx int8"]["corrupted_accuracy"] == alone["corrupted_accuracy"]
+    assert sorted(shown.count(name) for name in set(shown)) == [1, 76]
+    shown.clear()
+    assert run(main, [*command, "--fresh"]) == 0
+    assert [shown.count(name) for name in set(shown)] == [76, 76]
+
+
 def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
     rng = np.random.default_rng(0)
     for name in ("anger", "happiness", "contempt"):
