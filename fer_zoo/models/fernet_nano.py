@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block
+from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block, squeeze_excite
 
 
-def fernet_nano(classes: int = len(EXPRESSIONS), dropout: float = 0.0) -> keras.Model:
+def fernet_nano(
+    classes: int = len(EXPRESSIONS), dropout: float = 0.0, squeeze: int = 0, scales: bool = False, blur: bool = False
+) -> keras.Model:
     """Build a plain network that halves the map at once: 16, 32 and 48 channels at 24², 12² and 6².
 
     Channels are multiples of 16, the lanes of a vector register, which kernels for training and inference are written
@@ -17,14 +19,20 @@ def fernet_nano(classes: int = len(EXPRESSIONS), dropout: float = 0.0) -> keras.
     Args:
         classes: Number of expressions.
         dropout: Rate before the logits.
+        squeeze: Reduction of squeeze-and-excitation at the end of both stages; 0 leaves it out.
+        scales: Classify from the 12² maps too, not from the 6² maps alone.
+        blur: Halve maps by averages after a convolution instead of by its strides.
 
     Returns:
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
     """
     image, x = image_input()
     x = conv_bn(x, 16, "stem1", strides=2)
-    x = conv_bn(x, 32, "stem2", strides=2)
-    x = residual_block(x, 32, "stage1")
-    x = conv_bn(x, 48, "stage2_1", strides=2)
+    x = conv_bn(x, 32, "stem2", strides=2, blur=blur)
+    middle = residual_block(x, 32, "stage1", squeeze=squeeze)
+    x = conv_bn(middle, 48, "stage2_1", strides=2, blur=blur)
     x = conv_bn(x, 48, "stage2_2")
-    return keras.Model(image, classifier(x, classes, dropout), name="fernet_nano")
+    if squeeze:
+        x = squeeze_excite(x, squeeze, "stage2_squeeze")
+    earlier = (middle,) if scales else ()
+    return keras.Model(image, classifier(x, classes, dropout, earlier), name="fernet_nano")

@@ -15,20 +15,31 @@ def image_input() -> tuple[keras.KerasTensor, keras.KerasTensor]:
 
 
 def conv_bn(
-    x: keras.KerasTensor, filters: int, name: str, kernel: int = 3, strides: int = 1, relu: bool = True
+    x: keras.KerasTensor,
+    filters: int,
+    name: str,
+    kernel: int = 3,
+    strides: int = 1,
+    relu: bool = True,
+    blur: bool = False,
 ) -> keras.KerasTensor:
-    """Convolution without bias, batch normalization, and ReLU where asked for."""
+    """Convolution without bias, batch normalization, and ReLU where asked for.
+
+    With `blur` no place is skipped where `strides` halve the map: means of 3x3 places are taken after the ReLU (after
+    Zhang, 2019, https://arxiv.org/abs/1904.11486, whose filter is a triangle).
+    """
     x = layers.Conv2D(
         filters,
         kernel,
-        strides=strides,
+        strides=1 if blur else strides,
         padding="same",
         use_bias=False,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
-    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+    x = layers.ReLU(name=f"{name}_relu")(x) if relu else x
+    return layers.AveragePooling2D(3, strides, padding="same", name=f"{name}_blur")(x) if blur else x
 
 
 def residual_block(
@@ -57,20 +68,29 @@ def residual_block(
     x = conv_bn(x, filters, f"{name}_1", strides=strides)
     x = conv_bn(x, filters, f"{name}_2", relu=False)
     if squeeze:
-        x = _squeeze_excite(x, squeeze, f"{name}_squeeze")
+        x = squeeze_excite(x, squeeze, f"{name}_squeeze")
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def classifier(x: keras.KerasTensor, classes: int, dropout: float) -> keras.KerasTensor:
-    """Global average pooling, dropout and the zoo's last two layers, `logits` and `probabilities`."""
+def classifier(
+    x: keras.KerasTensor, classes: int, dropout: float, earlier: tuple[keras.KerasTensor, ...] = ()
+) -> keras.KerasTensor:
+    """Global average pooling, dropout and the zoo's last two layers, `logits` and `probabilities`.
+
+    The maps of `earlier` stages are averaged and taught from too: features of several scales.
+    """
     x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if earlier:
+        pools = [layers.GlobalAveragePooling2D(name=f"pool{i}")(tensor) for i, tensor in enumerate(earlier, start=1)]
+        x = layers.Concatenate(name="scales")([*pools, x])
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, name="logits")(x)
     return layers.Softmax(dtype="float32", name="probabilities")(x)
 
 
-def _squeeze_excite(x: keras.KerasTensor, reduction: int, name: str) -> keras.KerasTensor:
+def squeeze_excite(x: keras.KerasTensor, reduction: int, name: str) -> keras.KerasTensor:
+    """Attention over channels (Hu et al., 2017): each is scaled by what two small layers make of all their means."""
     channels = x.shape[-1]
     scale = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
     scale = layers.Conv2D(channels // reduction, 1, activation="relu", name=f"{name}_reduce")(scale)

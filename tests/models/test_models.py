@@ -81,3 +81,19 @@ def test_baseline_is_the_original() -> None:
     stage = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
     head = ["GlobalAveragePooling2D", "Dropout", "Dense", "Dense", "Softmax"]
     assert facts["layers"] == ["InputLayer", "Rescaling", *stage * 3, *head]
+
+
+def test_options_of_fernet_nano() -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.models.macs import count_macs
+
+    plain = build_model("fernet_nano")
+    assert (plain.count_params(), count_macs(plain)) == (58_919, 4_645_200)
+    attentive = build_model("fernet_nano", squeeze=8)
+    reduced, expanded = 32 * 4 + 4 + 48 * 6 + 6, 4 * 32 + 32 + 6 * 48 + 48
+    assert attentive.count_params() == 58_919 + reduced + expanded
+    assert build_model("fernet_nano", scales=True).count_params() == 58_919 + 7 * 32
+    blurred = build_model("fernet_nano", blur=True)
+    assert blurred.count_params() == 58_919
+    assert blurred.get_layer("stem2_conv").output.shape[1:3] == (24, 24)
+    assert blurred.get_layer("stem2_blur").output.shape[1:3] == (12, 12)
