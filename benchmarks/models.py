@@ -21,6 +21,7 @@ FERPLUS_NOTE = (
     "⁴ FER+'s eight expressions, on the test images whose annotators agree (3,153 of PrivateTest): not to be compared "
     "with accuracy on FER2013's own labels."
 )
+_OTHER = "Not of the registry: an ensemble, or a model of your own; its card says what it is made of."
 _FLOAT, _INT8 = "#0072b2", "#d55e00"
 
 
@@ -32,8 +33,8 @@ def model_rows(report: Row) -> list[Row]:
 
     Returns:
         Rows of `model`, `classes`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in
-        float32), and of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of
-        accuracy), `agreement`; `None` where not measured.
+        float32), `mirrored` (the same with test-time augmentation), and of each precision, `fp32` and `int8`: `bytes`,
+        `p50_ms` (batch 1, one thread), `points` (change of accuracy), `agreement`; `None` where not measured.
     """
     settings = settings_of(report)
     files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
@@ -44,6 +45,7 @@ def model_rows(report: Row) -> list[Row]:
         evaluation = artifact.get("evaluation", {})
         row = {name: artifact[name] for name in ("model", "params", "macs")} | {"classes": artifact.get("classes", 7)}
         row |= {name: evaluation.get(name) for name in ("accuracy", "private_test", "macro_f1", "ece")}
+        row["mirrored"] = artifact.get("mirrored")
         for kind in ("fp32", "int8"):
             file = files.get((model, kind), {"latency": []})
             timed = at(file, *settings[0]) if settings else None
@@ -97,6 +99,17 @@ def _markdown(rows: list[Row], report: Row) -> str:
         ]
         for row in rows
     ]
+    mirrored = [
+        [
+            _name(row),
+            percent(row["mirrored"]["accuracy"]),
+            points(row["mirrored"]["accuracy"] - row["accuracy"]),
+            percent(row["mirrored"]["private_test"]),
+            percent(row["mirrored"]["macro_f1"]),
+        ]
+        for row in rows
+        if row["mirrored"]
+    ]
     batch, threads = settings_of(report)[0]
     setting = f"batch {batch}, {plural(threads, 'thread')}"
     sections = [
@@ -110,10 +123,22 @@ def _markdown(rows: list[Row], report: Row) -> str:
         "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
         "## Int8",
         markdown_table(["model", "Δ points", "same answer", "size", "p50", "faster"], int8),
+        *_mirrored(mirrored),
         "## What they are",
-        "\n".join(f"- **{row['model']}**: {about.get(row['model'], 'not in the registry')}" for row in rows),
+        "\n".join(f"- **{row['model']}**: {about.get(row['model'], _OTHER)}" for row in rows),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _mirrored(rows: list[list[str]]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "## With test-time augmentation",
+        "The float32 files' mean answer for each image and its mirror image, in twice the time: "
+        "`predict_proba(images, mirrored=True)`.",
+        markdown_table(["model", "accuracy", "Δ points", "PrivateTest", "macro-F1"], rows),
+    ]
 
 
 def _name(row: Row) -> str:

@@ -17,7 +17,7 @@ from .stored import SCHEMA, read_report
 from .tables import to_csv
 
 _FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
-_PARITY = ("evaluation", "parity", "gate", "reference", "short_of_aims", "elsewhere")
+_PARITY = ("evaluation", "mirrored", "parity", "gate", "reference", "short_of_aims", "elsewhere")
 _RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused", "energy")
 
 
@@ -56,8 +56,9 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     Returns:
         `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
         artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
-        and what is known of `evaluation`, `parity`, `gate`, `short_of_aims`, `elsewhere`, `latency`, `execution` (the
-        file run in other ways), `best` (most images a second for a core, and the cost there) and `cold_start`.
+        and what is known of `evaluation`, `mirrored`, `parity`, `gate`, `short_of_aims`, `elsewhere`, `latency`,
+        `execution` (the file run in other ways), `best` (most images a second for a core, and the cost there) and
+        `cold_start`.
     """
     runs = {name: run for name, run in (("parity", parity), ("latency", latency)) if run}
     artifacts: dict[str, dict[str, Any]] = {}

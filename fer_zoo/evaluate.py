@@ -34,11 +34,15 @@ def main(arguments: list[str]) -> int:
     if classifier.labels != dataset.expressions:
         dataset = majority_labels(dataset, options.ferplus)
     test = dataset.subset("test")
-    probabilities = _predict(classifier, test, options.batch_size)
+    probabilities = _predict(classifier, test, options.batch_size, options.mirror)
     folder = options.output or Path(
-        "runs", "evaluate", f"{classifier.path.absolute().parent.name}-{classifier.path.name}"
+        "runs",
+        "evaluate",
+        f"{classifier.path.absolute().parent.name}-{classifier.path.name}{'-mirrored' * options.mirror}",
     )
     details = {"model": str(options.model), "runtime": classifier.runtime}
+    if options.mirror:
+        details["test-time augmentation"] = "mean of each image and its mirror image"
     if classifier.runtime == "keras":
         details["backend"] = os.environ["KERAS_BACKEND"]
     evaluations = write_report(folder, classifier.path.name, test, probabilities, details)
@@ -55,19 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
+    parser.add_argument("--mirror", action="store_true", help="average each answer with that for the mirror image")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
     )
     return parser
 
 
-def _predict(classifier: Classifier, dataset: Dataset, batch_size: int) -> np.ndarray:
+def _predict(classifier: Classifier, dataset: Dataset, batch_size: int, mirrored: bool) -> np.ndarray:
     parts = []
     chunk = max(batch_size, 1)
     with progress() as bar:
         task = bar.add_task("predict", total=len(dataset))
         for start in range(0, len(dataset), chunk):
-            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size))
+            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size, mirrored))
             bar.advance(task, len(parts[-1]))
     return np.concatenate(parts)
 

@@ -48,12 +48,13 @@ class Classifier:
             classes = _text((None, len(self.labels)))
             raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
 
-    def predict_proba(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    def predict_proba(self, images: np.ndarray, batch_size: int = 256, mirrored: bool = False) -> np.ndarray:
         """The probability of each expression.
 
         Args:
             images: uint8 or float, gray, 0..255: `[n, 48, 48]`, `[n, 48, 48, 1]`, or one `[48, 48]`.
             batch_size: Images in one call of the runtime.
+            mirrored: Average with the answer for the mirror image: a little better, in twice the time.
 
         Returns:
             float32 `[n, len(labels)]`, columns in the order of `labels`.
@@ -65,6 +66,8 @@ class Classifier:
         if batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, not {batch_size}")
         images = _batched(np.asarray(images))
+        if mirrored:
+            return (self.predict_proba(images, batch_size) + self.predict_proba(images[:, :, ::-1], batch_size)) / 2
         size = self.input_shape[0] or batch_size
         result = np.empty((len(images), len(self.labels)), np.float32)
         for start in range(0, len(images), size):

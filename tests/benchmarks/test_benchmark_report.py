@@ -148,7 +148,20 @@ def test_models_side_by_side(folder):
     assert row["accuracy"] == files["baseline_cnn onnx fp32"]["evaluation"]["accuracy"]
     assert row["int8"]["agreement"] == files["baseline_cnn onnx int8"]["parity"]["argmax_agreement"]
     assert row["int8"]["p50_ms"] / row["fp32"]["p50_ms"] == pytest.approx(0.43, abs=1e-3)
-    assert f"| {row['params']:,} |" in (folder / "models.md").read_text()
+    page = (folder / "models.md").read_text()
+    assert f"| {row['params']:,} |" in page
+    assert "test-time augmentation" not in page
+
+
+def test_models_with_test_time_augmentation(folder):
+    parity = json.loads((folder / "parity.json").read_text())
+    exact = next(row for row in parity["rows"] if row["name"] == "baseline_cnn onnx fp32")
+    accuracy = exact["evaluation"]["accuracy"]
+    exact["mirrored"] = exact["evaluation"] | {"accuracy": accuracy + 0.0123, "private_test": 0.71}
+    (folder / "parity.json").write_text(json.dumps(parity))
+    write_report(folder)
+    _, _, section = (folder / "models.md").read_text().partition("## With test-time augmentation")
+    assert f"| baseline_cnn | {accuracy + 0.0123:.2%} | +1.23 | 71.00 % |".replace("%", " %", 1) in section
 
 
 def test_one_part_alone(folder):

@@ -43,6 +43,14 @@ def test_the_batch_size_changes_nothing(model_files, faces, suffix):
         np.testing.assert_allclose(classifier.predict_proba(faces, batch_size), whole, atol=1e-6)
 
 
+def test_the_mirror_image_counts_as_much(model_files, faces):
+    classifier = load_classifier(model_files / "model.onnx")
+    plain, other = classifier.predict_proba(faces), classifier.predict_proba(faces[:, :, ::-1])
+    assert np.abs(plain - other).max() > 1e-3
+    np.testing.assert_allclose(classifier.predict_proba(faces, mirrored=True), (plain + other) / 2, atol=1e-6)
+    np.testing.assert_allclose(classifier.predict_proba(faces[0], mirrored=True), (plain + other)[:1] / 2, atol=1e-6)
+
+
 def test_one_face_a_channel_and_floats_are_the_same_image(model_files, faces):
     classifier = load_classifier(model_files / "model.onnx")
     whole = classifier.predict_proba(faces)
