@@ -133,6 +133,23 @@ def test_times_that_mean_little_are_marked(folder, without_plots):
     assert "**interrupted, so that rows are missing**" in page
 
 
+def test_what_is_short_of_the_aims_has_a_reason(folder, without_plots):
+    parity = json.loads((folder / "parity.json").read_text())
+    for row in parity["rows"]:
+        row["short_of_aims"] = []
+    path = folder / "parity.json"
+    path.write_text(json.dumps(parity))
+    write_report(folder)
+    assert "every artifact is where the zoo aims at" in (folder / "report.md").read_text()
+    parity["rows"][-1]["short_of_aims"] = ["size is 0.28, must be ≤ 27 % of fp32"]
+    path.write_text(json.dumps(parity))
+    write_report(folder)
+    _, _, section = (folder / "report.md").read_text().partition("### Short of the aims")
+    assert f"- {parity['rows'][-1]['name']}: size is 0.28" in section
+    assert "a bias of 32 bits" in section
+    assert "nearly as likely" not in section
+
+
 def test_plots_are_drawn_and_linked(folder):
     write_report(folder)
     page = (folder / "report.md").read_text()
