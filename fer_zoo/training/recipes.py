@@ -113,6 +113,8 @@ RECIPES = {
             weight_decay=5e-3,
             teachers=(*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8"),
         ),
+        cost=174,
+        public_test=0.7041,
     ),
     "efficientnet_lite0": Recipe(
         "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
