@@ -16,7 +16,7 @@ from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 
-# The most accurate model that ships, in the file that answers fastest on a CPU with integer instructions.
+# Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
