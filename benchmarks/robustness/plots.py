@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_OURS = ("#0072b2", "#56b4e9", "#009e73", "#117733", "#332288", "#88ccee", "#44aa99", "#6699cc")
+_OURS = ("#0072b2", "#56b4e9", "#009e73", "#332288", "#999933", "#000000", "#7fd1b9", "#8a63d2")
 _PEERS = ("#d55e00", "#e69f00", "#cc79a7", "#882255", "#aa4466")
 _FACES = 8
 
@@ -98,10 +98,11 @@ def plot_mean(report: Row) -> Figure:
 
 
 def plot_pairs(report: Row) -> Figure:
-    """How often each model, and FER+'s raters, take one expression for another, and disgust's recall."""
+    """How often each model (its float32 file if there is one) and FER+'s raters take one expression for another."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in report["rows"] if row["precision"] == "fp32"] or report["rows"]
+    exact_last = sorted(report["rows"], key=lambda row: row["precision"] == "fp32")
+    rows = list({row["model"]: row for row in exact_last}.values())
     color = colors(report["rows"])
     series = [(row["name"], color[row["name"]], _shares(row)) for row in rows]
     if "raters" in report:

@@ -179,7 +179,7 @@ def _calibration(report: Row) -> str:
         f"FER+ (ten raters an image, Barsoum et al. 2016) has at least half of its votes for the seven expressions in "
         f"{found['n']:,} of the {report['data']['n']:,} images; contempt, unknown and not-a-face votes are dropped and "
         "the rest made to add up to 1. Against these shares, ECE holds a model's confidence against the share of "
-        "raters who agree with it, and no NLL can be below the votes' own entropy of {number(found['entropy'])} nats. "
+        f"raters who agree with it, and no NLL can be below the votes' own entropy of {number(found['entropy'])} nats. "
         f"{found['decided']:,} images have a clear majority."
     )
     return f"{note}\n\n{markdown_table(columns, rows)}"

@@ -205,6 +205,7 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
     assert len(table) == 2 * (1 + 75)
     page = (zoo.reports / "robustness.md").read_text()
     assert "of 10 images spread evenly over the 42" in page
+    assert "entropy of 0.673 nats" in page
     plots = {path.name for path in zoo.reports.glob("*.png")}
     assert plots >= {
         "robustness.png",
