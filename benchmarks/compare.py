@@ -20,6 +20,8 @@ SAME, CHANGED, BETTER, WORSE = "same", "changed", "better", "REGRESSION"
 
 # A change that nobody would act on is no regression, however sure it is.
 _TIME, _BYTES, _MEMORY = 1.05, 1.01, 1.10
+# Two runs of two cold starts each lie apart by chance in one of three cases, of five each in one of 126.
+_COLD_STARTS = 5
 _STYLE = {WORSE: "red", BETTER: "green", CHANGED: "yellow"}
 
 
@@ -46,7 +48,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
         description="Compare two report.json files. Times count as different where the medians of their rounds do not "
-        "overlap and differ by 5 %; on different machines, times relative to each report's base are compared.",
+        "overlap and differ by 5 %, cold starts where there are five of them; on different machines, times relative to "
+        "each report's base are compared.",
     )
     parser.add_argument("before", type=Path, metavar="A.json")
     parser.add_argument("after", type=Path, metavar="B.json")
@@ -160,7 +163,8 @@ def _cold_start(was: Row, now: Row) -> list[Change]:
     ratio = last["cold_start_ms"] / first["cold_start_ms"]
     slower, faster = times[1][0] > times[0][1] and ratio > _TIME, times[1][1] < times[0][0] and ratio < 1 / _TIME
     words = milliseconds(first["cold_start_ms"]), milliseconds(last["cold_start_ms"])
-    changes = [Change(now["name"], "cold start", *words, _verdict(slower, faster))]
+    known = min(first["n"], last["n"]) >= _COLD_STARTS
+    changes = [Change(now["name"], "cold start", *words, _verdict(known and slower, known and faster))]
     memory = first.get("peak_memory_bytes"), last.get("peak_memory_bytes")
     if None not in memory:
         changes.append(_ratio(now["name"], "peak memory", *memory, _MEMORY, size))

@@ -46,6 +46,15 @@ def test_times_beyond_the_spread_of_the_rounds_are_told(report):
     assert verdicts(report, slower(report, 1.04)) == {}
 
 
+def test_two_cold_starts_tell_nothing(report):
+    after = copy.deepcopy(report)
+    (start, *_) = (artifact["cold_start"] for artifact in after["artifacts"] if "cold_start" in artifact)
+    start["cold_start_ms"] *= 2
+    assert list(verdicts(report, after).values()) == ["REGRESSION"]
+    start["n"] = 2
+    assert verdicts(report, after) == {}
+
+
 def test_a_slower_machine_is_no_regression(report):
     other = copy.deepcopy(report)
     other["runs"]["latency"]["machine"]["cpu"] = "another"
