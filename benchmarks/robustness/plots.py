@@ -108,7 +108,7 @@ def plot_pairs(report: Row) -> Figure:
     if "raters" in report:
         raters = report["raters"]
         shares = [100 * pair["share"] for pair in raters["pairs"]] + [100 * raters["recall"]["disgust"]]
-        series.append(("FER+ raters' majority", "#444444", shares))
+        series.append(("FER+ raters' majority", "#bbbbbb", shares))
     titles = [f"{pair['true']}\n→ {pair['predicted']}" for pair in rows[0]["pairs"]] + ["disgust\nrecall"]
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplots()
