@@ -99,17 +99,6 @@ def _markdown(rows: list[Row], report: Row) -> str:
         ]
         for row in rows
     ]
-    mirrored = [
-        [
-            _name(row),
-            percent(row["mirrored"]["accuracy"]),
-            points(row["mirrored"]["accuracy"] - row["accuracy"]),
-            percent(row["mirrored"]["private_test"]),
-            percent(row["mirrored"]["macro_f1"]),
-        ]
-        for row in rows
-        if row["mirrored"]
-    ]
     batch, threads = settings_of(report)[0]
     setting = f"batch {batch}, {plural(threads, 'thread')}"
     sections = [
@@ -123,21 +112,32 @@ def _markdown(rows: list[Row], report: Row) -> str:
         "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
         "## Int8",
         markdown_table(["model", "Δ points", "same answer", "size", "p50", "faster"], int8),
-        *_mirrored(mirrored),
+        *_mirrored(rows),
         "## What they are",
         "\n".join(f"- **{row['model']}**: {about.get(row['model'], _OTHER)}" for row in rows),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _mirrored(rows: list[list[str]]) -> list[str]:
-    if not rows:
+def _mirrored(rows: list[Row]) -> list[str]:
+    cells = [
+        [
+            _name(row),
+            percent(row["mirrored"]["accuracy"]),
+            points(row["mirrored"]["accuracy"] - row["accuracy"]),
+            percent(row["mirrored"]["private_test"]),
+            percent(row["mirrored"]["macro_f1"]),
+        ]
+        for row in rows
+        if row["mirrored"]
+    ]
+    if not cells:
         return []
     return [
         "## With test-time augmentation",
         "The float32 files' mean answer for each image and its mirror image, in twice the time: "
         "`predict_proba(images, mirrored=True)`.",
-        markdown_table(["model", "accuracy", "Δ points", "PrivateTest", "macro-F1"], rows),
+        markdown_table(["model", "accuracy", "Δ points", "PrivateTest", "macro-F1"], cells),
     ]
 
 

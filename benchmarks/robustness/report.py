@@ -207,9 +207,9 @@ def _classes(report: Row) -> str:
 
 def _answers(report: Row) -> str:
     """What the figures say about the original project's questions, for our most accurate file."""
-    if not _ours(report):
+    best = max(_ours(report), key=_accuracy, default=None)
+    if best is None:
         return ""
-    best = max(_ours(report), key=_accuracy)
     lines = []
     pairs = {(pair["true"], pair["predicted"]): pair for pair in best["pairs"] if pair["support"]}
     raters = {(p["true"], p["predicted"]): p["share"] for p in report.get("raters", {}).get("pairs", ())}

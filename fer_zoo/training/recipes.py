@@ -62,6 +62,8 @@ _TRANSFER = TrainingConfig(
 # The shipped network pretrained on faces teaches the small ones.
 _DISTILLED = replace(_STRONG, label_smoothing=0.0, teachers=("mobilenet_face:onnx:int8",), distillation=0.7, views=8)
 
+_TWO_TEACHERS = (*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8")
+
 _FINE_TUNED = replace(
     _TRANSFER,
     epochs=14,
@@ -111,7 +113,7 @@ RECIPES = {
             model="fernet_base",
             epochs=28,
             weight_decay=5e-3,
-            teachers=(*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8"),
+            teachers=_TWO_TEACHERS,
         ),
         cost=174,
         public_test=0.7041,
@@ -130,7 +132,7 @@ RECIPES = {
             _FINE_TUNED,
             model="mobilenet_v2",
             epochs=16,
-            teachers=(*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8"),
+            teachers=_TWO_TEACHERS,
         ),
         cost=110,
         public_test=0.6793,
