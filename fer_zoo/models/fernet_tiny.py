@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block
+from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block, separable_block
 
 
 def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.Model:
@@ -23,8 +23,12 @@ def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.
     image, x = image_input()
     x = conv_bn(x, 16, "stem1")
     x = conv_bn(x, 32, "stem2", strides=2)
-    for stage, (filters, blocks) in enumerate(((32, 1), (48, 2), (80, 1)), start=1):
-        for block in range(blocks):
-            strides = 2 if stage > 1 and block == 0 else 1
-            x = residual_block(x, filters, f"stage{stage}{'ab'[block]}", strides=strides)
+    x = residual_block(x, 32, "stage1a")
+    x = residual_block(x, 32, "stage1b")
+    x = residual_block(x, 48, "stage2a", strides=2)
+    x = residual_block(x, 48, "stage2b")
+    x = separable_block(x, 96, "stage3a", strides=2)
+    for letter in "bcd":
+        x = separable_block(x, 96, f"stage3{letter}")
+    x = separable_block(x, 192, "stage4")
     return keras.Model(image, classifier(x, classes, dropout), name="fernet_tiny")

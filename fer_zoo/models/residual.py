@@ -73,6 +73,24 @@ def residual_block(
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
+def separable_block(x: keras.KerasTensor, filters: int, name: str, strides: int = 1) -> keras.KerasTensor:
+    """A 3x3 convolution of each channel and a 1x1 convolution (Howard et al., 2017, https://arxiv.org/abs/1704.04861).
+
+    Few weights and many features: for small maps, where a depthwise convolution costs nothing. With a shortcut where
+    input and output are alike.
+    """
+    shortcut = x
+    x = layers.DepthwiseConv2D(
+        3, strides=strides, padding="same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depthwise"
+    )(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_depthwise_bn")(x)
+    x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
+    x = conv_bn(x, filters, f"{name}_project", kernel=1, relu=False)
+    if shortcut.shape == x.shape:
+        x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
 def classifier(
     x: keras.KerasTensor, classes: int, dropout: float, earlier: tuple[keras.KerasTensor, ...] = ()
 ) -> keras.KerasTensor:
