@@ -9,7 +9,7 @@ from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_b
 
 
 def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.Model:
-    """Build a plain ResNet for 48x48 faces: stages of 32, 48 and 80 channels at 24², 12² and 6².
+    """Build a ResNet for 48x48 faces: 32, 48, 96 and 192 channels at 24², 12² and 6², separable where it is smallest.
 
     Channels are multiples of 16, as in `fernet_nano`.
 
