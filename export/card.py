@@ -21,16 +21,13 @@ _PLOTS = {
 }
 
 
-def write_card(
-    folder: Path, artifacts: list[Artifact], evaluations: dict[str, Evaluation], settings: dict[str, dict[str, Any]]
-) -> None:
+def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, Evaluation]) -> None:
     """Write `README.md` into `folder`.
 
     Args:
         folder: Holds the published files.
         artifacts: The Keras original first.
         evaluations: Of the Keras original, by split.
-        settings: How each int8 file was quantized, by file name.
     """
     original = artifacts[0]
     config = json.loads((folder / "config.json").read_text()) if (folder / "config.json").exists() else {}
@@ -40,7 +37,7 @@ def write_card(
         f"## Accuracy\n\n{_accuracy(evaluations)}",
         f"## Expressions, all test images\n\n{_classes(evaluations['test'])}",
         f"## Files\n\n{_files(artifacts)}",
-        _quantization(settings),
+        _quantization(artifacts),
         _usage(original.model),
         _care(),
         *(f"## {title}\n\n![{title}]({name})" for name, title in _PLOTS.items() if (folder / name).exists()),
@@ -125,16 +122,16 @@ def _files(artifacts: list[Artifact]) -> str:
     return _table(header, rows) + note
 
 
-def _quantization(settings: dict[str, dict[str, Any]]) -> str:
-    if not settings:
+def _quantization(artifacts: list[Artifact]) -> str:
+    images = next((a.parity["images"] for a in artifacts if a.precision == "int8"), None)
+    if images is None:
         return ""
-    images = next(iter(settings.values()))["images"]
     return (
         f"## Quantization\n\nStatic int8 after equalization of the channels and rounding that makes up for its own "
         f"errors (GPTQ), on {images:,} training images: int8 weights for each output channel, activations over their "
         "whole range. Swish, logits and softmax stay in float, and so do the image's first convolution and a depthwise "
         "one behind it where that takes no longer. In TFLite the dense layers quantize their inputs as they come. "
-        "float16 weights are rounded in the same way."
+        "float16 weights are rounded in the same way, and biases stay in float32."
     )
 
 

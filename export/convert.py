@@ -46,12 +46,11 @@ def to_onnx(model: keras.Model, path: Path) -> None:
 def to_tflite(model: keras.Model, path: Path, half: bool = False) -> None:
     """Write `model` as TFLite, float32, or with the weights in float16 where `half`."""
     with converter(model) as convert, quiet():
-        if half:
-            convert.optimizations = [tf.lite.Optimize.DEFAULT]
-            convert.target_spec.supported_types = [tf.float16]
         path.write_bytes(convert.convert())
     small = flatbuffer.load(path)
     flatbuffer.compact(small)
+    if half:
+        flatbuffer.halve(small)
     flatbuffer.save(small, path)
 
 

@@ -64,6 +64,7 @@ TARGETS = (
     Target("tflite", "fp16", "model.fp16.tflite"),
     Target("tflite", "int8", "model.int8.tflite"),
 )
+_ORDER = ("model.keras", *(target.file for target in TARGETS))
 
 
 def publish(
@@ -102,7 +103,7 @@ def publish(
     output = (output or root / model.name).resolve()
     root.mkdir(parents=True, exist_ok=True)
     targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
-    _refuse_a_mixture(source, output, root, targets)
+    others = _others(source, output, root, targets)
     with tempfile.TemporaryDirectory(dir=root, prefix=".exporting-") as temporary, console.progress() as bar:
         folder = Path(temporary) / output.name
         folder.mkdir()
@@ -110,7 +111,8 @@ def publish(
         facts = facts_of(model, source)
         settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
         reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
-        parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference)}
+        report = write_report(folder, model.name, test, reference, {"file": "model.keras"})
+        parities, evaluations = {}, {"model.keras": report}
         for target in bar.track(targets, description="parity"):
             with console.native_stderr_silenced():
                 probabilities = load_classifier(folder / target.file).predict_proba(test.images)
@@ -127,30 +129,32 @@ def publish(
         for name in _RUN_FILES:
             if (source.parent / name).exists():
                 shutil.copyfile(source.parent / name, folder / name)
-        write_report(folder, model.name, test, reference, {"file": "model.keras"})
-        artifacts = _artifacts(model, output, root, folder, targets, facts, settings, parities, evaluations)
+        artifacts = _artifacts(model, output, root, folder, targets, facts, settings, parities, evaluations) + others
+        artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
         plot_parity(folder / "parity.png", artifacts)
-        write_card(folder, artifacts, evaluations["model.keras"], settings)
+        write_card(folder, artifacts, report)
         _leave_out_of_git(folder, artifacts)
         _move(folder, output)
     remove_outdated_mobile(output, source)
     update_manifest(artifacts, root)
-    console.out.print(f"published {len(artifacts)} files in {output}")
+    console.out.print(f"published {1 + len(targets)} files in {output}")
     for artifact in artifacts:
         if not artifact.shipped:
             console.out.print(f"{artifact.path} is large: git leaves it out, and the same command makes it again")
     return artifacts
 
 
-def _refuse_a_mixture(source: Path, output: Path, root: Path, targets: list[Target]) -> None:
-    """A folder must not end up with exports of two Keras originals, as it would where only some formats are renewed."""
+def _others(source: Path, output: Path, root: Path, targets: list[Target]) -> list[Artifact]:
+    """What the manifest has of exports in `output` that are not written anew, which must be of the same original."""
     written = {f"{output.name}/{target.file}" for target in targets}
     present = [a for a in load_manifest(root) if a.path.startswith(f"{output.name}/")]
-    left = [a.path for a in present if a.format != "keras" and a.path not in written]
-    if left and any(a.format == "keras" and a.sha256 != sha256(source) for a in present):
+    others = [a for a in present if a.format != "keras" and a.path not in written]
+    if others and any(a.format == "keras" and a.sha256 != sha256(source) for a in present):
+        names = ", ".join(a.path for a in others)
         raise UsageError(
-            f"{output} would keep {', '.join(left)} of another model.keras; export all formats, or to another --output"
+            f"{output} would keep {names} of another model.keras; export all formats, or to another --output"
         )
+    return others
 
 
 def remove_outdated_mobile(output: Path, source: Path) -> None:
@@ -209,14 +213,13 @@ def _write_files(
     """Write every target; returns how each int8 file was quantized."""
     images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
-    prepared = prepare(folded, images)
+    prepared = prepare(folded, images) if any(target.precision == "int8" for target in targets) else None
     settings: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
-        if (target.format, target.precision) == ("onnx", "int8"):
-            onnx_int8(prepared, path, images)
-        elif target.precision == "int8":
-            tflite_int8(prepared, path, images)
+        if target.precision == "int8":
+            assert prepared is not None
+            (onnx_int8 if target.format == "onnx" else tflite_int8)(prepared, path, images)
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_a_new_model_may_not_leave_old_files_beside_it(exported, command, tmp_pa
     assert done.returncode == 2
     assert "would keep baseline_cnn/model.tflite" in done.stderr
     assert load_manifest(exported.artifacts) == before
+
+
+@pytest.mark.slow
+def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_path: Path) -> None:
+    shutil.copytree(exported.artifacts, tmp_path / "artifacts")
+    folder = tmp_path / "artifacts" / "baseline_cnn"
+    card, paths = (folder / "README.md").read_text(), [a.path for a in load_manifest(tmp_path / "artifacts")]
+    leave_out = ("--formats", "tflite", "--leave-out", "tflite:fp32", "tflite:int8")
+    done = command("export", folder / "model.keras", "--data", exported.data, "--output", folder, *leave_out)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "README.md").read_text() == card
+    assert [a.path for a in load_manifest(tmp_path / "artifacts")] == paths
 
 
 @pytest.mark.slow

@@ -107,6 +107,22 @@ def test_additions_are_exact_in_integers(exported) -> None:
         assert scales[0] == pytest.approx(scales[1], rel=1e-6)
 
 
+def test_half_precision_is_of_weights_and_not_of_biases(exported) -> None:
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    model = schema.ModelT.InitFromPackedBuf((exported.folder / "model.fp16.tflite").read_bytes())
+    (graph,) = model.subgraphs
+    constants = [t for t in graph.tensors if model.buffers[t.buffer].data is not None]
+    kinds = {
+        kind: [t for t in constants if t.type == getattr(schema.TensorType, kind)] for kind in ("FLOAT16", "FLOAT32")
+    }
+    layers = 5
+    assert len(kinds["FLOAT16"]) == layers
+    assert all(len(t.shape) > 1 for t in kinds["FLOAT16"])
+    assert sum(len(t.shape) == 1 and t.shape[0] > 1 for t in kinds["FLOAT32"]) >= layers
+    half, whole = ((exported.folder / file).stat().st_size for file in ("model.fp16.tflite", "model.tflite"))
+    assert half < 0.52 * whole
+
+
 def test_weights_are_aligned_and_int8_files_are_small(exported) -> None:
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     for file in FILES[2:]:
