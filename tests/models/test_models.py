@@ -88,12 +88,12 @@ def test_options_of_fernet_nano() -> None:
     from fer_zoo.models.macs import count_macs
 
     plain = build_model("fernet_nano")
-    assert (plain.count_params(), count_macs(plain)) == (58_919, 4_645_200)
+    assert (plain.count_params(), count_macs(plain)) == (59_895, 5_801_216)
     attentive = build_model("fernet_nano", squeeze=8)
-    reduced, expanded = 32 * 4 + 4 + 48 * 6 + 6, 4 * 32 + 32 + 6 * 48 + 48
-    assert attentive.count_params() == 58_919 + reduced + expanded
-    assert build_model("fernet_nano", scales=True).count_params() == 58_919 + 7 * 32
+    reduced, expanded = 32 * 4 + 4 + 128 * 16 + 16, 4 * 32 + 32 + 16 * 128 + 128
+    assert attentive.count_params() == 59_895 + reduced + expanded
+    assert build_model("fernet_nano", scales=True).count_params() == 59_895 + 7 * 32
     blurred = build_model("fernet_nano", blur=True)
-    assert blurred.count_params() == 58_919
-    assert blurred.get_layer("stem2_conv").output.shape[1:3] == (24, 24)
-    assert blurred.get_layer("stem2_blur").output.shape[1:3] == (12, 12)
+    assert blurred.count_params() == 59_895
+    assert blurred.get_layer("stem3_conv").output.shape[1:3] == (24, 24)
+    assert blurred.get_layer("stem3_blur").output.shape[1:3] == (12, 12)
