@@ -43,7 +43,7 @@ _RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
 _SEED = 2025
 # Bytes above which a file is not kept in git; the manifest says so, and anybody can make it again: an export from the
 # original, the original of an ensemble from its members.
-_MOST_SHIPPED, _MOST_SHIPPED_ORIGINAL = 8_000_000, 20_000_000
+_MOST_SHIPPED, _MOST_SHIPPED_ORIGINAL = 11_000_000, 20_000_000
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
 
