@@ -78,7 +78,8 @@ def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_p
     folder = tmp_path / "artifacts" / "baseline_cnn"
     card, paths = (folder / "README.md").read_text(), [a.path for a in load_manifest(tmp_path / "artifacts")]
     leave_out = ("--formats", "tflite", "--leave-out", "tflite:fp32", "tflite:int8")
-    done = command("export", folder / "model.keras", "--data", exported.data, "--output", folder, *leave_out)
+    arguments = ("--data", exported.data, "--output", folder, "--calibration", 32)
+    done = command("export", folder / "model.keras", *arguments, *leave_out)
     assert done.returncode == 0, done.stderr
     assert (folder / "README.md").read_text() == card
     assert [a.path for a in load_manifest(tmp_path / "artifacts")] == paths
