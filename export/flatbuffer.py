@@ -52,12 +52,8 @@ def halve(model: Any) -> None:
     wideners, released = [], set()
     for number in dict.fromkeys(numbers):
         weights = graph.tensors[number]
-        values = np.asarray(model.buffers[weights.buffer].data).view("<f4").astype("<f2")
-        half = add_tensor(graph, weights.name + b"_half", weights.shape)
-        graph.tensors[half].type, graph.tensors[half].buffer = schema.TensorType.FLOAT16, len(model.buffers)
-        buffer = schema.BufferT()
-        buffer.data = values.view(np.uint8)
-        model.buffers.append(buffer)
+        values = np.asarray(model.buffers[weights.buffer].data).view("<f4").reshape(weights.shape)
+        half = add_constant(model, weights.name + b"_half", values, half=True)
         released.add(weights.buffer)
         weights.buffer = 0
         widen = new_operator(
@@ -85,14 +81,16 @@ def add_tensor(graph: Any, name: bytes, shape: Any) -> int:
     return len(graph.tensors) - 1
 
 
-def add_constant(model: Any, name: bytes, values: np.ndarray) -> int:
-    """A new float32 tensor with content; returns its number."""
+def add_constant(model: Any, name: bytes, values: np.ndarray, half: bool = False) -> int:
+    """A new tensor with content, float32, or float16 where `half`; returns its number."""
     (graph,) = model.subgraphs
     buffer = schema.BufferT()
-    buffer.data = values.astype("<f4").ravel().view(np.uint8)
+    buffer.data = values.astype("<f2" if half else "<f4").ravel().view(np.uint8)
     model.buffers.append(buffer)
     index = add_tensor(graph, name, values.shape)
     graph.tensors[index].buffer = len(model.buffers) - 1
+    if half:
+        graph.tensors[index].type = schema.TensorType.FLOAT16
     return index
 
 

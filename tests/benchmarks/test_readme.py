@@ -48,7 +48,7 @@ def test_eight_expressions_come_last_and_are_marked(root: Path, tmp_path: Path) 
     (tmp_path / "reports" / "report.json").write_text(json.dumps(report))
     lines = updated("<!-- results -->\n<!-- /results -->", tmp_path).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
-    assert rows[-1].startswith("| **fernet_tiny_ferplus** ⁴ |")
+    assert rows[-1].startswith("| **fernet_tiny_ferplus** ⁴ | 180,807")
     assert any("⁴ FER+'s eight expressions" in line for line in lines)
 
 
