@@ -143,7 +143,7 @@ def to_markdown(report: Row) -> str:
             "",
             "## Time to accuracy",
             "",
-            "Minutes of training until PublicTest first reached each accuracy.",
+            "Minutes of training until PublicTest first reached each accuracy, each run on its own machine and cores.",
             "",
             f"| run | model | backend | precision | epochs | minutes | best | {' | '.join(names)} |",
             f"| --- | --- | --- | --- | ---: | ---: | ---: |{' ---: |' * len(names)}",
