@@ -49,10 +49,12 @@ def updated(readme: str, artifacts: Path) -> str:
         raise FerZooError(f"{artifacts / 'reports'} has no report.json; run `python -m benchmarks` first")
     peers = _read(artifacts / "reports" / "peers.json") or {"rows": []}
     rows = [*_ours(report), *_peers(peers["rows"]), *_published()]
-    machine = report["runs"]["latency"]["machine"]
+    machine = report["runs"]["latency"]["machine"]["cpu"]
+    if peers["rows"] and (other := peers["machine"]["cpu"]) != machine:
+        machine += f" (peers: {other})"
     note = (
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
-        f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine['cpu']}: only ratios carry over, "
+        f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine}: only ratios carry over, "
         "and those to peers only from their own run, where ours stand beside them. ¹ its checkpoint was chosen on "
         "these test images. ² trained on data nobody has published. ³ as published. "
         + (f"{FERPLUS_NOTE} " if any(cells[0].endswith(FERPLUS_MARK) for _, cells in rows) else "")

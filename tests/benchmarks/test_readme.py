@@ -30,13 +30,16 @@ def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: 
         "evaluation": {"accuracy": 0.99},
         "latency": [{"p50_ms": 1.25}],
     }
-    (reports / "peers.json").write_text(json.dumps({"rows": [peer, peer | {"runtime": "litert"}]}))
+    (reports / "peers.json").write_text(
+        json.dumps({"machine": {"cpu": "Another CPU"}, "rows": [peer, peer | {"runtime": "litert"}]})
+    )
     readme = updated("<!-- results -->\n<!-- /results -->", tmp_path)
     names = [line.split("|")[1].strip() for line in readme.splitlines() if line.startswith("| ")]
     assert names[2] == "some peer ¹"
     assert names.count("some peer ¹") == 1
     assert names.index("**baseline_cnn**") < names.index("original baseline CNN ³")
     assert "58,423 | 99.00 % |  | 1.25 ms" in readme
+    assert "(peers: Another CPU)" in readme
 
 
 def test_eight_expressions_come_last_and_are_marked(root: Path, tmp_path: Path) -> None:
