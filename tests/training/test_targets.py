@@ -107,3 +107,5 @@ def test_options_beside_a_recipe_override_it() -> None:
     _, config = _new(parser.parse_args(["--recipe", "fernet_tiny", "--epochs", "7", "--augmentation", "none"]))
     assert (config.model, config.epochs, config.optimizer, config.augmentation) == ("fernet_tiny", 7, "sgd", None)
     assert config.backend
+    _, alone = _new(parser.parse_args(["--teachers", "--distillation", "0"]))
+    assert (alone.model, alone.teachers) == ("fernet_tiny", ())
