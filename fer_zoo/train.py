@@ -55,6 +55,7 @@ def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     values["teachers"] = tuple(given.teachers)
     values["model_options"] = tuple(given.model_options)
     values["transfer"] = _transfer(given)
+    values["ferplus"] = given.ferplus or None
     config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
     config = dataclasses.replace(config, backend=select_backend(given.backend))
     folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")

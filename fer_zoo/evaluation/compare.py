@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FILES = ("config.json", "history.json", "evaluation.json")
 
 # Said elsewhere in a row, or of no consequence to a model.
-_UNLISTED = {"backend", "data", "epochs", "seed", "cache"}
+_UNLISTED = {"backend", "data", "epochs", "cache"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def main(arguments: list[str]) -> int | None:
     write_text(given.output / "README.md", to_markdown(given.title, runs))
     with atomic_path(given.output / "runs.png") as temporary:
         _plot(runs).savefig(temporary, dpi=120)
+    with atomic_path(given.output / "points.png") as temporary:
+        _plot_points(rows).savefig(temporary, dpi=120)
     out.print(f"tables and plots of {len(runs)} runs are in {given.output}")
     return 0
 
@@ -135,6 +137,7 @@ def to_markdown(title: str, runs: list[Run]) -> str:
         "changed on the 7,178. The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of "
         "that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine that "
         "may have been shared.\n\n"
+        "![What each run changed, on either half of the test images](points.png)\n\n"
         f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
         f"{_table(['run', *EXPRESSIONS], classes)}\n\n## Commands\n\n{commands}\n"
     )
@@ -222,6 +225,24 @@ def _plot(runs: list[Run]) -> Figure:
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
     figure.legend(*bars.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=6)
+    return figure
+
+
+def _plot_points(rows: list[dict[str, Any]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 1.5 + 0.3 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(rows))
+    for split, label, marker in (("public_test", "PublicTest", "o"), ("private_test", "PrivateTest", "D")):
+        axes.plot([100 * (row[split] - rows[0][split]) for row in rows], places, marker, label=label)
+    axes.set_yticks(places, [row["run"] for row in rows])
+    axes.invert_yaxis()
+    axes.axvline(0, color="0.5", linewidth=1)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.set(xlabel="points of accuracy", title=f"What each run changed, against {rows[0]['run']}")
+    axes.legend(frameon=False)
     return figure
 
 

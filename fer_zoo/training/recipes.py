@@ -18,7 +18,7 @@ class Recipe:
 
     Attributes:
         about: One sentence.
-        config: The settings; backend, data and paths (the pretrained weights' too) are the user's.
+        config: The settings; backend, data and paths (the pretrained weights' and FER+'s too) are the user's.
         cost: Minutes of one core with bfloat16 instructions; `None` where it was not run to its end.
         public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where it was not run to its end.
     """
@@ -117,6 +117,23 @@ RECIPES = {
         ),
         cost=174,
         public_test=0.7041,
+    ),
+    "fernet_base_ferplus": Recipe(
+        "FER+'s eight expressions: fernet_base trained on with the votes as targets; needs --ferplus.",
+        replace(
+            _STRONG,
+            model="fernet_base",
+            model_options=("classes=8",),
+            warm_start="fernet_base",
+            epochs=14,
+            learning_rate=0.05,
+            weight_decay=5e-3,
+            label_smoothing=0.0,
+            ferplus="",
+            votes=1.0,
+        ),
+        cost=46,
+        public_test=0.8825,
     ),
     "efficientnet_lite0": Recipe(
         "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",

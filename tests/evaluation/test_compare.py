@@ -50,6 +50,7 @@ def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
     assert "| original | tensorflow |" in page
     assert f"{row['test']:.2%}" in page
     assert (output / "runs.png").stat().st_size > 10_000
+    assert (output / "points.png").stat().st_size > 5_000
 
 
 def test_points_are_the_change_from_the_first_run(folder: Path, tmp_path: Path) -> None:

@@ -109,3 +109,14 @@ def test_options_beside_a_recipe_override_it() -> None:
     assert config.backend
     _, alone = _new(parser.parse_args(["--teachers", "--distillation", "0"]))
     assert (alone.model, alone.teachers) == ("fernet_tiny", ())
+
+
+def test_the_recipe_of_ferplus_asks_for_its_votes(ferplus: Path) -> None:
+    from fer_zoo.train import _new, _parser
+
+    parser = _parser()
+    parser.set_defaults(**{**vars(find_recipe("fernet_base_ferplus").config), "backend": None, "data": None})
+    with pytest.raises(UsageError, match="pass it with --ferplus"):
+        _new(parser.parse_args([]))
+    _, config = _new(parser.parse_args(["--ferplus", str(ferplus)]))
+    assert (config.model_options, config.warm_start, config.votes) == (("classes=8",), "fernet_base", 1.0)
