@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tables import at, markdown_table, milliseconds, number, percent, plural, points, settings_of, size
+from .models import FERPLUS_NOTE
+from .tables import at, markdown_table, milliseconds, number, of_fer2013, percent, plural, points, settings_of, size
 
 Row = dict[str, Any]
 
@@ -96,6 +97,14 @@ def _introduction(report: Row) -> list[str]:
         if "data" in run:
             text += f"; {run['data']['n']:,} test images of {run['data']['source']}"
         lines.append(text + ("." if run["complete"] else "; **interrupted, so that rows are missing**."))
+    if not all(of_fer2013(artifact) for artifact in report["artifacts"]):
+        lines.append(f"Models called `…_ferplus`: {FERPLUS_NOTE.removeprefix('⁴ ')}")
+    earlier: dict[str, list[str]] = {}
+    for artifact in report["artifacts"]:
+        if "machine" in artifact:
+            earlier.setdefault(artifact["machine"]["cpu"], []).append(artifact["model"])
+    for cpu, models in earlier.items():
+        lines.append(f"Parity of {', '.join(dict.fromkeys(models))} is from an earlier run, on {cpu}.")
     if latency := report["runs"].get("latency"):
         lines += _cautions(latency)
     if report["base"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.artifacts import Artifact
+from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.console import err, progress
 from fer_zoo.data import Dataset, load_dataset, majority_labels, train_copies
 from fer_zoo.errors import FerZooError
@@ -33,7 +33,8 @@ Predict = Callable[[Path, np.ndarray], np.ndarray]
 def run_parity(options: Options, predict_original: Predict | None = None) -> dict[str, Any]:
     """Compare the selected artifacts with their originals and write `parity.json` after each.
 
-    Rows measured before of the same files, images, software and gates are kept: the numbers would be the same.
+    Rows measured before of the same files, images, software and gates are kept: the numbers would be the same. So are
+    those of files that are not selected; where they come from another machine or software, `machine` tells it.
 
     Args:
         options: What to measure.
@@ -53,7 +54,10 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
     data = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
     machine = describe()
     path = options.output / "parity.json"
-    kept = {} if options.fresh else _finished(path, data, machine)
+    earlier = [] if options.fresh else _earlier(path, data, machine)
+    kept = _finished(earlier)
+    registered = load_manifest(options.artifacts, absent=True)
+    others = _others(earlier, registered, selected)
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "parity", "complete": False, "started": now()}
     report |= {"machine": machine, "data": data, "rows": []}
     comparison = _Comparison(options, manifest, dataset, predict_original or _predict_in_other_process)
@@ -62,8 +66,10 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
         for artifact in selected:
             bar.update(task, description=f"parity {artifact.name}")
             report["rows"].append(comparison.row(artifact, kept))
-            write_json(path, report | {"rows": report["rows"] + _ahead(selected, report["rows"], kept)})
+            write_json(path, report | {"rows": report["rows"] + _ahead(selected, report["rows"], kept) + others})
             bar.advance(task)
+    order = [artifact.path for artifact in registered]
+    report["rows"] = sorted(report["rows"] + others, key=lambda row: order.index(row["path"]))
     report |= {"complete": True, "finished": now()}
     write_json(path, report)
     return report
@@ -193,12 +199,26 @@ def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
         process.close()
 
 
-def _finished(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Rows of an earlier run of the same images and software, by path, sha256 and sha256 of the original."""
+def _earlier(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of an earlier run of the same images, with their `machine` where it or its software was another."""
     report = read_report(path)
     if report is None or report["data"] != data:
-        return {}
-    if identity_of(report["machine"]) != identity_of(machine):
-        return {}
-    rows = [row for row in report["rows"] if row["status"] != "error"]
+        return []
+    here, there = identity_of(machine), identity_of(report["machine"])
+    rows = [{"machine": there} | row for row in report["rows"] if row["status"] != "error"]
+    return [{name: row[name] for name in row if name != "machine" or row[name] != here} for row in rows]
+
+
+def _finished(earlier: list[dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Rows measured here, by path, sha256 and sha256 of the original."""
+    rows = [row for row in earlier if "machine" not in row]
     return {(row["path"], row["sha256"], row.get("reference", row)["sha256"]): row for row in rows}
+
+
+def _others(
+    earlier: list[dict[str, Any]], registered: list[Artifact], selected: list[Artifact]
+) -> list[dict[str, Any]]:
+    """Rows of registered files that this run leaves alone."""
+    asked = {artifact.path for artifact in selected}
+    left = {(artifact.path, artifact.sha256) for artifact in registered if artifact.path not in asked}
+    return [row for row in earlier if (row["path"], row["sha256"]) in left]

@@ -162,7 +162,7 @@ def _parity(report: Row) -> Figure | None:
     disagreement.set_xlabel("images with another expression in %")
     disagreement.set_xlim(0, max(0.1, 1.25 * disagreement.get_xlim()[1]))
     difference.set_xscale("log")
-    difference.set_xlabel("mean (open) and largest (full) |Δp|, logarithmic")
+    difference.set_xlabel("mean (open) and largest (full) |Δp|")
     for axes in (accuracy, disagreement, difference):
         _plain(axes)
         axes.grid(axis="x", color=_GRID, linewidth=0.6)

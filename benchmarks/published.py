@@ -14,6 +14,7 @@ class Published:
         weights: Number of weights, as they round it.
         accuracy: On the 7,178 test images, 0 to 1, where they give it.
         private_test: On PrivateTest, 0 to 1, where they give it.
+        ferplus: On the 3,153 images of PrivateTest whose FER+ annotators agree, eight expressions, 0 to 1.
         source: Paper or repository.
     """
 
@@ -21,6 +22,7 @@ class Published:
     weights: str
     accuracy: float | None = None
     private_test: float | None = None
+    ferplus: float | None = None
     source: str | None = None
 
 
@@ -36,4 +38,6 @@ PUBLISHED = (
         source="https://github.com/phamquiluan/ResidualMaskingNetwork",
     ),
     Published("LHC-Net", "32 M", private_test=0.7442, source="https://arxiv.org/abs/2111.07224"),
+    Published("vicksam/fer-model", "", ferplus=0.8766, source="https://github.com/vicksam/fer-model"),
+    Published("ESR-9", "", ferplus=0.8715, source="https://arxiv.org/abs/2001.06338"),
 )

@@ -73,7 +73,7 @@ def _ours(report: Row) -> list[tuple[float, list[str]]]:
     """A row for each model: ONNX in float32, and what its int8 twin changes."""
     return [
         (
-            row["accuracy"] if of_fer2013(row) else -1.0,
+            row["accuracy"] if of_fer2013(row) else row["private_test"] - 1,
             [
                 f"**{row['model']}**" + ("" if of_fer2013(row) else FERPLUS_MARK),
                 f"{row['params']:,}",
@@ -105,9 +105,12 @@ def _peers(rows: list[Row]) -> list[tuple[float, list[str]]]:
 def _published() -> list[tuple[float, list[str]]]:
     result = []
     for model in PUBLISHED:
-        accuracies = [f"{100 * x:.2f} %" if x else "" for x in (model.accuracy, model.private_test)]
-        cells = [f"[{model.name}]({model.source}) ³" if model.source else f"{model.name} ³", model.weights]
-        result.append((model.accuracy or model.private_test or 0.0, [*cells, *accuracies, "", "", "", ""]))
+        private_test = model.private_test or model.ferplus
+        accuracies = [f"{100 * x:.2f} %" if x else "" for x in (model.accuracy, private_test)]
+        name = f"[{model.name}]({model.source})" if model.source else model.name
+        cells = [f"{name} ³{FERPLUS_MARK if model.ferplus else ''}", model.weights]
+        place = model.ferplus - 1 if model.ferplus else model.accuracy or private_test or 0.0
+        result.append((place, [*cells, *accuracies, "", "", "", ""]))
     return result
 
 

@@ -16,8 +16,8 @@ from .plots import draw_plots
 from .stored import SCHEMA, read_report
 from .tables import to_csv
 
-_FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
-_PARITY = ("evaluation", "mirrored", "parity", "gate", "reference", "short_of_aims", "elsewhere")
+_FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on", "classes")
+_PARITY = ("machine", "evaluation", "mirrored", "parity", "gate", "reference", "short_of_aims", "elsewhere")
 _RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused", "energy")
 
 
@@ -56,9 +56,9 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     Returns:
         `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
         artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
-        and what is known of `evaluation`, `mirrored`, `parity`, `gate`, `short_of_aims`, `elsewhere`, `latency`,
-        `execution` (the file run in other ways), `best` (most images a second for a core, and the cost there) and
-        `cold_start`.
+        and what is known of `machine` (of its parity, where not the run's), `evaluation`, `mirrored`, `parity`,
+        `gate`, `short_of_aims`, `elsewhere`, `latency`, `execution` (the file run in other ways), `best` (most images
+        a second for a core, and the cost there) and `cold_start`.
     """
     runs = {name: run for name, run in (("parity", parity), ("latency", latency)) if run}
     artifacts: dict[str, dict[str, Any]] = {}
@@ -91,7 +91,7 @@ def _failed(artifact: dict[str, Any]) -> bool:
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in _FACTS}
+    return {name: row[name] for name in _FACTS if name in row}
 
 
 def _fail(artifact: dict[str, Any], error: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fer_zoo.artifacts import Artifact
 from fer_zoo.evaluation import Evaluation
+from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
 
@@ -38,7 +39,7 @@ def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, E
         f"## Expressions, all test images\n\n{_classes(evaluations['test'])}",
         f"## Files\n\n{_files(artifacts)}",
         _quantization(artifacts),
-        _usage(original.model),
+        _usage(original),
         _care(),
         *(f"## {title}\n\n![{title}]({name})" for name, title in _PLOTS.items() if (folder / name).exists()),
     )
@@ -56,6 +57,8 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
+    if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
+        lines.append("- labels: the expression that more than half of FER+'s annotators chose; other images are out")
     if members := config.get("members"):
         fitted = config.get("chosen_on")
         lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
@@ -135,13 +138,14 @@ def _quantization(artifacts: list[Artifact]) -> str:
     )
 
 
-def _usage(name: str) -> str:
+def _usage(original: Artifact) -> str:
+    labels = original.output["labels"]
     return f"""## Use
 
 ```python
 from fer_zoo import load_classifier
 
-probabilities = load_classifier("{name}").predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
+probabilities = load_classifier("{original.model}").predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
 ```
 
 Without fer_zoo, on ONNX Runtime or LiteRT:
@@ -150,8 +154,10 @@ Without fer_zoo, on ONNX Runtime or LiteRT:
 import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
-(probabilities,) = session.run(None, {{"image": images}})  # float32 [n, 48, 48, 1] -> float32 [n, 7]
+(probabilities,) = session.run(None, {{"image": images}})  # float32 [n, 48, 48, 1] -> float32 [n, {len(labels)}]
 ```
+
+The columns are {", ".join(labels)}.
 
 ```python
 from ai_edge_litert.interpreter import Interpreter

@@ -10,8 +10,11 @@ import pytest
 
 import benchmarks.elsewhere
 import benchmarks.parity
+from benchmarks.markdown import to_markdown
 from benchmarks.options import Options
 from benchmarks.parity import run_parity
+from benchmarks.report import merge
+from benchmarks.tables import of_fer2013
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 
@@ -162,6 +165,28 @@ def test_eight_expressions_are_held_against_the_majority_of_ferplus(zoo, options
     seven, eight = (types.SimpleNamespace(output={"labels": list("abcdefgh"[:count])}) for count in (7, 8))
     assert [len(comparison._set_of(artifact)[0]) for artifact in (seven, eight)] == [7178, 6352]
     assert comparison._set_of(eight)[0].expressions[7] == "contempt"
+
+
+def test_the_report_tells_eight_expressions_from_seven(zoo, options):
+    parity = run_parity(options, zoo.predict_original)
+    parity["rows"][1]["classes"] = 8
+    assert [of_fer2013(artifact) for artifact in merge(parity, None)["artifacts"]] == [True, False, True]
+
+
+def test_rows_of_files_left_alone_stay_and_tell_another_machine(zoo, options, monkeypatch):
+    run_parity(options, zoo.predict_original)
+    describe, only = benchmarks.parity.describe, replace(options, models=("linear:onnx:int8",))
+    with monkeypatch.context() as patch:
+        patch.setattr(benchmarks.parity, "describe", lambda: describe() | {"cpu": "another"})
+        original, fp32, int8 = run_parity(only, zoo.predict_original)["rows"]
+    assert (fp32["machine"]["cpu"], original["machine"]["cpu"]) == ("a processor", "a processor")
+    assert fp32["status"] == "passed"
+    assert "machine" not in int8
+    page = to_markdown(merge(json.loads((zoo.reports / "parity.json").read_text()), None), [])
+    assert "Parity of linear is from an earlier run, on a processor." in page
+    original, fp32, int8 = run_parity(only, zoo.predict_original)["rows"]
+    assert "machine" not in original | fp32 | int8, "as it was measured on this machine"
+    assert len(run_parity(replace(only, fresh=True), zoo.predict_original)["rows"]) == 1
 
 
 def test_filter(zoo, options):

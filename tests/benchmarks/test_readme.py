@@ -52,6 +52,7 @@ def test_eight_expressions_come_last_and_are_marked(root: Path, tmp_path: Path) 
     lines = updated("<!-- results -->\n<!-- /results -->", tmp_path).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert rows[-1].startswith("| **fernet_tiny_ferplus** ⁴ | 180,807")
+    assert any("[ESR-9](https://arxiv.org/abs/2001.06338) ³ ⁴ |  |  | 87.15 %" in row for row in rows[-5:])
     assert any("⁴ FER+'s eight expressions" in line for line in lines)
 
 
