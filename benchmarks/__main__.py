@@ -15,7 +15,7 @@ from fer_zoo.console import err, out, run
 from fer_zoo.errors import UsageError
 
 from .machine import cores
-from .options import Options, positive, reports_folder
+from .options import Options, manifest_of, positive, reports_folder, select
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
@@ -46,7 +46,8 @@ def main(arguments: list[str]) -> int | None:
 
     passed = True
     if parsed.command in ("all", "parity"):
-        rows = run_parity(options)["rows"]
+        asked = {artifact.path for artifact in select(manifest_of(options), options.models)}
+        rows = [row for row in run_parity(options)["rows"] if row["path"] in asked]
         rows = [*rows, *(other for row in rows for other in row.get("elsewhere", ()))]
         passed &= all(row["status"] in ("passed", "reference") for row in rows)
     if parsed.command in ("all", "latency"):
