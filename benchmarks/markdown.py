@@ -25,6 +25,9 @@ _STATUS = {
 }
 
 
+_INT8_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+
+
 def to_markdown(report: Row, plots: list[str]) -> str:
     """The page.
 
@@ -105,6 +108,8 @@ def _introduction(report: Row) -> list[str]:
             earlier.setdefault(artifact["machine"]["cpu"], []).append(artifact["model"])
     for cpu, models in earlier.items():
         lines.append(f"Parity of {', '.join(dict.fromkeys(models))} is from an earlier run, on {cpu}.")
+    if timed := [artifact["name"] for artifact in report["artifacts"] if "timed_sha256" in artifact]:
+        lines.append(f"Times are of earlier files, of the same networks with other weights, for: {', '.join(timed)}.")
     if latency := report["runs"].get("latency"):
         lines += _cautions(latency)
     if report["base"]:
@@ -123,6 +128,11 @@ def _cautions(run: Row) -> list[str]:
         cautions.append(
             f"**A short run** ({settings['queries']:,} queries or {settings['seconds']:g} s): it shows that everything "
             "works, its times are not for quoting."
+        )
+    if machine["architecture"] == "x86_64" and not _INT8_PRODUCTS.intersection(machine["flags"]):
+        cautions.append(
+            "**No VNNI**: this processor takes three instructions for 32 products of bytes (VPMADDUBSW, VPMADDWD, "
+            "VPADDD) where VNNI takes one, so that int8 saves size and memory here and little or no time."
         )
     if machine["load_average"][0] > machine["cores"] / 2:
         cautions.append(

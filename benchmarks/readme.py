@@ -52,6 +52,8 @@ def updated(readme: str, artifacts: Path) -> str:
     machine = report["runs"]["latency"]["machine"]["cpu"]
     if peers["rows"] and (other := peers["machine"]["cpu"]) != machine:
         machine += f" (peers: {other})"
+    if any("timed_sha256" in artifact for artifact in report["artifacts"]):
+        machine += " (some of earlier files, with other weights)"
     note = (
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
         f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine}: only ratios carry over, "

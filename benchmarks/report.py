@@ -57,8 +57,9 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
         `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
         artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
         and what is known of `machine` (of its parity, where not the run's), `evaluation`, `mirrored`, `parity`,
-        `gate`, `short_of_aims`, `elsewhere`, `latency`, `execution` (the file run in other ways), `best` (most images
-        a second for a core, and the cost there) and `cold_start`.
+        `gate`, `short_of_aims`, `elsewhere`, `latency`, `timed_sha256` (of an earlier file of the same network, where
+        the times are of that), `execution` (the file run in other ways), `best` (most images a second for a core, and
+        the cost there) and `cold_start`.
     """
     runs = {name: run for name, run in (("parity", parity), ("latency", latency)) if run}
     artifacts: dict[str, dict[str, Any]] = {}
@@ -69,9 +70,12 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     for row in latency["artifacts"] if latency else ():
         empty: dict[str, Any] = {"status": "measured", "missed": [], "errors": [], "latency": []}
         artifact = artifacts.setdefault(row["path"], _facts(row) | empty)
-        if artifact["sha256"] != row["sha256"]:
+        if artifact["sha256"] == row["sha256"]:
+            _add_latency(artifact, latency or {})
+        elif any(artifact[name] != row[name] for name in ("params", "macs")):
             _fail(artifact, f"{row['path']} changed between parity and latency; measure both again")
         else:
+            artifact["timed_sha256"] = row["sha256"]
             _add_latency(artifact, latency or {})
     base = _base(list(artifacts.values()))
     if base:

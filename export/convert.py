@@ -36,7 +36,9 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     graph = converted.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Shapes say nothing new, and the description has a number that differs with each conversion of a process.
     del graph.value_info[:]
+    graph.doc_string = ""
     _rename(graph)
     _pad_with_shift(graph)
     onnx.checker.check_model(converted, full_check=True)

@@ -147,7 +147,7 @@ def publish(
 def _others(source: Path, output: Path, root: Path, targets: list[Target]) -> list[Artifact]:
     """What the manifest has of exports in `output` that are not written anew, which must be of the same original."""
     written = {f"{output.name}/{target.file}" for target in targets}
-    present = [a for a in load_manifest(root) if a.path.startswith(f"{output.name}/")]
+    present = [a for a in load_manifest(root, absent=True) if a.path.startswith(f"{output.name}/")]
     others = [a for a in present if a.format != "keras" and a.path not in written]
     if others and any(a.format == "keras" and a.sha256 != sha256(source) for a in present):
         names = ", ".join(a.path for a in others)
@@ -213,13 +213,14 @@ def _write_files(
     """Write every target; returns how each int8 file was quantized."""
     images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
-    prepared = prepare(folded, images) if any(target.precision == "int8" for target in targets) else None
+    formats = [target.format for target in targets if target.precision == "int8"]
+    prepared = prepare(folded, images, formats) if formats else {}
     settings: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
         if target.precision == "int8":
-            assert prepared is not None
-            (onnx_int8 if target.format == "onnx" else tflite_int8)(prepared, path, images)
+            write = onnx_int8 if target.format == "onnx" else tflite_int8
+            write(prepared[target.format], path, images)
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:

@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--renew-statistics", action="store_true", help="normalize for plain images at the end, if no worse")
     add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
+    add("--class-offsets", action="store_true", help="with --calibrate, fit an offset for each class's logits too")
     add("--warm-start", metavar="MODEL", help="trained model to begin with: a .keras file or a shipped name")
     add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     transfer = parser.add_argument_group(

@@ -1,39 +1,67 @@
-"""Temperature scaling: probabilities that are as often right as they say (Guo et al. 2017, arXiv:1706.04599)."""
+"""Probabilities that are as often right as they say: temperature scaling (Guo et al. 2017, arXiv:1706.04599), and with
+an offset for each class too (Alexandari et al. 2020, arXiv:1901.06852)."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 
-def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
-    """Divide the logits by the temperature of the lowest loss; the model's answers keep their order.
+def calibrate(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False
+) -> tuple[float, np.ndarray]:
+    """Divide the logits by the temperature of the lowest loss; without offsets the answers keep their order.
 
-    The temperature goes into the weights of the layer `logits`: the model has no layer more than before.
+    Temperature and offsets go into the weights of the layer `logits`: the model has no layer more than before.
 
     Args:
         model: A zoo model; changed in place.
         images: uint8 or float32 `[n, 48, 48]`, 0..255, none of which was trained on.
         labels: int `[n]`.
+        class_offsets: Whether an offset is added to the scaled logits of each class, too.
 
     Returns:
-        The temperature, from 0.1 to 10.
+        The temperature, from 0.1 to 10, and the offsets, float64 `[classes]`, of mean 0.
     """
     logits = keras.Model(model.inputs, model.get_layer("logits").output)
     values = logits.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0).astype(np.float64)
     temperature = fit_temperature(values, labels)
+    offsets = np.zeros(values.shape[1])
+    if class_offsets:
+        temperature, offsets = fit_offsets(values, labels, temperature)
     layer = model.get_layer("logits")
-    layer.set_weights([weight / temperature for weight in layer.get_weights()])
-    return temperature
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel / temperature, bias / temperature + offsets])
+    return temperature, offsets
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature, from 0.1 to 10, at which logits, float `[n, classes]`, have the lowest cross-entropy."""
-    own = logits[np.arange(len(labels)), labels]
+    limits = (-np.log(10), np.log(10))
+    found = minimize_scalar(lambda x: _loss(logits * np.exp(-x), labels), bounds=limits, method="bounded")
+    return float(np.exp(found.x))
 
-    def loss(log_temperature: float) -> float:
-        scale = np.exp(-log_temperature)
-        return float(np.mean(np.logaddexp.reduce(logits * scale, axis=1) - own * scale))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-np.log(10), np.log(10)), method="bounded").x))
+def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> tuple[float, np.ndarray]:
+    """The temperature and the offsets, float64 `[classes]` of mean 0, of the lowest cross-entropy.
+
+    Args:
+        logits: float64 `[n, classes]`.
+        labels: int `[n]`.
+        temperature: Where the search begins.
+    """
+    classes = logits.shape[1]
+
+    def loss(values: np.ndarray) -> float:
+        return _loss(logits * np.exp(-values[0]) + values[1:], labels)
+
+    limit = np.log(10)
+    start = np.append(np.log(temperature), np.zeros(classes))
+    # Offsets of a class that is never the label would fall without end.
+    found = minimize(loss, start, method="L-BFGS-B", bounds=[(-limit, limit)] * (1 + classes)).x
+    return float(np.exp(found[0])), found[1:] - found[1:].mean()
+
+
+def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]))

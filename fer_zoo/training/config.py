@@ -86,6 +86,7 @@ class TrainingConfig:
         renew_statistics: Give batch normalization the statistics of training images without augmentation at the end, if
             the model is no worse for it where the epoch was chosen.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
+        class_offsets: With `calibrate`, add an offset to the logits of each class, fitted with the temperature.
         warm_start: A trained model of the same architecture whose weights the run begins with: a `.keras` file, or a
             name in the artifacts; `None` for random ones.
         model_options: Arguments of the model's function, each `name=value`.
@@ -120,6 +121,7 @@ class TrainingConfig:
     views: int = 0
     renew_statistics: bool = False
     calibrate: bool = False
+    class_offsets: bool = False
     warm_start: str | None = None
     model_options: tuple[str, ...] = ()
     transfer: Transfer | None = None
@@ -147,6 +149,8 @@ class TrainingConfig:
             ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
         ]
         _refuse(self, limits)
+        if self.class_offsets and not self.calibrate:
+            raise UsageError("offsets of the classes are fitted with the temperature; pass --calibrate too")
         if self.votes and self.ferplus is None:
             raise UsageError("votes need FER+'s file; pass it with --ferplus")
         if bool(self.teachers) != bool(self.distillation):

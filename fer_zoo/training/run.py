@@ -342,8 +342,11 @@ def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: 
             f"{before:.2%} right with the batches', {after:.2%} with those of plain training images"
         )
     if config.calibrate:
-        temperature = calibrate(model, selection.images, selection.labels)
+        temperature, offsets = calibrate(model, selection.images, selection.labels, config.class_offsets)
         details["temperature"] = f"{temperature:.3f}, in the weights of `logits`"
+        if config.class_offsets:
+            shown = zip(selection.expressions, offsets, strict=True)
+            details["offsets"] = ", ".join(f"{name} {offset:+.2f}" for name, offset in shown)
     if details:
         with atomic_path(folder / "model.keras") as temporary:
             model.save(temporary)

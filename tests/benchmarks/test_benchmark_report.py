@@ -133,6 +133,17 @@ def test_times_that_mean_little_are_marked(folder, without_plots):
     assert "**interrupted, so that rows are missing**" in page
 
 
+def test_a_processor_without_vnni_is_told(folder, without_plots):
+    latency = json.loads((folder / "latency.json").read_text())
+    pages = []
+    for flags in (["avx2", "fma"], ["avx2", "fma", "avx_vnni"]):
+        latency["machine"]["flags"] = flags
+        (folder / "latency.json").write_text(json.dumps(latency))
+        write_report(folder)
+        pages.append((folder / "report.md").read_text())
+    assert ["**No VNNI**" in page for page in pages] == [True, False]
+
+
 def test_what_is_short_of_the_aims_has_a_reason(folder, without_plots):
     parity = json.loads((folder / "parity.json").read_text())
     for row in parity["rows"]:
@@ -196,9 +207,18 @@ def test_one_part_alone(folder):
     assert {path.name for path in folder.glob("*.png")} == {"latency.png", "sizes.png"}
 
 
-def test_times_of_another_file_are_refused(folder):
+def test_times_of_an_earlier_file_of_the_same_network_are_told(folder, without_plots):
+    parity = json.loads((folder / "parity.json").read_text())
+    timed, parity["rows"][1]["sha256"] = parity["rows"][1]["sha256"], "0" * 64
+    (folder / "parity.json").write_text(json.dumps(parity))
+    fp32 = write_report(folder)["artifacts"][1]
+    assert (fp32["status"], fp32["timed_sha256"], len(fp32["latency"])) == ("passed", timed, 4)
+    assert f"with other weights, for: {fp32['name']}." in (folder / "report.md").read_text()
+
+
+def test_times_of_another_network_are_refused(folder):
     parity, latency = (json.loads((folder / name).read_text()) for name in ("parity.json", "latency.json"))
-    parity["rows"][1]["sha256"] = "0" * 64
+    parity["rows"][1] |= {"sha256": "0" * 64, "macs": parity["rows"][1]["macs"] + 1}
     fp32 = merge(parity, latency)["artifacts"][1]
     assert (fp32["status"], fp32["latency"]) == ("error", [])
     assert "changed between parity and latency" in fp32["errors"][0]

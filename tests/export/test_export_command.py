@@ -7,17 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from export.__main__ import main
-from fer_zoo.artifacts import load_manifest
+from fer_zoo.artifacts import load_manifest, update_manifest
 from fer_zoo.errors import UsageError
 
 # Exports with int8 weights of the last layer turned round, as a bad quantizer could.
 DAMAGED = """
 import sys
+from dataclasses import replace
 from fer_zoo.backend import select_backend
 select_backend("tensorflow")
 import onnx
@@ -83,6 +85,14 @@ def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_p
     assert done.returncode == 0, done.stderr
     assert (folder / "README.md").read_text() == card
     assert [a.path for a in load_manifest(tmp_path / "artifacts")] == paths
+    # One that git leaves out may not be there.
+    large = [replace(a, shipped=False) for a in load_manifest(tmp_path / "artifacts") if a.path.endswith("model.onnx")]
+    update_manifest(large, tmp_path / "artifacts")
+    (folder / "model.onnx").unlink()
+    done = command("export", folder / "model.keras", *arguments, *leave_out)
+    assert done.returncode == 0, done.stderr
+    assert "[model.onnx](model.onnx)" in (folder / "README.md").read_text()
+    assert (folder / ".gitignore").read_text() == "/model.onnx\n"
 
 
 @pytest.mark.slow

@@ -181,6 +181,25 @@ def test_rounding_to_int8_beats_the_nearest_value() -> None:
     assert error < plain / 3
 
 
+@pytest.mark.parametrize("inputs", [40, 41])
+def test_rounding_in_pairs_keeps_neighbours_within_int8_and_its_limit(inputs: int) -> None:
+    from export.quantization import round_to_int8, row_limits
+
+    random = np.random.default_rng(0)
+    values = random.normal(1, 1, (2000, inputs)) @ random.normal(size=(inputs, inputs))
+    weights = np.vstack([random.normal(size=(64, inputs)), np.zeros(inputs), np.eye(inputs)[inputs - 1]])
+    rounded = round_to_int8(weights, values.T @ values / len(values), in_pairs=True)
+    limits = row_limits(weights, in_pairs=True)
+    np.testing.assert_allclose(row_limits(rounded, in_pairs=True), limits, rtol=1e-9)
+    scale = np.where(limits > 0, limits, 1)[:, None] / 127
+    steps = rounded / scale
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    even = np.round(steps)[:, : inputs // 2 * 2]
+    assert np.abs(even[:, ::2] + even[:, 1::2]).max() <= 127
+    error, plain = (np.square(values @ (weights - w).T).mean() for w in (rounded, np.round(weights / scale) * scale))
+    assert error < plain / 3
+
+
 def test_rounding_to_half_gives_half_floats_and_keeps_a_dead_row() -> None:
     from export.quantization import round_to_half, round_to_int8
 
@@ -199,7 +218,7 @@ def test_prepared_model_lies_on_the_int8_grid_and_answers_alike() -> None:
 
     model = fold(randomized(build_model("baseline_cnn")))
     batch = images(count=8)
-    prepared = prepare(model, batch)
+    prepared = prepare(model, batch)["tflite"]
     assert np.abs(outputs(prepared.model, batch) - outputs(model, batch)).max() < 0.1
     for layer in prepared.model.layers:
         if isinstance(layer, (layers.Conv2D, layers.Dense)):
@@ -274,7 +293,7 @@ def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     kernel, bias = model.get_layer("depthwise").get_weights()
     model.get_layer("depthwise").set_weights([kernel / uneven[:, None], bias])
     batch = images(12, 3, 16) / 64
-    prepared = prepare(fold(model), batch).model
+    prepared = prepare(fold(model), batch)["tflite"].model
     before, after = outputs(model, batch), outputs(prepared, batch)
     assert np.abs(after - before).max() < 0.02 * np.abs(before).max()
     _, depthwise = (layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)))
@@ -321,7 +340,7 @@ def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share(
     from export.quantization import prepare
 
     batch = images(count=8)
-    prepared = prepare(fold(randomized(build_model("baseline_cnn"))), batch)
+    prepared = prepare(fold(randomized(build_model("baseline_cnn"))), batch)["tflite"]
     assert len(prepared.shared_scales) == 2
     shifts = [layer.shift for layer in prepared.model.layers if isinstance(layer, Affine)]
     for shared, shift in zip(prepared.shared_scales, shifts, strict=True):
@@ -387,7 +406,7 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     to_onnx(both, tmp_path / "both.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "both.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(both, batch), atol=1e-5)
-    onnx_int8(prepare(model, batch), tmp_path / "int8.onnx", batch)
+    onnx_int8(prepare(model, batch)["onnx"], tmp_path / "int8.onnx", batch)
     kinds = [
         node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type != "DequantizeLinear"
     ]

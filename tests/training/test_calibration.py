@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_zoo.backend import installed_backends
-from fer_zoo.training.calibration import fit_temperature
+from fer_zoo.training.calibration import fit_offsets, fit_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
@@ -21,6 +21,21 @@ def test_temperature_of_labels_drawn_from_the_probabilities(temperature: float) 
     noise = random.gumbel(size=logits.shape)
     labels = (logits + noise).argmax(1)  # drawn from softmax(logits)
     assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+
+
+def test_offsets_of_labels_drawn_from_shifted_logits() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=2.0, size=(40_000, 7))
+    offsets = np.linspace(-0.6, 0.6, 7)
+    labels = (logits + offsets + random.gumbel(size=logits.shape)).argmax(1)
+    temperature, found = fit_offsets(logits * 2, labels, temperature=1.0)
+    assert temperature == pytest.approx(2, rel=0.03)
+    np.testing.assert_allclose(found, offsets, atol=0.06)
+
+
+def test_offsets_of_a_class_that_never_occurs_stay_finite() -> None:
+    logits = np.random.default_rng(0).normal(size=(200, 7))
+    assert np.abs(fit_offsets(logits, logits[:, :6].argmax(1), temperature=1.0)[1]).max() < 5
 
 
 def test_a_model_that_is_always_right_stays_finite() -> None:
@@ -39,12 +54,19 @@ def loss(p): return -np.log(p[np.arange(len(p)), test.labels]).mean()
 layer = model.get_layer("logits")
 layer.set_weights([w * 3 for w in layer.get_weights()])
 before = model.predict(x, verbose=0)
-temperature = calibrate(model, test.images, test.labels)
+temperature, offsets = calibrate(model, test.images, test.labels)
+assert not offsets.any()
 after = model.predict(x, verbose=0)
 assert temperature > 1.5, temperature
 assert (before.argmax(1) == after.argmax(1)).all()
 assert loss(after) < loss(before) - 0.1, (loss(after), loss(before))
-assert abs(calibrate(model, test.images, test.labels) - 1) < 0.01
+assert abs(calibrate(model, test.images, test.labels)[0] - 1) < 0.01
+before = model.predict(x, verbose=0)
+temperature, offsets = calibrate(model, test.images, test.labels, class_offsets=True)
+last = model.predict(x, verbose=0)
+ratio = last / np.exp(np.log(before) / temperature + offsets)
+np.testing.assert_allclose(ratio / ratio.mean(1, keepdims=True), 1, rtol=1e-3)
+assert loss(last) < loss(after)
 print("calibrated")
 """
 
