@@ -166,7 +166,7 @@ def _plot(rows: list[Row], report: Row) -> Figure:
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     for row, height in zip(rows, y, strict=True):
-        if row["int8"]["p50_ms"]:
+        if row["int8"]["p50_ms"] and row["int8"]["points"] is not None:
             times = [row["int8"]["p50_ms"], row["fp32"]["p50_ms"]]
             panels[2].plot(times, [height + 100 * row["int8"]["points"], height], ":", color="#777777", zorder=2)
             panels[2].plot(times[0], height + 100 * row["int8"]["points"], "o", color=_INT8, zorder=3, label="int8")

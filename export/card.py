@@ -73,6 +73,10 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")
     if training.get("votes"):
         lines.append(f"- {training['votes']:.0%} of its targets are FER+'s votes")
+    if training.get("class_offsets"):
+        lines.append(
+            "- the logits have an offset for each class, fitted with their temperature where the epoch was chosen"
+        )
     lines.append(f"- licence of the weights: {original.license}; FER2013 itself has terms of its own")
     return "\n".join(lines).strip()
 

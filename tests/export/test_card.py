@@ -6,20 +6,30 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from export.card import write_card
 from fer_zoo.artifacts import load_manifest
 from fer_zoo.evaluation import Evaluation
 
 
-def test_the_card_of_eight_expressions_is_the_committed_one(root: Path, tmp_path: Path) -> None:
-    folder = root / "artifacts" / "fernet_base_ferplus"
-    for path in (*folder.glob("*.json"), *folder.glob("*.png")):
-        shutil.copy(path, tmp_path)
-    artifacts = [a for a in load_manifest(root / "artifacts", absent=True) if a.model == folder.name]
-    splits = json.loads((folder / "evaluation.json").read_text())["splits"]
-    write_card(tmp_path, artifacts, {split: Evaluation(**values) for split, values in splits.items()})
-    card = (tmp_path / "README.md").read_text()
+@pytest.mark.parametrize("model", dict.fromkeys(a.model for a in load_manifest()))
+def test_every_committed_card_is_what_its_facts_make(root: Path, tmp_path: Path, model: str) -> None:
+    card = _card(root / "artifacts", tmp_path, model)
+    assert card == (root / "artifacts" / model / "README.md").read_text()
+
+
+def test_the_card_of_eight_expressions(root: Path, tmp_path: Path) -> None:
+    card = _card(root / "artifacts", tmp_path, "fernet_base_ferplus")
     assert "float32 [n, 48, 48, 1] -> float32 [n, 8]" in card
     assert "surprise, contempt." in card
     assert "more than half of FER+'s annotators" in card
-    assert card == (folder / "README.md").read_text()
+
+
+def _card(published: Path, folder: Path, model: str) -> str:
+    for path in (*(published / model).glob("*.json"), *(published / model).glob("*.png")):
+        shutil.copy(path, folder)
+    artifacts = [a for a in load_manifest(published, absent=True) if a.model == model]
+    splits = json.loads((published / model / "evaluation.json").read_text())["splits"]
+    write_card(folder, artifacts, {split: Evaluation(**values) for split, values in splits.items()})
+    return (folder / "README.md").read_text()
