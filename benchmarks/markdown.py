@@ -24,7 +24,6 @@ _STATUS = {
     "error": "**ERROR**",
 }
 
-
 _INT8_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 

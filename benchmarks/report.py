@@ -70,13 +70,12 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     for row in latency["artifacts"] if latency else ():
         empty: dict[str, Any] = {"status": "measured", "missed": [], "errors": [], "latency": []}
         artifact = artifacts.setdefault(row["path"], _facts(row) | empty)
-        if artifact["sha256"] == row["sha256"]:
-            _add_latency(artifact, latency or {})
-        elif any(artifact[name] != row[name] for name in ("params", "macs")):
+        if any(artifact[name] != row[name] for name in ("params", "macs")):
             _fail(artifact, f"{row['path']} changed between parity and latency; measure both again")
-        else:
+            continue
+        if artifact["sha256"] != row["sha256"]:
             artifact["timed_sha256"] = row["sha256"]
-            _add_latency(artifact, latency or {})
+        _add_latency(artifact, latency or {})
     base = _base(list(artifacts.values()))
     if base:
         _add_relative(artifacts.values(), base)

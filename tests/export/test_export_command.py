@@ -19,7 +19,6 @@ from fer_zoo.errors import UsageError
 # Exports with int8 weights of the last layer turned round, as a bad quantizer could.
 DAMAGED = """
 import sys
-from dataclasses import replace
 from fer_zoo.backend import select_backend
 select_backend("tensorflow")
 import onnx
