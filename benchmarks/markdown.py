@@ -108,7 +108,7 @@ def _introduction(report: Row) -> list[str]:
     for cpu, models in earlier.items():
         lines.append(f"Parity of {', '.join(dict.fromkeys(models))} is from an earlier run, on {cpu}.")
     if timed := [artifact["name"] for artifact in report["artifacts"] if "timed_sha256" in artifact]:
-        lines.append(f"Times are of earlier files, of the same networks with other weights, for: {', '.join(timed)}.")
+        lines.append(f"Times are of earlier files of the same networks, for: {', '.join(timed)}.")
     if latency := report["runs"].get("latency"):
         lines += _cautions(latency)
     if report["base"]:

@@ -53,7 +53,7 @@ def updated(readme: str, artifacts: Path) -> str:
     if peers["rows"] and (other := peers["machine"]["cpu"]) != machine:
         machine += f" (peers: {other})"
     if any("timed_sha256" in artifact for artifact in report["artifacts"]):
-        machine += " (some of earlier files, with other weights)"
+        machine += " (some of earlier files of the same networks)"
     note = (
         "Accuracy on the 7,178 test images, and on PrivateTest, its half that chose nothing; one crop, no test-time "
         f"augmentation. p50 in ONNX Runtime, one face, one thread, on {machine}: only ratios carry over, "

@@ -67,12 +67,14 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
     if training.get("warm_start"):
-        lines.append(f"- began with the weights of {training['warm_start']}")
+        earlier = "an earlier " if training["warm_start"] == original.model else ""
+        lines.append(f"- began with the weights of {earlier}{training['warm_start']}")
     if training.get("teachers"):
         teachers = ", ".join(Path(teacher).parent.name or teacher for teacher in training["teachers"])
         lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")
     if training.get("votes"):
-        lines.append(f"- {training['votes']:.0%} of its targets are FER+'s votes")
+        votes = training["votes"] * (1 - training.get("distillation", 0))
+        lines.append(f"- {votes:.0%} of its targets are FER+'s votes")
     if training.get("class_offsets"):
         lines.append(
             "- the logits have an offset for each class, fitted with their temperature where the epoch was chosen"

@@ -73,7 +73,7 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
             },
         )
     model = onnx.load(path)
-    _compact(model.graph)
+    _compact(model)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -109,6 +109,7 @@ def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
     quantize_dense(model)
     scale_dense_outputs(model)
     flatbuffer.compact(model)
+    flatbuffer.trim(model)
     flatbuffer.save(model, path)
 
 
@@ -238,12 +239,14 @@ def _equal(found: np.ndarray | None, constant: np.ndarray) -> bool:
     return found is not None and found.shape == constant.shape and bool(np.allclose(found, constant, rtol=1e-6))
 
 
-def _compact(graph: onnx.GraphProto) -> None:
+def _compact(model: onnx.ModelProto) -> None:
     """Number the tensors and leave out what says nothing: long names were a tenth of a small file.
 
     Equal constants are one tensor. Not the zero points of weights: with `session.x64quantprecision`, ONNX Runtime 1.32
-    replaces each of them and refuses a file where that was done before.
+    replaces each of them and refuses a file where that was done before; without any, 1.20 aborts the process.
     """
+    graph = model.graph
+    _leave_out_defaults(model)
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
@@ -251,7 +254,7 @@ def _compact(graph: onnx.GraphProto) -> None:
         node.name = ""
         # A missing zero point is 0. Weights keep theirs, since ONNX Runtime fuses no Gemm without.
         if node.input[0] in tensors and tensors[node.input[0]].data_type == onnx.TensorProto.INT32:
-            del node.input[2]
+            del node.input[2:]
     first: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     same = {}
     for tensor in graph.initializer:
@@ -266,12 +269,26 @@ def _compact(graph: onnx.GraphProto) -> None:
     graph.initializer.extend(kept)
     names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
     for name in (*used, *(output for node in graph.node for output in node.output)):
-        names.setdefault(name, str(len(names)))
+        names.setdefault(name, np.base_repr(len(names), 36))
     for node in graph.node:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names[name] for name in node.output]
     for tensor in graph.initializer:
         tensor.name = names[tensor.name]
+
+
+def _leave_out_defaults(model: onnx.ModelProto) -> None:
+    """Attributes that the specification takes for granted were a third of a convolution's node."""
+    (version,) = (opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx"))
+    for node in model.graph.node:
+        node.ClearField("doc_string")
+        defaults = onnx.defs.get_schema(node.op_type, version).attributes
+        for attribute in list(node.attribute):
+            value = onnx.helper.get_attribute_value(attribute)
+            default = defaults[attribute.name].default_value
+            ones = attribute.name in ("dilations", "strides") and set(value) == {1}
+            if ones or (default.type and value == onnx.helper.get_attribute_value(default)):
+                node.attribute.remove(attribute)
 
 
 class CalibrationImages(CalibrationDataReader):

@@ -222,7 +222,7 @@ def test_times_of_an_earlier_file_of_the_same_network_are_told(folder, without_p
     (folder / "parity.json").write_text(json.dumps(parity))
     fp32 = write_report(folder)["artifacts"][1]
     assert (fp32["status"], fp32["timed_sha256"], len(fp32["latency"])) == ("passed", timed, 4)
-    assert f"with other weights, for: {fp32['name']}." in (folder / "report.md").read_text()
+    assert f"earlier files of the same networks, for: {fp32['name']}." in (folder / "report.md").read_text()
 
 
 def test_times_of_another_network_are_refused(folder):

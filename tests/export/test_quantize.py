@@ -101,6 +101,40 @@ def test_a_file_loads_where_onnx_runtime_replaces_zero_points(prepared: Any, tmp
     np.testing.assert_array_equal(*answers)
 
 
+def test_onnx_leaves_out_what_the_specification_takes_for_granted(prepared: Any, tmp_path: Path) -> None:
+    import onnx
+
+    from export.quantize import onnx_int8
+
+    onnx_int8(prepared["onnx"], tmp_path / "model.onnx", IMAGES)
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    attributes = [{attribute.name for attribute in node.attribute} for node in graph.node if node.op_type == "Conv"]
+    assert ["strides" in names for names in attributes] == [True, False, False, False]
+    assert ["group" in names for names in attributes] == [False, True, False, True]
+    assert all(names <= {"kernel_shape", "pads", "strides", "group"} for names in attributes)
+
+
+def test_trimmed_tflite_takes_any_batch_and_gives_the_same_answers(prepared: Any, tmp_path: Path, monkeypatch) -> None:
+    from export import flatbuffer
+    from export.quantize import tflite_int8
+    from fer_zoo.inference import load_classifier
+
+    tflite_int8(prepared["tflite"], tmp_path / "trimmed.tflite", IMAGES)
+    monkeypatch.setattr(flatbuffer, "trim", lambda model: None)
+    tflite_int8(prepared["tflite"], tmp_path / "whole.tflite", IMAGES)
+    model = flatbuffer.load(tmp_path / "trimmed.tflite")
+    (graph,) = model.subgraphs
+    names = [tensor.name for tensor in graph.tensors]
+    assert len(names) == len(set(names))
+    assert names[graph.inputs[0]] == b"image" and names[graph.outputs[0]] == b"probabilities"
+    assert [buffer.data is None for buffer in model.buffers].count(True) == 1
+    trimmed, whole = (load_classifier(tmp_path / f"{name}.tflite") for name in ("trimmed", "whole"))
+    for images in (IMAGES[:1], IMAGES):
+        np.testing.assert_array_equal(trimmed.predict_proba(images), whole.predict_proba(images))
+    sizes = [(tmp_path / f"{name}.tflite").stat().st_size for name in ("trimmed", "whole")]
+    assert sizes[0] < sizes[1] - 500
+
+
 @pytest.mark.parametrize(
     "path",
     [a.path for a in load_manifest() if (a.format, a.precision) == ("onnx", "int8")],
