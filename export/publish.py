@@ -115,7 +115,8 @@ def publish(
         parities, evaluations = {}, {"model.keras": report}
         for target in bar.track(targets, description="parity"):
             with console.native_stderr_silenced():
-                probabilities = load_classifier(folder / target.file).predict_proba(test.images)
+                classifier = load_classifier(folder / target.file, threads=os.cpu_count() or 1)
+                probabilities = classifier.predict_proba(test.images)
             parities[target.file] = compare(reference, probabilities, test.labels)
             evaluations[target.file] = evaluate_splits(test, probabilities)
         _show(targets, parities, folder)
