@@ -63,6 +63,9 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         fitted = config.get("chosen_on")
         lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
         lines += [f"  - {member['weight']:.3f} {member['model']} (`{member['path']}`)" for member in members]
+    if averaged := config.get("averaged"):
+        lines.append(f"- the mean of the weights of {len(averaged)} trainings:")
+        lines += [f"  - `{part['command'] or part['path']}`" for part in averaged]
     training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")

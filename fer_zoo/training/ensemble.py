@@ -96,18 +96,20 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     Args:
         config: As `build_ensemble` wrote it.
         folder: Where to write.
-        artifacts: The artifacts folder, whose Keras originals the members are.
+        artifacts: The artifacts folder, whose Keras originals the members are. Those that it has no more, since they
+            were trained on, are in the folder `members` beside the config.
 
     Returns:
         Path of the model.
 
     Raises:
-        FerZooError: The config is of no ensemble, or a member is not among the originals.
+        FerZooError: The config is of no ensemble, or a member is in neither place.
     """
     facts = json.loads(config.read_text()) if config.exists() else {}
     if not facts.get("members"):
         raise FerZooError(f"{config} names no members to make the model again from")
     originals = {a.sha256: artifacts / a.path for a in load_manifest(artifacts) if a.format == "keras"}
+    originals |= {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
     members = []
     for member in facts["members"]:
         if member["sha256"] not in originals:

@@ -121,6 +121,21 @@ def test_an_ensemble_is_made_again_from_its_members(pair: Path, tmp_path: Path) 
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_member_that_was_trained_on_since_is_kept_beside_the_ensemble(pair: Path, tmp_path: Path) -> None:
+    import keras
+
+    from fer_zoo.training.ensemble import rebuild_ensemble
+
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(pair, artifacts)
+    (artifacts / "pair" / "members").mkdir()
+    (artifacts / "fernet_nano" / "model.keras").rename(artifacts / "pair" / "members" / "fernet_nano.keras")
+    made = rebuild_ensemble(artifacts / "pair" / "config.json", tmp_path, artifacts)
+    first, again = (keras.models.load_model(path, compile=False) for path in (pair / "first.keras", made))
+    for one, other in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_another_member_than_it_was_made_of_is_refused(pair: Path, command, tmp_path: Path) -> None:
     artifacts = tmp_path / "artifacts"
     shutil.copytree(pair, artifacts)

@@ -1,0 +1,113 @@
+"""One model from several trainings of it: the mean of their weights, as far as PublicTest prefers it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from fer_zoo import console
+from fer_zoo.data import load_dataset
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.training.calibration import calibrate
+from fer_zoo.training.trained import load_trained
+
+_OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
+
+
+def average(
+    paths: list[Path], folder: Path, data: str | None = None, class_offsets: bool = False
+) -> dict[str, Evaluation]:
+    """Write the mean of the weights of several trainings of one model to `folder/model.keras`, calibrated.
+
+    Trainings that went on from the same weights end in one valley of the loss, whose middle is lower than its rims.
+    From the model of the lowest loss on PublicTest up, one after the other joins the mean where that lowers the loss:
+    the greedy soup of Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482). The temperature, and
+    offsets where asked for, are fitted on PublicTest, too.
+
+    Args:
+        paths: `.keras` files of one architecture. The config and the curves beside the first one are taken over.
+        folder: Where to write; an evaluation report is written beside the model.
+        data: Folder, zip or CSV; `None` is the bundled sample.
+        class_offsets: Whether an offset for each class is fitted besides the temperature.
+
+    Returns:
+        The evaluation on each test split.
+
+    Raises:
+        UsageError: A file is missing or of another architecture, or there are no PublicTest images.
+        FerZooError: A file is no Keras model, or no mean has a lower loss than the best model alone.
+    """
+    models = [_load(path) for path in paths]
+    for path, other in zip(paths, models, strict=True):
+        if _shapes(other) != _shapes(models[0]):
+            raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")
+    dataset = load_dataset(data)
+    if not dataset.has("public_test"):
+        raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
+    test, chosen = dataset.subset("test"), dataset.subset("public_test")
+    images, labels = chosen.images[..., None].astype(np.float32), np.asarray(chosen.labels)
+    weights = [other.get_weights() for other in models]
+    losses = [_loss(other, images, labels) for other in models]
+    best, *others = np.argsort(losses)
+    model, lowest, members = models[best], losses[best], [int(best)]
+    for path, loss in zip(paths, losses, strict=True):
+        console.out.print(f"{path}  PublicTest loss {loss:.4f}", markup=False)
+    for other in others:
+        model.set_weights(_mean([weights[member] for member in [*members, other]]))
+        loss = _loss(model, images, labels)
+        console.out.print(f"mean with {paths[other]}  PublicTest loss {loss:.4f}", markup=False)
+        if loss < lowest:
+            lowest, members = loss, [*members, int(other)]
+    if len(members) == 1:
+        raise FerZooError(f"no mean has a lower loss on PublicTest than {paths[best]}; nothing was written")
+    model.set_weights(_mean([weights[member] for member in members]))
+    temperature, _ = calibrate(model, chosen.images, labels, class_offsets)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / "model.keras") as temporary:
+        model.save(temporary)
+    for name in _OF_THE_FIRST:
+        if (paths[0].parent / name).exists():
+            shutil.copyfile(paths[0].parent / name, folder / name)
+    averaged = [_description(paths[member]) for member in sorted(members)]
+    command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
+    write_json(folder / "config.json", _config(paths[0]) | {"command": command, "averaged": averaged})
+    probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
+    facts = {"mean of the weights of": " and ".join(part["path"] for part in averaged)}
+    return write_report(folder, model.name, test, probabilities, facts | {"temperature": f"{temperature:.3f}"})
+
+
+def _load(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    return load_trained(path)
+
+
+def _shapes(model: keras.Model) -> list[tuple[str, tuple[int, ...]]]:
+    return [(layer.name, tuple(weight.shape)) for layer in model.layers for weight in layer.weights]
+
+
+def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
+    return [np.mean(same, axis=0) for same in zip(*weights, strict=True)]
+
+
+def _loss(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
+    answers = model.predict(images, batch_size=256, verbose=0)
+    return float(-np.log(np.maximum(answers[np.arange(len(labels)), labels], 1e-12)).mean())
+
+
+def _config(path: Path) -> dict[str, Any]:
+    config = path.parent / "config.json"
+    return json.loads(config.read_text()) if config.exists() else {}
+
+
+def _description(path: Path) -> dict[str, Any]:
+    return {"path": str(path), "sha256": sha256(path), "command": _config(path).get("command")}

@@ -1,0 +1,72 @@
+"""The mean of the weights of several trainings of one model: when it is written, and what it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_zoo.artifacts import artifacts_dir
+from fer_zoo.errors import FerZooError
+
+keras = pytest.importorskip("keras")
+
+
+@pytest.fixture
+def trainings(tmp_path: Path) -> list[Path]:
+    """The shipped fernet_nano moved one way, the opposite way, and far away."""
+    model = keras.models.load_model(artifacts_dir() / "fernet_nano" / "model.keras", compile=False)
+    shipped, random = model.get_weights(), np.random.default_rng(5)
+    moves = [random.normal(size=weight.shape) * np.abs(weight).mean() * (weight.ndim > 1) for weight in shipped]
+    paths = []
+    for name, far in (("one", 0.3), ("other", -0.3), ("lost", 3.0)):
+        model.set_weights([weight + far * move for weight, move in zip(shipped, moves, strict=True)])
+        paths.append(tmp_path / name / "model.keras")
+        paths[-1].parent.mkdir()
+        model.save(paths[-1])
+    return paths
+
+
+def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings: list[Path], tmp_path: Path) -> None:
+    from fer_zoo.training.average import average
+
+    (trainings[0].parent / "config.json").write_text('{"model": "fernet_nano", "command": "first"}')
+    evaluations = average([trainings[2], *trainings[:2]], tmp_path / "mean")
+    # The shipped model is in the middle, and only its logits are scaled.
+    shipped = json.loads((artifacts_dir() / "fernet_nano" / "evaluation.json").read_text())["splits"]["public_test"]
+    assert evaluations["public_test"].accuracy == pytest.approx(shipped["accuracy"], abs=0.002)
+    found, original = (
+        keras.models.load_model(path / "model.keras", compile=False)
+        for path in (tmp_path / "mean", artifacts_dir() / "fernet_nano")
+    )
+    for layer in original.layers:
+        if layer.name != "logits":
+            for one, other in zip(found.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-5)
+    parts = json.loads((tmp_path / "mean" / "config.json").read_text())["averaged"]
+    assert [(Path(part["path"]).parent.name, part["command"]) for part in parts] == [("one", "first"), ("other", None)]
+
+
+def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
+    from fer_zoo.training.average import average
+
+    with pytest.raises(FerZooError, match=r"no mean has a lower loss on PublicTest than .*nothing was written"):
+        average([artifacts_dir() / "fernet_nano" / "model.keras", trainings[2]], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_another_architecture_and_one_model_alone_are_refused(command, tmp_path: Path, root: Path) -> None:
+    nano, tiny = (root / "artifacts" / name / "model.keras" for name in ("fernet_nano", "fernet_tiny"))
+    done = command("fer_zoo.average", nano, tiny, "--output", tmp_path / "mean")
+    assert done.returncode == 2
+    assert "is of another architecture than" in done.stderr
+    done = command("fer_zoo.average", nano, "--output", tmp_path / "mean")
+    assert done.returncode == 2
+    assert "at least two models" in done.stderr
+    shutil.copytree(nano.parent, tmp_path / "taken")
+    done = command("fer_zoo.average", nano, nano, "--output", tmp_path / "taken")
+    assert "already holds a model" in done.stderr
+    assert not (tmp_path / "mean").exists()
