@@ -97,6 +97,8 @@ def time_to_accuracy(folder: Path) -> Row:
     try:
         config = json.loads((folder / "config.json").read_text())
         history = json.loads((folder / "history.json").read_text())
+        if started := config["training"].get("warm_start"):
+            raise FerZooError(f"{folder} began with the weights of {started}, whose minutes it does not tell")
         minutes: dict[str, float | None] = {}
         for accuracy in ACCURACIES:
             reached = next((i for i, e in enumerate(history, 1) if e["selection_accuracy"] >= accuracy), None)

@@ -144,6 +144,8 @@ def to_markdown(title: str, runs: list[Run]) -> str:
 
 
 def _changed(run: Run, first: Run) -> str:
+    if averaged := run.config.get("averaged"):
+        return f"the mean of {len(averaged)} trainings' weights"
     here, there = run.settings, first.settings
     names = [name for name in {**there, **here} if here.get(name) != there.get(name)]
     return "; ".join(f"{name.replace('_', ' ')} {here.get(name, 'none')}" for name in names)

@@ -33,6 +33,15 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
         time_to_accuracy(tmp_path)
 
 
+def test_a_run_that_began_with_trained_weights_is_refused(tmp_path: Path) -> None:
+    folder = _run(tmp_path / "run", [0.7])
+    config = json.loads((folder / "config.json").read_text())
+    config["training"]["warm_start"] = "baseline_cnn"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FerZooError, match="began with the weights of baseline_cnn"):
+        time_to_accuracy(folder)
+
+
 def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("benchmarks.training.installed_backends", lambda: ["jax"])
     with pytest.raises(UsageError, match="pip install 'fer-zoo\\[torch\\]'"):

@@ -89,6 +89,8 @@ def test_a_row_says_which_settings_differ_from_the_first_run(folder: Path, tmp_p
     assert f"| other | jax | {expected} |" in page
     assert "59.3%" in page
     assert "54.7%" in compare.to_markdown("title", [second])
+    second.config["averaged"] = [{"command": "one"}, {"command": "two"}]
+    assert "| other | jax | the mean of 2 trainings' weights |" in compare.to_markdown("title", [first, second])
 
 
 def test_an_unfinished_run_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
