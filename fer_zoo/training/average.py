@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 from fer_zoo import console
-from fer_zoo.data import load_dataset
+from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.trained import load_trained
@@ -34,7 +35,7 @@ def average(
     offsets where asked for, are fitted on PublicTest, too.
 
     Args:
-        paths: `.keras` files of one architecture. The config and the curves beside the first one are taken over.
+        paths: `.keras` files of one architecture. Config and curves beside the first that joins are taken over.
         folder: Where to write; an evaluation report is written beside the model.
         data: Folder, zip or CSV; `None` is the bundled sample.
         class_offsets: Whether an offset for each class is fitted besides the temperature.
@@ -51,6 +52,8 @@ def average(
         if _shapes(other) != _shapes(models[0]):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")
     dataset = load_dataset(data)
+    if expressions_of(models[0].output_shape[1]) != dataset.expressions:
+        dataset = majority_labels(dataset)
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
@@ -74,12 +77,13 @@ def average(
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
+    joined = [paths[member] for member in sorted(members)]
     for name in _OF_THE_FIRST:
-        if (paths[0].parent / name).exists():
-            shutil.copyfile(paths[0].parent / name, folder / name)
-    averaged = [_description(paths[member]) for member in sorted(members)]
+        if (joined[0].parent / name).exists():
+            shutil.copyfile(joined[0].parent / name, folder / name)
+    averaged = [_description(path) for path in joined]
     command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
-    write_json(folder / "config.json", _config(paths[0]) | {"command": command, "averaged": averaged})
+    write_json(folder / "config.json", _config(joined[0]) | {"command": command, "averaged": averaged})
     probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     facts = {"mean of the weights of": " and ".join(part["path"] for part in averaged)}
     return write_report(folder, model.name, test, probabilities, facts | {"temperature": f"{temperature:.3f}"})

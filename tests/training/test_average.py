@@ -46,7 +46,9 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
         if layer.name != "logits":
             for one, other in zip(found.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-5)
-    parts = json.loads((tmp_path / "mean" / "config.json").read_text())["averaged"]
+    config = json.loads((tmp_path / "mean" / "config.json").read_text())
+    parts = config["averaged"]
+    assert config["model"] == "fernet_nano"
     assert [(Path(part["path"]).parent.name, part["command"]) for part in parts] == [("one", "first"), ("other", None)]
 
 
@@ -56,6 +58,15 @@ def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path
     with pytest.raises(FerZooError, match=r"no mean has a lower loss on PublicTest than .*nothing was written"):
         average([artifacts_dir() / "fernet_nano" / "model.keras", trainings[2]], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
+
+
+def test_eight_expressions_are_held_against_their_own_labels(command, tmp_path: Path, root: Path) -> None:
+    model = root / "artifacts" / "fernet_base_ferplus" / "model.keras"
+    done = command("fer_zoo.average", model, model, "--output", tmp_path / "mean")
+    assert done.returncode == 1
+    loss = float(done.stdout.split("PublicTest loss ")[1].split()[0])
+    assert loss < 0.4
+    assert "nothing was written" in done.stderr
 
 
 def test_another_architecture_and_one_model_alone_are_refused(command, tmp_path: Path, root: Path) -> None:
