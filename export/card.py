@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.artifacts import Artifact
+from fer_zoo.artifacts import Artifact, run_config
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.files import write_text
@@ -31,7 +30,7 @@ def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, E
         evaluations: Of the Keras original, by split.
     """
     original = artifacts[0]
-    config = json.loads((folder / "config.json").read_text()) if (folder / "config.json").exists() else {}
+    config = run_config(folder)
     sections = (
         f"# {original.model}",
         _summary(original, config),

@@ -31,9 +31,7 @@ def compact(model: Any) -> None:
     for graph in model.subgraphs:
         taken: Counter[bytes] = Counter()
         for tensor in graph.tensors:
-            name = b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:])
-            taken[name] += 1
-            tensor.name = name if taken[name] == 1 else b"%b.%d" % (name, taken[name])
+            tensor.name = _unique(b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:]), taken)
     for signature in model.signatureDefs or []:
         for entry in (*signature.inputs, *signature.outputs):
             model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].name = entry.name
@@ -57,14 +55,18 @@ def trim(model: Any) -> None:
                 tensor.quantization = None
             if number not in ends:
                 tensor.shapeSignature = None
-                name = tensor.name.split(b"/")[0]
-                taken[name] += 1
-                tensor.name = name if taken[name] == 1 else b"%b.%d" % (name, taken[name])
+                tensor.name = _unique(tensor.name.split(b"/")[0], taken)
     used = sorted({0, *(t.buffer for g in model.subgraphs for t in g.tensors), *(m.buffer for m in model.metadata)})
     numbers = {old: new for new, old in enumerate(used)}
     model.buffers = [model.buffers[number] for number in used]
     for entry in (*(t for g in model.subgraphs for t in g.tensors), *model.metadata):
         entry.buffer = numbers[entry.buffer]
+
+
+def _unique(name: bytes, taken: Counter[bytes]) -> bytes:
+    """`name`, or with a number from the second time on; counts in `taken`."""
+    taken[name] += 1
+    return name if taken[name] == 1 else b"%b.%d" % (name, taken[name])
 
 
 def halve(model: Any) -> None:

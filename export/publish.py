@@ -19,7 +19,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, update_manifest
+from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, run_config, update_manifest
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
@@ -251,6 +251,7 @@ def _batch(images: np.ndarray) -> np.ndarray:
 
 def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     """What every file says of itself."""
+    config = run_config(source.parent)
     return {
         "model": model.name,
         "labels": list(expressions_of(model.output_shape[1])),
@@ -263,8 +264,8 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         },
         "output": {"name": "probabilities"},
         "sha256_of_keras_original": sha256(source),
-        "trained_on": _config(source).get("backend", "unknown"),
-        "license": _license(model.name.removesuffix("_ferplus"), _config(source)),
+        "trained_on": config.get("backend", "unknown"),
+        "license": _license(model.name.removesuffix("_ferplus"), config),
         "made_by": f"fer_zoo {__version__}",
     }
 
@@ -275,14 +276,6 @@ def _license(name: str, config: dict[str, Any]) -> str:
     tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
     origins = dict.fromkeys(origin(member) for member in tuned)
     return f"MIT; fine-tuned from {'; '.join(origins)}" if origins else "MIT"
-
-
-def _config(source: Path) -> dict[str, Any]:
-    path = source.parent / "config.json"
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except ValueError as error:
-        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
 
 
 def _artifacts(
@@ -296,7 +289,7 @@ def _artifacts(
     parities: dict[str, Parity],
     evaluations: dict[str, dict[str, Evaluation]],
 ) -> list[Artifact]:
-    config = _config(folder / "model.keras")
+    config = run_config(folder)
     command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
     # Nobody could make the original of a trained model again.
     most_original = _MOST_SHIPPED_ORIGINAL if config.get("members") else math.inf

@@ -110,6 +110,19 @@ def _entries(folder: Path) -> list[Artifact]:
         raise FerZooError(f"{path} is not a manifest ({error}); restore it or run `python -m export` again") from error
 
 
+def run_config(folder: Path) -> dict[str, Any]:
+    """What `config.json` tells of the run or the published model in `folder`; an empty dict where there is none.
+
+    Raises:
+        FerZooError: It is no JSON.
+    """
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+
+
 def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> None:
     """Add `artifacts` to the manifest, each in place of an older entry with the same path."""
     folder = folder or artifacts_dir()

@@ -22,8 +22,7 @@ def main(arguments: list[str]) -> int | None:
 
     evaluations = average(given.models, given.output, given.data, given.class_offsets)
     for split, evaluation in evaluations.items():
-        low, high = evaluation.accuracy_interval
-        out.print(f"{split:13} accuracy {evaluation.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})")
+        out.print(f"{split:13} {evaluation.accuracy_text}")
     out.print(f"model and report are in {given.output}")
     return 0
 

@@ -36,11 +36,8 @@ def main(arguments: list[str]) -> int | None:
         out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}")
         raise
     for split, evaluation in evaluations.items():
-        low, high = evaluation.accuracy_interval
-        out.print(
-            f"{split:13} accuracy {evaluation.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), "
-            f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
-        )
+        rest = f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
+        out.print(f"{split:13} {evaluation.accuracy_text}, {rest}")
     out.print(f"model, report and plots are in {folder}")
     return 0
 

@@ -73,6 +73,12 @@ class Evaluation:
     calibration: tuple[CalibrationBin, ...]
     without_train_copies: dict[str, Any] | None
 
+    @property
+    def accuracy_text(self) -> str:
+        """The accuracy with its interval, for people."""
+        low, high = self.accuracy_interval
+        return f"accuracy {self.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"
+
     def to_json(self) -> dict[str, Any]:
         """The measures as plain dicts, tuples and numbers."""
         return asdict(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
@@ -13,13 +12,16 @@ import keras
 import numpy as np
 
 from fer_zoo import console
+from fer_zoo.artifacts import run_config
 from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.training.calibration import calibrate
+from fer_zoo.training.history import selection_measures
 from fer_zoo.training.trained import load_trained
+from fer_zoo.training.warm_start import layer_shapes
 
 _OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
 
@@ -47,9 +49,9 @@ def average(
         UsageError: A file is missing or of another architecture, or there are no PublicTest images.
         FerZooError: A file is no Keras model, or no mean has a lower loss than the best model alone.
     """
-    models = [_load(path) for path in paths]
+    models = [load_trained(path) for path in paths]
     for path, other in zip(paths, models, strict=True):
-        if _shapes(other) != _shapes(models[0]):
+        if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")
     dataset = load_dataset(data)
     if expressions_of(models[0].output_shape[1]) != dataset.expressions:
@@ -83,20 +85,10 @@ def average(
             shutil.copyfile(joined[0].parent / name, folder / name)
     averaged = [_description(path) for path in joined]
     command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
-    write_json(folder / "config.json", _config(joined[0]) | {"command": command, "averaged": averaged})
+    write_json(folder / "config.json", run_config(joined[0].parent) | {"command": command, "averaged": averaged})
     probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     facts = {"mean of the weights of": " and ".join(part["path"] for part in averaged)}
     return write_report(folder, model.name, test, probabilities, facts | {"temperature": f"{temperature:.3f}"})
-
-
-def _load(path: Path) -> keras.Model:
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}")
-    return load_trained(path)
-
-
-def _shapes(model: keras.Model) -> list[tuple[str, tuple[int, ...]]]:
-    return [(layer.name, tuple(weight.shape)) for layer in model.layers for weight in layer.weights]
 
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
@@ -105,13 +97,8 @@ def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
 
 def _loss(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
     answers = model.predict(images, batch_size=256, verbose=0)
-    return float(-np.log(np.maximum(answers[np.arange(len(labels)), labels], 1e-12)).mean())
-
-
-def _config(path: Path) -> dict[str, Any]:
-    config = path.parent / "config.json"
-    return json.loads(config.read_text()) if config.exists() else {}
+    return selection_measures(answers, labels)["selection_loss"]
 
 
 def _description(path: Path) -> dict[str, Any]:
-    return {"path": str(path), "sha256": sha256(path), "command": _config(path).get("command")}
+    return {"path": str(path), "sha256": sha256(path), "command": run_config(path.parent).get("command")}

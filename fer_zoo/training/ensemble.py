@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.artifacts import load_manifest
+from fer_zoo.artifacts import load_manifest, run_config
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -68,7 +67,8 @@ def build_ensemble(
             "model": member.name,
             "sha256": sha256(path),
             "weight": share / sum(shares),
-            "fine_tuned": _is_fine_tuned(path.parent / "config.json"),
+            # Whether the run that this is of started from published weights.
+            "fine_tuned": bool(run_config(path.parent).get("training", {}).get("transfer")),
         }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]
@@ -105,7 +105,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     Raises:
         FerZooError: The config is of no ensemble, or a member is in neither place.
     """
-    facts = json.loads(config.read_text()) if config.exists() else {}
+    facts = run_config(config.parent)
     if not facts.get("members"):
         raise FerZooError(f"{config} names no members to make the model again from")
     originals = {a.sha256: artifacts / a.path for a in load_manifest(artifacts) if a.format == "keras"}
@@ -122,14 +122,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     return folder / "model.keras"
 
 
-def _is_fine_tuned(config: Path) -> bool:
-    """Whether the run whose config this is started from published weights."""
-    return config.exists() and bool(json.loads(config.read_text()).get("training", {}).get("transfer"))
-
-
 def _load(path: Path) -> keras.Model:
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}")
     model = load_trained(path)
     if [layer.name for layer in model.layers[-2:]] != ["logits", "probabilities"]:
         raise FerZooError(f"{path} is no model of the zoo: its last layers are not logits and probabilities")

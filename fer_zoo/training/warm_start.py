@@ -24,7 +24,7 @@ def warm_start(model: keras.Model, source: str) -> None:
     """
     path = _path(source)
     trained = load_trained(path)
-    found, wanted = _shapes(trained), _shapes(model)
+    found, wanted = layer_shapes(trained), layer_shapes(model)
     for name in [*wanted, *found]:
         if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
             differs = f"{_text(found.get(name))}, not {_text(wanted.get(name))}"
@@ -43,7 +43,7 @@ def _path(source: str) -> Path:
     raise UsageError(f"there is no model {source}; --warm-start takes a .keras file or the name of a shipped model")
 
 
-def _shapes(model: keras.Model) -> dict[str, list[tuple[int, ...]]]:
+def layer_shapes(model: keras.Model) -> dict[str, list[tuple[int, ...]]]:
     """The shapes of each layer's weights, by its name."""
     return {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers if layer.weights}
 
