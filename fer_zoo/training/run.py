@@ -26,10 +26,10 @@ from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
-from fer_zoo.training.acceleration import all_cores, has_fast_bfloat16, training_model
+from fer_zoo.training.acceleration import all_cores, training_model
 from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.config import TrainingConfig, has_fast_bfloat16
 from fer_zoo.training.features import FeatureBatches
 from fer_zoo.training.history import selection_measures, write_history
 from fer_zoo.training.statistics import renew_statistics

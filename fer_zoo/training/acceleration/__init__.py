@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from pathlib import Path
 
 import keras
 
@@ -86,12 +85,3 @@ def _slow_in_bfloat16(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, keras.layers.BatchNormalization):
         return layer.moving_mean.shape[0] % _LANES > 0
     return isinstance(layer, keras.layers.DepthwiseConv2D)
-
-
-def has_fast_bfloat16() -> bool | None:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); `None` where it can't be told."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return None
-    flags = cpuinfo.read_text()
-    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags
