@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from sklearn.metrics import f1_score
 
 from fer_zoo.files import write_csv, write_json
 from fer_zoo.training.curves import plot_curves
+
+_SECONDS_BETWEEN_DRAWINGS = 30
 
 
 def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -27,7 +31,17 @@ def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[st
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
-    """Write `history.json`, `history.csv` and `curves.png`."""
+    """Write `history.json` and `history.csv`, and `curves.png` where it is older than half a minute.
+
+    Drawing takes a second, as long as a small model's epoch on a part of the data.
+    """
     write_json(folder / "history.json", history)
     write_csv(folder / "history.csv", history)
-    plot_curves(history, folder / "curves.png")
+    curves = folder / "curves.png"
+    if not curves.exists() or time.time() - curves.stat().st_mtime > _SECONDS_BETWEEN_DRAWINGS:
+        plot_curves(history, curves)
+
+
+def draw_history(folder: Path) -> None:
+    """Draw the whole of `history.json` to `curves.png`."""
+    plot_curves(json.loads((folder / "history.json").read_text()), folder / "curves.png")

@@ -31,7 +31,7 @@ from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, has_fast_bfloat16
 from fer_zoo.training.features import FeatureBatches
-from fer_zoo.training.history import selection_measures, write_history
+from fer_zoo.training.history import draw_history, selection_measures, write_history
 from fer_zoo.training.statistics import renew_statistics
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
@@ -110,6 +110,7 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
         freeze(model, config.transfer)
     if config.epochs:
         _fit(config, folder, model, batches, selection, earlier, tensorboard)
+    draw_history(folder)
     details = _finish(config, folder, training, selection)
     evaluations = _evaluate(config, folder, dataset, details)
     for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
