@@ -12,9 +12,9 @@ from typing import Any
 from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out, run
+from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
 
-from .machine import cores
 from .options import Options, manifest_of, positive, reports_folder, select
 
 _COMMANDS = ("all", "parity", "latency", "report")

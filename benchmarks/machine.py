@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_zoo import __version__
+from fer_zoo.cpu import cores
 from fer_zoo.errors import FerZooError
 
 # Instructions that decide how fast int8, bfloat16 and float32 arithmetic can be.
@@ -21,11 +22,6 @@ _FLAGS = (
 )
 _PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "openvino", "keras", "tensorflow", "jax", "torch")
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.console import err, progress
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
@@ -22,7 +23,7 @@ from fer_zoo.inference import load_classifier
 
 from .accuracy import accuracy_row
 from .elsewhere import elsewhere, places
-from .machine import cores, describe, now
+from .machine import describe, now
 from .options import Options, facts, file_problem, manifest_of, select
 from .other_process import OtherProcess
 from .stored import SCHEMA, identity_of, read_report

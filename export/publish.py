@@ -20,6 +20,7 @@ from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, run_config, update_manifest
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
@@ -115,7 +116,7 @@ def publish(
         parities, evaluations = {}, {"model.keras": report}
         for target in bar.track(targets, description="parity"):
             with console.native_stderr_silenced():
-                classifier = load_classifier(folder / target.file, threads=os.cpu_count() or 1)
+                classifier = load_classifier(folder / target.file, threads=cores())
                 probabilities = classifier.predict_proba(test.images)
             parities[target.file] = compare(reference, probabilities, test.labels)
             evaluations[target.file] = evaluate_splits(test, probabilities)

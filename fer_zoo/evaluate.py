@@ -13,6 +13,7 @@ from rich.table import Table
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, progress, run
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled sample)")
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
     parser.add_argument("--mirror", action="store_true", help="average each answer with that for the mirror image")
     parser.add_argument(

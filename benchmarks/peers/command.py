@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import out
+from fer_zoo.cpu import cores
 
-from ..machine import cores
 from ..options import Options, reports_folder
 from .report import write_peers
 from .run import run_peers

@@ -17,6 +17,7 @@ import numpy as np
 
 from fer_zoo.artifacts import Artifact
 from fer_zoo.console import progress
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256, write_json
@@ -25,7 +26,7 @@ from fer_zoo.inference import load_classifier
 from ..accuracy import accuracy_row
 from ..journal import Journal
 from ..latency import cold_start, order
-from ..machine import cores, describe, now, run_child
+from ..machine import describe, now, run_child
 from ..measures import summarize
 from ..options import Options, file_problem, manifest_of, select, tells_fer2013
 from ..stored import SCHEMA, identity_of

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.console import progress
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.ferplus import join_ferplus
 from fer_zoo.errors import FerZooError
@@ -23,7 +24,7 @@ from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
 
 from ..journal import Journal
-from ..machine import cores, describe, now
+from ..machine import describe, now
 from ..options import Options, file_problem, manifest_of, select, tells_fer2013
 from ..peers.catalogue import find_peers
 from ..peers.classifier import PeerClassifier, converted

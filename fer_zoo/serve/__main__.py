@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
-import os
 import sys
 from pathlib import Path
 
 from fer_zoo.console import err, out, run
+from fer_zoo.cpu import cores
 from fer_zoo.serve.catalog import ServedModel, default_model, find_model, served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.page import build
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads",
         type=_positive_int,
-        default=min(4, os.cpu_count() or 1),
+        default=min(4, cores()),
         help="pictures decoded and searched for faces at a time (default: %(default)s)",
     )
     limits = Limits()

@@ -184,12 +184,3 @@ def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:
     for name, holds, allowed in limits:
         if not holds:
             raise UsageError(f"{name.replace('_', ' ')} is {getattr(settings, name)}; it must be {allowed}")
-
-
-def has_fast_bfloat16() -> bool | None:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); `None` where it can't be told."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return None
-    flags = cpuinfo.read_text()
-    return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags

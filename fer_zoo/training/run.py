@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
+from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
 from fer_zoo.errors import FerZooError, UsageError
@@ -29,7 +30,7 @@ from fer_zoo.models.weights import load_backbone
 from fer_zoo.training.acceleration import all_cores, training_model
 from fer_zoo.training.calibration import calibrate
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from fer_zoo.training.config import TrainingConfig, has_fast_bfloat16
+from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.features import FeatureBatches
 from fer_zoo.training.history import draw_history, selection_measures, write_history
 from fer_zoo.training.statistics import renew_statistics

@@ -10,8 +10,9 @@ import pytest
 import benchmarks.__main__ as command_line
 import benchmarks.parity
 from benchmarks.__main__ import main
-from benchmarks.machine import cores, describe
+from benchmarks.machine import describe
 from fer_zoo.console import run
+from fer_zoo.cpu import cores
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.training import main, time_to_accuracy, to_markdown
 from fer_zoo.backend import installed_backends
+from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.training.config import has_fast_bfloat16
 
 
 def _run(folder: Path, accuracies: list[float]) -> Path:

@@ -6,12 +6,13 @@ and the same mathematics, computed the way the backend is fast at on a CPU.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import keras
+
+from fer_zoo.cpu import cores
 
 # Channels that oneDNN's normalization in bfloat16 takes at once; it is ten times as slow where some are left over.
 _LANES = 16
@@ -59,8 +60,7 @@ def all_cores(batch_size: int) -> Iterator[None]:
         return
     import jax
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    shares = max(n for n in range(1, min(cores, _MOST_SHARES) + 1) if batch_size % n == 0)
+    shares = max(n for n in range(1, min(cores(), _MOST_SHARES) + 1) if batch_size % n == 0)
     with suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", shares)
     devices = jax.devices()
