@@ -12,6 +12,8 @@ from .execution import DEFAULT
 from .html import to_html
 from .markdown import to_markdown
 from .models import write_models
+from .peers.compare import renewed
+from .peers.report import write_peers
 from .plots import draw_plots
 from .stored import SCHEMA, read_report
 from .tables import to_csv
@@ -23,6 +25,8 @@ _RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_
 
 def write_report(folder: Path) -> dict[str, Any]:
     """Write `report.json`, and from it the CSV files, `report.md`, the plots and `report.html`, which has all pages.
+
+    A `peers.json` that lies there gets the accuracy of our present files.
 
     Returns:
         The content of `report.json`.
@@ -42,6 +46,10 @@ def write_report(folder: Path) -> dict[str, Any]:
         (folder / name).unlink(missing_ok=True)
     write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
     write_models(folder, report)
+    if parity and (peers := read_report(folder / "peers.json")):
+        peers = renewed(peers, parity)
+        write_json(folder / "peers.json", peers)
+        write_peers(folder, peers)
     write_text(folder / "report.html", to_html(report, folder))
     return report
 

@@ -22,6 +22,28 @@ def compare(rows: list[Row]) -> list[dict[str, Any]]:
     return [_beside(peer, ours) for peer in rows if peer["family"] == "peer"]
 
 
+def renewed(peers: Row, parity: Row) -> Row:
+    """`peers.json` with the accuracy of our present files, where those it timed have changed since.
+
+    Args:
+        peers: Content of `peers.json`.
+        parity: Content of `parity.json`.
+
+    Returns:
+        The same with, in each row of ours whose file is another one of the same network by now, that file's `sha256`,
+        `bytes` and `evaluation` and, as `timed_sha256`, the file that was timed; and the `comparison` made anew.
+    """
+    present = {row["name"]: row for row in parity["rows"] if "evaluation" in row}
+    rows = []
+    for row in peers["rows"]:
+        now = present.get(row["name"]) if row["family"] == "ours" else None
+        if now and now["sha256"] != row["sha256"] and all(now[name] == row[name] for name in ("params", "macs")):
+            changed = {name: now[name] for name in ("sha256", "bytes", "evaluation")}
+            row = {"timed_sha256": row["sha256"]} | row | changed
+        rows.append(row)
+    return peers | {"rows": rows, "comparison": compare(rows)}
+
+
 def _beside(peer: Row, ours: list[Row]) -> dict[str, Any]:
     accuracy, p50 = accuracy_of(peer), p50_of(peer)
     as_good = [row for row in ours if accuracy_of(row) >= accuracy]

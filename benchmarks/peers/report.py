@@ -58,6 +58,7 @@ def to_markdown(report: Row) -> str:
         f"commit {machine['commit'] or '-'}; accuracy on the {report['data']['n']:,} test images of "
         f"{report['data']['source']}. Milliseconds belong to "
         "that machine and moment, and what carries over are ratios.",
+        _earlier(report["rows"]),
         _busy(machine),
         "## Summary",
         _summary(report, setting),
@@ -86,6 +87,16 @@ def to_markdown(report: Row) -> str:
     if report["left_out"]:
         sections += ["## Left out", "\n".join(f"- {sentence}" for sentence in report["left_out"])]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _earlier(rows: list[Row]) -> str:
+    names = [row["name"] for row in rows if "timed_sha256" in row]
+    if not names:
+        return ""
+    return (
+        f"Times are of earlier files of the same networks, for: {', '.join(names)}. Accuracy and size are those of the "
+        "present files, from [the parity report](report.md)."
+    )
 
 
 def _busy(machine: Row) -> str:

@@ -13,7 +13,7 @@ from make_peers import write_hdf5
 
 import benchmarks.peers.run
 from benchmarks.__main__ import main
-from benchmarks.peers.compare import compare
+from benchmarks.peers.compare import compare, renewed
 from benchmarks.peers.package import PackageProcess
 from fer_zoo.console import run
 from fer_zoo.errors import FerZooError
@@ -33,6 +33,26 @@ def test_ours_beside_each_peer():
     assert fast["at_its_latency"] is None, "none of ours is as fast"
     assert best["at_its_accuracy"] is None, "none of ours is as good"
     assert best["at_its_latency"]["name"] == "large"
+
+
+def test_our_present_files_are_held_against_the_peers():
+    network = {"params": 10, "macs": 20, "bytes": 5}
+    ours = [row(name, "ours", 0.60, 0.2) | network | {"sha256": f"old {name}"} for name in ("same", "new", "other net")]
+    ours[0]["sha256"] = "same"
+    peers = {"rows": [*ours, row("peer", "peer", 0.62, 0.3)], "left_out": []}
+    present = [
+        {"name": "same", "sha256": "same", "evaluation": {"accuracy": 0.99}} | network,
+        {"name": "new", "sha256": "new", "evaluation": {"accuracy": 0.65}} | network | {"bytes": 4},
+        {"name": "other net", "sha256": "other", "evaluation": {"accuracy": 0.99}} | network | {"macs": 30},
+        {"name": "peer", "sha256": "another", "evaluation": {"accuracy": 0.99}} | network,
+    ]
+    found = renewed(renewed(peers, {"rows": present}), {"rows": present})
+    same, new, other, peer = found["rows"]
+    assert (same, other, peer) == (ours[0], ours[2], peers["rows"][-1])
+    assert (new["sha256"], new["timed_sha256"], new["bytes"]) == ("new", "old new", 4)
+    assert new["latency"] == ours[1]["latency"]
+    assert found["comparison"][0]["at_its_latency"]["name"] == "new"
+    assert found["comparison"][0]["at_its_latency"]["points"] == pytest.approx(0.03)
 
 
 def test_peers_and_ours_in_one_report(zoo, quick, tmp_path, monkeypatch, capsys):
