@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from .models import FERPLUS_NOTE
-from .tables import at, markdown_table, milliseconds, number, of_fer2013, percent, plural, points, settings_of, size
+from .tables import (
+    at,
+    markdown_table,
+    milliseconds,
+    number,
+    of_earlier_files,
+    of_fer2013,
+    percent,
+    plural,
+    points,
+    settings_of,
+    size,
+)
 
 Row = dict[str, Any]
 
@@ -107,8 +119,8 @@ def _introduction(report: Row) -> list[str]:
             earlier.setdefault(artifact["machine"]["cpu"], []).append(artifact["model"])
     for cpu, models in earlier.items():
         lines.append(f"Parity of {', '.join(dict.fromkeys(models))} is from an earlier run, on {cpu}.")
-    if timed := [artifact["name"] for artifact in report["artifacts"] if "timed_sha256" in artifact]:
-        lines.append(f"Times are of earlier files of the same networks, for: {', '.join(timed)}.")
+    if earlier_files := of_earlier_files(report["artifacts"]):
+        lines.append(earlier_files)
     if latency := report["runs"].get("latency"):
         lines += _cautions(latency)
     if report["base"]:

@@ -46,10 +46,10 @@ def write_report(folder: Path) -> dict[str, Any]:
         (folder / name).unlink(missing_ok=True)
     write_text(folder / "report.md", to_markdown(report, draw_plots(report, folder)))
     write_models(folder, report)
-    if parity and (peers := read_report(folder / "peers.json")):
-        peers = renewed(peers, parity)
-        write_json(folder / "peers.json", peers)
-        write_peers(folder, peers)
+    peers = read_report(folder / "peers.json")
+    if parity and peers and (present := renewed(peers, parity)) != peers:
+        write_json(folder / "peers.json", present)
+        write_peers(folder, present)
     write_text(folder / "report.html", to_html(report, folder))
     return report
 

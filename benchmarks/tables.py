@@ -53,6 +53,12 @@ _COLD_START = (
 )
 
 
+def of_earlier_files(rows: Iterable[Row]) -> str:
+    """Which of the rows have times of earlier files of the same networks, as a sentence; empty where none has."""
+    names = [row["name"] for row in rows if "timed_sha256" in row]
+    return f"Times are of earlier files of the same networks, for: {', '.join(names)}." if names else ""
+
+
 def markdown_table(columns: list[str], rows: Iterable[list[str]]) -> str:
     """Rows of cells as a markdown table, the first column to the left and the others to the right."""
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fer_zoo.files import atomic_path, write_text
 
 from ..labels import place_labels
-from ..tables import markdown_table, milliseconds, number, percent, plural, points, size
+from ..tables import markdown_table, milliseconds, number, of_earlier_files, percent, plural, points, size
 from .compare import accuracy_of, p50_of
 
 if TYPE_CHECKING:
@@ -90,13 +90,8 @@ def to_markdown(report: Row) -> str:
 
 
 def _earlier(rows: list[Row]) -> str:
-    names = [row["name"] for row in rows if "timed_sha256" in row]
-    if not names:
-        return ""
-    return (
-        f"Times are of earlier files of the same networks, for: {', '.join(names)}. Accuracy and size are those of the "
-        "present files, from [the parity report](report.md)."
-    )
+    timed = of_earlier_files(rows)
+    return timed and f"{timed} Accuracy and size are those of the present files, from [the parity report](report.md)."
 
 
 def _busy(machine: Row) -> str:

@@ -1,0 +1,38 @@
+"""What the commands that make one model of several have in common."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_zoo.backend import BACKENDS
+from fer_zoo.console import out
+from fer_zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from fer_zoo.evaluation import Evaluation
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """A parser of the models, `--output`, `--data` and `--backend`."""
+    parser = argparse.ArgumentParser(description=description)
+    add = parser.add_argument
+    add("models", nargs="+", type=Path, metavar="MODEL.keras")
+    add("--output", type=Path, required=True, metavar="FOLDER")
+    add("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
+    add("--backend", choices=BACKENDS)
+    return parser
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises `UsageError` where `folder` has a model already."""
+    if (folder / "model.keras").exists():
+        raise UsageError(f"{folder} already holds a model; choose another --output")
+
+
+def show(evaluations: dict[str, Evaluation], folder: Path) -> None:
+    """Print the accuracy on each split, and that the model is in `folder`."""
+    for split, evaluation in evaluations.items():
+        out.print(f"{split:13} {evaluation.accuracy_text}")
+    out.print(f"model and report are in {folder}")
