@@ -6,9 +6,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from fer_zoo.data.dataset import BUNDLED
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +39,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is not here (the full FER2013 and the photos live there)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def part_of_bundle() -> Callable[[Path, int], Path]:
+    """Write a zip with every `step`-th image of the bundled sample."""
+
+    def write(path: Path, step: int) -> Path:
+        with zipfile.ZipFile(BUNDLED) as source, zipfile.ZipFile(path, "w") as target:
+            for name in [name for name in source.namelist() if name.endswith(".png")][::step]:
+                target.writestr(name, source.read(name))
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

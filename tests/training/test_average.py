@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fer_zoo.artifacts import artifacts_dir
-from fer_zoo.data.dataset import BUNDLED
 from fer_zoo.errors import FerZooError
 
 keras = pytest.importorskip("keras")
@@ -62,11 +60,11 @@ def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path
     assert not (tmp_path / "mean").exists()
 
 
-def test_eight_expressions_are_held_against_their_own_labels(command, tmp_path: Path, root: Path) -> None:
-    model, data = root / "artifacts" / "fernet_base_ferplus" / "model.keras", tmp_path / "tenth.zip"
-    with zipfile.ZipFile(BUNDLED) as source, zipfile.ZipFile(data, "w") as target:
-        for name in [name for name in source.namelist() if name.endswith(".png")][::10]:
-            target.writestr(name, source.read(name))
+def test_eight_expressions_are_held_against_their_own_labels(
+    command, part_of_bundle, tmp_path: Path, root: Path
+) -> None:
+    model = root / "artifacts" / "fernet_base_ferplus" / "model.keras"
+    data = part_of_bundle(tmp_path / "tenth.zip", 10)
     done = command("fer_zoo.average", model, model, "--output", tmp_path / "mean", "--data", data)
     assert done.returncode == 1
     loss = float(done.stdout.split("PublicTest loss ")[1].split()[0])

@@ -15,19 +15,14 @@ import numpy as np
 import pytest
 
 from fer_zoo.backend import BACKENDS, installed_backends
-from fer_zoo.data.dataset import BUNDLED
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.training import TrainingConfig
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(part_of_bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip with every fortieth image of the bundled sample."""
-    path = tmp_path_factory.mktemp("data") / "small.zip"
-    with zipfile.ZipFile(BUNDLED) as source, zipfile.ZipFile(path, "w") as target:
-        for name in [name for name in source.namelist() if name.endswith(".png")][::40]:
-            target.writestr(name, source.read(name))
-    return path
+    return part_of_bundle(tmp_path_factory.mktemp("data") / "small.zip", 40)
 
 
 def _weights(folder: Path) -> list[np.ndarray]:
