@@ -83,11 +83,11 @@ def average(
     for name in _OF_THE_FIRST:
         if (joined[0].parent / name).exists():
             shutil.copyfile(joined[0].parent / name, folder / name)
-    averaged = [_description(path) for path in joined]
+    averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
     command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
     write_json(folder / "config.json", run_config(joined[0].parent) | {"command": command, "averaged": averaged})
     probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
-    facts = {"mean of the weights of": " and ".join(part["path"] for part in averaged)}
+    facts = {"mean of the weights of": " and ".join(map(str, joined))}
     return write_report(folder, model.name, test, probabilities, facts | {"temperature": f"{temperature:.3f}"})
 
 
@@ -100,5 +100,9 @@ def _loss(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
     return selection_measures(answers, labels)["selection_loss"]
 
 
-def _description(path: Path) -> dict[str, Any]:
-    return {"path": str(path), "sha256": sha256(path), "command": run_config(path.parent).get("command")}
+def _trainings(path: Path, share: float) -> list[dict[str, Any]]:
+    """The training that gave a model, or those whose mean it is already, with their shares of the new mean."""
+    config = run_config(path.parent)
+    if earlier := config.get("averaged"):
+        return [training | {"share": share * training.get("share", 1 / len(earlier))} for training in earlier]
+    return [{"path": str(path), "sha256": sha256(path), "command": config.get("command"), "share": share}]

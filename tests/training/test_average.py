@@ -34,6 +34,8 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
     from fer_zoo.training.average import average
 
     (trainings[0].parent / "config.json").write_text('{"model": "fernet_nano", "command": "first"}')
+    earlier = [{"path": "x", "sha256": "1", "command": "second"}, {"path": "y", "sha256": "2", "command": None}]
+    (trainings[1].parent / "config.json").write_text(json.dumps({"command": "average", "averaged": earlier}))
     evaluations = average([trainings[2], *trainings[:2]], tmp_path / "mean")
     # The shipped model is in the middle, and only its logits are scaled.
     shipped = json.loads((artifacts_dir() / "fernet_nano" / "evaluation.json").read_text())["splits"]["public_test"]
@@ -49,7 +51,8 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
     config = json.loads((tmp_path / "mean" / "config.json").read_text())
     parts = config["averaged"]
     assert config["model"] == "fernet_nano"
-    assert [(Path(part["path"]).parent.name, part["command"]) for part in parts] == [("one", "first"), ("other", None)]
+    # A mean that joins is told as the trainings it is the mean of.
+    assert [(part["command"], part["share"]) for part in parts] == [("first", 0.5), ("second", 0.25), (None, 0.25)]
 
 
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
