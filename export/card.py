@@ -64,8 +64,9 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines += [f"  - {member['weight']:.3f} {member['model']} (`{member['path']}`)" for member in members]
     if averaged := config.get("averaged"):
         lines.append(f"- the mean of the weights of {len(averaged)} trainings:")
-        shares = [training.get("share", 1 / len(averaged)) for training in averaged]
-        lines += [f"  - {s:.0%} `{t['command'] or t['path']}`" for s, t in zip(shares, averaged, strict=True)]
+        for part in averaged:
+            share = part.get("share", 1 / len(averaged))
+            lines.append(f"  - {share:.0%} `{part['command'] or part['path']}`")
     training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
