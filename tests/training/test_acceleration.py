@@ -37,6 +37,12 @@ cases = {
     "depthwise_valid": (layers.DepthwiseConv2D(3, strides=2), (12, 12, 8)),
     "depthwise_twice": (layers.DepthwiseConv2D(3, depth_multiplier=2), (12, 12, 8)),
     "conv_8_channels": (layers.Conv2D(8, 3, padding="same"), (12, 12, 8)),
+    "conv_1x1": (layers.Conv2D(16, 1), (12, 12, 40)),
+    "conv_5x5_strided": (layers.Conv2D(16, 5, strides=2, padding="same"), (11, 12, 8)),
+    "conv_grouped": (layers.Conv2D(16, 3, groups=2), (12, 12, 8)),
+    "conv_odd": (layers.Conv2D(16, 3), (11, 10, 8)),
+    "conv_128_channels": (layers.Conv2D(128, 3, padding="same", use_bias=False), (8, 8, 128)),
+    "conv_128_channels_valid": (layers.Conv2D(128, 3, activation="relu"), (10, 6, 128)),
 }
 
 def step(layer, weights, images, targets):

@@ -1,8 +1,8 @@
 """Fast training layers on JAX.
 
 XLA's CPU compiler spends most of a small network's training step outside the convolutions: max pooling's gradient is a
-serial select-and-scatter, batch statistics are taken in two passes, a convolution of one channel runs at a few percent
-of the matrix product's speed, and a depthwise one as a loop over single values.
+serial select-and-scatter, batch statistics are taken in two passes, a convolution of one channel and the gradient of a
+kernel run at a few percent of the matrix product's speed, and a depthwise one as a loop over single values.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ import keras
 from jax import lax
 from keras import layers
 
+from fer_zoo.training.acceleration import winograd
+
 Array = jax.Array
+
 
 
 class FastMaxPooling2D(layers.MaxPooling2D):
@@ -114,52 +117,84 @@ def _channel_sum(x: Array) -> Array:
 
 
 class FastConv2D(layers.Conv2D):
-    """A stride-1 convolution of few input channels as one matrix product; others run as Keras does."""
+    """Convolutions whose kernel's gradient is matrix products; grouped and dilated ones run as Keras does."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         kernel = jnp.asarray(kernel)
-        height, width, channels, _ = kernel.shape
-        plain = tuple(self.strides) == tuple(self.dilation_rate) == (1, 1) and self.groups == 1
-        if not plain or height * width * channels > 32 or self.padding not in ("same", "valid"):
+        plain = tuple(self.dilation_rate) == (1, 1) and self.groups == 1 and self.padding in ("same", "valid")
+        if not plain or self.data_format != "channels_last":
             return super().convolution_op(inputs, kernel)
-        return _convolve(inputs, kernel, self.padding.upper())
+        if tuple(self.strides) == (1, 1) and kernel[..., 0].size <= 32:
+            return _convolve_patches(inputs, kernel, self.padding)
+        if tuple(self.strides) == (1, 1) and kernel.shape[:2] == (3, 3):
+            return winograd.convolve(inputs, kernel, self.padding)
+        return _convolve(inputs, kernel, tuple(self.strides), self.padding)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve(x: Array, kernel: Array, padding: str) -> Array:
-    return _convolve_forward(x, kernel, padding)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve(x: Array, kernel: Array, strides: tuple[int, int], padding: str) -> Array:
+    return _stock_convolve(x, kernel, strides, padding)
 
 
-def _convolve_forward(x: Array, kernel: Array, padding: str) -> tuple[Array, tuple[Array, Array]]:
-    patches = _patches(x, kernel, padding)
-    y = jnp.dot(patches.reshape(-1, patches.shape[-1]), kernel.reshape(patches.shape[-1], -1))
-    return y.reshape(*patches.shape[:3], -1), (x, kernel)
+def _convolve_forward(
+    x: Array, kernel: Array, strides: tuple[int, int], padding: str
+) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve(x, kernel, strides, padding), (x, kernel)
 
 
-def _convolve_backward(padding: str, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+def _convolve_backward(
+    strides: tuple[int, int], padding: str, residuals: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
     x, kernel = residuals
-    patches = _patches(x, kernel, padding)
-    d_kernel = jnp.dot(patches.reshape(-1, patches.shape[-1]).T, gradient.reshape(-1, gradient.shape[-1]))
-
-    def convolve(x: Array) -> Array:
-        return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-    (dx,) = jax.vjp(convolve, x)[1](gradient)
-    return dx, d_kernel.reshape(kernel.shape)
+    edges, sizes = _edges(x.shape[1:3], kernel.shape[:2], strides, padding)
+    padded = jnp.pad(x, ((0, 0), *edges, (0, 0)))
+    flat = gradient.reshape(-1, gradient.shape[-1])
+    places = [
+        jnp.dot(window.reshape(-1, x.shape[-1]).T, flat)
+        for _, _, window in _windows(padded, kernel.shape[:2], strides, sizes)
+    ]
+    (dx,) = jax.vjp(lambda x: _stock_convolve(x, kernel, strides, padding), x)[1](gradient)
+    return dx, jnp.stack(places).reshape(kernel.shape)
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolve_patches(x: Array, kernel: Array, padding: str) -> Array:
+    return _convolve_patches_forward(x, kernel, padding)[0]
+
+
+def _convolve_patches_forward(x: Array, kernel: Array, padding: str) -> tuple[Array, tuple[Array, Array]]:
+    patches = _patches(x, kernel, padding)
+    y = jnp.dot(patches.reshape(-1, patches.shape[-1]), kernel.reshape(patches.shape[-1], -1))
+    return y.reshape(*patches.shape[:3], -1), (x, kernel)
+
+
+def _convolve_patches_backward(padding: str, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, kernel = residuals
+    patches = _patches(x, kernel, padding)
+    d_kernel = jnp.dot(patches.reshape(-1, patches.shape[-1]).T, gradient.reshape(-1, gradient.shape[-1]))
+    (dx,) = jax.vjp(lambda x: _stock_convolve(x, kernel, (1, 1), padding), x)[1](gradient)
+    return dx, d_kernel.reshape(kernel.shape)
+
+
+_convolve_patches.defvjp(_convolve_patches_forward, _convolve_patches_backward)
+
+
 def _patches(x: Array, kernel: Array, padding: str) -> Array:
     """Every window of `x` as `height * width * channels` values in the last axis."""
     height, width = kernel.shape[:2]
-    if padding == "SAME":
+    if padding == "same":
         top, left = (height - 1) // 2, (width - 1) // 2
         x = jnp.pad(x, ((0, 0), (top, height - 1 - top), (left, width - 1 - left), (0, 0)))
     rows, columns = x.shape[1] - height + 1, x.shape[2] - width + 1
     windows = [x[:, i : i + rows, j : j + columns] for i in range(height) for j in range(width)]
     return jnp.concatenate(windows, axis=-1)
+
+
+def _stock_convolve(x: Array, kernel: Array, strides: tuple[int, int], padding: str) -> Array:
+    return lax.conv_general_dilated(x, kernel, strides, padding.upper(), dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 class FastDepthwiseConv2D(layers.DepthwiseConv2D):
