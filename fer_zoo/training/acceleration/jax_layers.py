@@ -22,7 +22,6 @@ from fer_zoo.training.acceleration import winograd
 Array = jax.Array
 
 
-
 class FastMaxPooling2D(layers.MaxPooling2D):
     """2x2 max pooling by comparing four strided slices; other windows are pooled as Keras does."""
 

@@ -116,4 +116,5 @@ def _tiles(x: Array, matrix: np.ndarray) -> Array:
 
 def _combine(matrix: np.ndarray, parts: Sequence[Array] | Array) -> list[Array]:
     """Sums of `parts` weighted by each row of `matrix`, without those that weigh nothing."""
-    return [sum(float(row[i]) * parts[i] for i in np.flatnonzero(row)) for row in matrix]
+    weighted = [[float(weight) * part for weight, part in zip(row, parts, strict=True) if weight] for row in matrix]
+    return [sum(terms[1:], start=terms[0]) for terms in weighted]
