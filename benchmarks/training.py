@@ -190,12 +190,13 @@ def plot(speeds: list[Row], path: Path) -> None:
 
     networks = list(dict.fromkeys(row["network"] for row in speeds))
     backends = list(dict.fromkeys(row["backend"] for row in speeds))
+    ways = [way for way in WAYS if any(row["way"] == way for row in speeds)]
     figure = Figure(figsize=(4.2 * len(networks), 3.6), layout="constrained")
     for axes, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
-        for offset, way in enumerate(WAYS):
+        for offset, way in enumerate(ways):
             rows = {row["backend"]: row for row in speeds if row["network"] == network and row["way"] == way}
             heights = [rows[backend]["images_per_second"] if backend in rows else 0 for backend in backends]
-            places = [index + (offset - 1) * 0.27 for index in range(len(backends))]
+            places = [index + (offset - (len(ways) - 1) / 2) * 0.27 for index in range(len(backends))]
             bars = axes.bar(places, heights, 0.25, label=way)
             labels = [f"{rows[backend]['speedup']:.1f}x" if backend in rows else "" for backend in backends]
             axes.bar_label(bars, labels, fontsize=8)
