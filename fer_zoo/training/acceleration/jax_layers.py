@@ -7,7 +7,7 @@ kernel run at a few percent of the matrix product's speed, and a depthwise one a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -145,12 +145,10 @@ def _convolve_backward(
     strides: tuple[int, int], padding: str, residuals: tuple[Array, Array], gradient: Array
 ) -> tuple[Array, Array]:
     x, kernel = residuals
-    edges, sizes = _edges(x.shape[1:3], kernel.shape[:2], strides, padding)
-    padded = jnp.pad(x, ((0, 0), *edges, (0, 0)))
     flat = gradient.reshape(-1, gradient.shape[-1])
     places = [
         jnp.dot(window.reshape(-1, x.shape[-1]).T, flat)
-        for _, _, window in _windows(padded, kernel.shape[:2], strides, sizes)
+        for _, _, window in _windows(x, kernel.shape[:2], strides, padding)
     ]
     (dx,) = jax.vjp(lambda x: _stock_convolve(x, kernel, strides, padding), x)[1](gradient)
     return dx, jnp.stack(places).reshape(kernel.shape)
@@ -183,13 +181,7 @@ _convolve_patches.defvjp(_convolve_patches_forward, _convolve_patches_backward)
 
 def _patches(x: Array, kernel: Array, padding: str) -> Array:
     """Every window of `x` as `height * width * channels` values in the last axis."""
-    height, width = kernel.shape[:2]
-    if padding == "same":
-        top, left = (height - 1) // 2, (width - 1) // 2
-        x = jnp.pad(x, ((0, 0), (top, height - 1 - top), (left, width - 1 - left), (0, 0)))
-    rows, columns = x.shape[1] - height + 1, x.shape[2] - width + 1
-    windows = [x[:, i : i + rows, j : j + columns] for i in range(height) for j in range(width)]
-    return jnp.concatenate(windows, axis=-1)
+    return jnp.concatenate([window for _, _, window in _windows(x, kernel.shape[:2], (1, 1), padding)], axis=-1)
 
 
 def _stock_convolve(x: Array, kernel: Array, strides: tuple[int, int], padding: str) -> Array:
@@ -218,9 +210,7 @@ def _depthwise(x: Array, kernel: Array, strides: tuple[int, int], padding: str) 
 def _depthwise_forward(
     x: Array, kernel: Array, strides: tuple[int, int], padding: str
 ) -> tuple[Array, tuple[Array, Array]]:
-    edges, sizes = _edges(x.shape[1:3], kernel.shape[:2], strides, padding)
-    padded = jnp.pad(x, ((0, 0), *edges, (0, 0)))
-    y = sum(window * kernel[i, j] for i, j, window in _windows(padded, kernel.shape[:2], strides, sizes))
+    y = sum(window * kernel[i, j] for i, j, window in _windows(x, kernel.shape[:2], strides, padding))
     return y, (x, kernel)
 
 
@@ -229,10 +219,9 @@ def _depthwise_backward(
 ) -> tuple[Array, Array]:
     x, kernel = residuals
     extent = kernel.shape[:2]
-    edges, sizes = _edges(x.shape[1:3], extent, strides, padding)
-    padded = jnp.pad(x, ((0, 0), *edges, (0, 0)))
-    sums = [_channel_sum(window * gradient) for _, _, window in _windows(padded, extent, strides, sizes)]
+    sums = [_channel_sum(window * gradient) for _, _, window in _windows(x, extent, strides, padding)]
     d_kernel = jnp.stack(sums).reshape(kernel.shape).astype(kernel.dtype)
+    edges, sizes = _edges(x.shape[1:3], extent, strides, padding)
     # Towards the image it is a convolution with the kernel turned round, of a gradient spread by the stride.
     spread = [
         (size - 1 - low, size - 1 - high + full + low + high - (stride * (count - 1) + size), stride - 1)
@@ -240,7 +229,7 @@ def _depthwise_backward(
     ]
     wide = lax.pad(gradient, jnp.zeros((), gradient.dtype), ((0, 0, 0), *spread, (0, 0, 0)))
     turned = kernel[::-1, ::-1]
-    dx = sum(window * turned[i, j] for i, j, window in _windows(wide, extent, (1, 1), x.shape[1:3]))
+    dx = sum(window * turned[i, j] for i, j, window in _windows(wide, extent, (1, 1), "valid"))
     return dx, d_kernel
 
 
@@ -262,9 +251,11 @@ def _edges(
     return [(total // 2, total - total // 2) for total in totals], sizes
 
 
-def _windows(x: Array, extent: tuple[int, ...], strides: tuple[int, int], sizes: Sequence[int]) -> Iterator[Any]:
-    """Row and column within a window, and the values that all windows have there."""
-    (down, right), (rows, columns) = strides, sizes
+def _windows(x: Array, extent: tuple[int, ...], strides: tuple[int, int], padding: str) -> Iterator[Any]:
+    """Row and column within a window, and the values of `x`, padded, that all windows have there."""
+    edges, (rows, columns) = _edges(x.shape[1:3], extent, strides, padding)
+    x = jnp.pad(x, ((0, 0), *edges, (0, 0)))
+    down, right = strides
     for i in range(extent[0]):
         for j in range(extent[1]):
             yield i, j, x[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]
