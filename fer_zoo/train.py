@@ -131,9 +131,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--teachers", nargs="*", default=[], metavar="MODEL", help="models whose mean answer is taught too; or none")
     add("--distillation", type=float, default=default.distillation, help="share of the teachers' answer in the targets")
     add("--temperature", type=float, default=default.temperature, help="flattens the teachers' answer where above 1")
+    add("--votes-teach", action="store_true", help="multiply that answer by what FER+'s votes say about the label")
     add(
         "--views", type=int, default=default.views, help="forms of each image shown to the teachers; 0 without teachers"
     )
+    add("--mean-views", action="store_true", help="teach the mean answer about them, and augment anew each epoch")
     add("--renew-statistics", action="store_true", help="normalize for plain images at the end, if no worse")
     add("--calibrate", action="store_true", help="scale the logits by a temperature fitted where the epoch is chosen")
     add("--class-offsets", action="store_true", help="with --calibrate, fit an offset for each class's logits too")

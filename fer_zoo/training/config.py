@@ -82,7 +82,9 @@ class TrainingConfig:
         teachers: Models whose mean answer is taught too: files, or names that `load_classifier` takes.
         distillation: Share of the teachers' answer in the targets, 0 to 1.
         temperature: Flattens the teachers' answer where above 1.
+        votes_teach: Multiply the teachers' answer by what FER+'s votes say about the label.
         views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
+        mean_views: Teach the mean answer about an image's views, and augment anew each epoch.
         renew_statistics: Give batch normalization the statistics of training images without augmentation at the end, if
             the model is no worse for it where the epoch was chosen.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
@@ -118,7 +120,9 @@ class TrainingConfig:
     teachers: tuple[str, ...] = ()
     distillation: float = 0.0
     temperature: float = 1.0
+    votes_teach: bool = False
     views: int = 0
+    mean_views: bool = False
     renew_statistics: bool = False
     calibrate: bool = False
     class_offsets: bool = False
@@ -153,8 +157,12 @@ class TrainingConfig:
             raise UsageError("offsets of the classes are fitted with the temperature; pass --calibrate too")
         if self.votes and self.ferplus is None:
             raise UsageError("votes need FER+'s file; pass it with --ferplus")
+        if self.votes_teach and (self.ferplus is None or not self.teachers):
+            raise UsageError("votes teach beside other models; pass --ferplus with FER+'s file, and --teachers")
         if bool(self.teachers) != bool(self.distillation):
             raise UsageError("teachers and their share of the targets go together; pass --teachers and --distillation")
+        if self.mean_views and not self.teachers:
+            raise UsageError("only answers of teachers have a mean over views; pass --teachers, or no --mean-views")
         if self.teachers and self.augmentation and not self.views:
             raise UsageError("teachers are asked about a fixed number of augmented views; pass --views")
         if self.transfer and self.transfer.cache and self.mixup:

@@ -94,7 +94,9 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
         config.views,
     )
     if config.teachers:
-        batches.targets = distilled(batches, config)
+        batches.targets = distilled(batches, config, training, selection)
+    if config.mean_views:
+        batches.targets, batches.views = batches.targets.mean(0, keepdims=True), []
     folder.mkdir(parents=True, exist_ok=True)
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")

@@ -10,12 +10,12 @@ import pytest
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.data.batches import Batches, one_hot
-from fer_zoo.data.ferplus import FERPLUS_CLASSES
+from fer_zoo.data.ferplus import BUNDLED_VOTES, FERPLUS_CLASSES, FERPLUS_COLUMNS, join_ferplus
 from fer_zoo.errors import UsageError
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.recipes import RECIPES, find_recipe
-from fer_zoo.training.targets import cleaned, distilled, targets_of
+from fer_zoo.training.targets import cleaned, distilled, fit_powers, product, targets_of, votes_answers
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, m
     )
     labels = one_hot(training.labels)
     batches = Batches(training.images, labels, 16, 3, config.augmentation, views=2)
-    targets = distilled(batches, config)
+    targets = distilled(batches, config, training, training)
     assert targets.shape == (2, 60, 7)
     np.testing.assert_allclose(targets.sum(-1), 1, atol=1e-5)
     teacher = load_classifier("baseline_cnn")
@@ -73,13 +73,65 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, m
         raise AssertionError("the next student asks the cache")
 
     monkeypatch.setattr(Classifier, "predict_proba", refuse)
-    np.testing.assert_array_equal(distilled(batches, config), targets)
+    np.testing.assert_array_equal(distilled(batches, config, training, training), targets)
+
+
+def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset()
+    training, selection = dataset.subset("train"), dataset.subset("public_test").take(slice(0, 500))
+    told, told_of_selection = votes_answers(str(BUNDLED_VOTES), training, selection)
+    np.testing.assert_allclose(told.sum(1), 1)
+    votes, _ = join_ferplus(selection, BUNDLED_VOTES)
+    majority = votes[:, FERPLUS_COLUMNS].argmax(1)
+    right = (told_of_selection.argmax(1) == selection.labels).mean()
+    assert right > (majority == selection.labels).mean(), "FER2013 calls many images sad that voters call neutral"
+
+    def answer(_: Classifier, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
+        assert mirrored
+        known = one_hot(training.labels if len(images) == len(training) else selection.labels)
+        return 0.8 * np.roll(known, 1, axis=0) + 0.2 / 7
+
+    monkeypatch.setattr(Classifier, "predict_proba", answer)
+    monkeypatch.setattr("fer_zoo.training.targets.cache_dir", lambda: Path("/dev/null/nowhere"))
+    config = TrainingConfig(
+        teachers=("baseline_cnn",), distillation=1.0, ferplus=str(BUNDLED_VOTES), votes_teach=True, views=1
+    )
+    batches = Batches(training.images, one_hot(training.labels), 16, 3, views=1)
+    targets = distilled(batches, config, training, selection)
+    assert targets.shape == (1, len(training), 7)
+    loss = [-np.log(answers[np.arange(len(training)), training.labels]).mean() for answers in (told, targets[0])]
+    assert loss[1] < loss[0] + 0.02, "a teacher that is never right gets no power"
+
+
+def test_votes_do_not_teach_what_they_decided(training: Dataset, ferplus: Path) -> None:
+    config = TrainingConfig(
+        teachers=("fernet_base_ferplus",), distillation=1.0, ferplus=str(ferplus), votes_teach=True, views=1
+    )
+    batches = Batches(training.images, one_hot(training.labels, 8), 16, 3, views=1)
+    with pytest.raises(UsageError, match="leave --votes-teach out"):
+        distilled(batches, config, training, training)
+
+
+def test_the_product_of_two_experts_fits_better_than_either() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 7, 2000)
+    experts = []
+    for strength in (1.0, 2.0):
+        logits = strength * one_hot(labels) + random.normal(0, 1, (2000, 7)) * np.sqrt(strength)
+        experts.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+    powers = fit_powers(tuple(experts), labels)
+    np.testing.assert_allclose(powers, 1, atol=0.1)
+    joint = product(tuple(experts), powers)
+    right = [(answer.argmax(1) == labels).mean() for answer in (*experts, joint)]
+    assert right[2] > max(right[:2]) + 0.02
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"votes": 0.5}, "--ferplus"),
+        ({"votes_teach": True}, "--ferplus"),
+        ({"votes_teach": True, "ferplus": "votes.csv"}, "--teachers"),
         ({"teachers": ("a.onnx",)}, "--distillation"),
         ({"teachers": ("a.onnx",), "distillation": 0.5, "augmentation": Augmentation()}, "--views"),
         ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
