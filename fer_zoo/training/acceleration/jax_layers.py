@@ -17,7 +17,7 @@ import keras
 from jax import lax
 from keras import layers
 
-from fer_zoo.training.acceleration import winograd
+from fer_zoo.training.acceleration import jax_winograd
 
 Array = jax.Array
 
@@ -126,7 +126,7 @@ class FastConv2D(layers.Conv2D):
         if tuple(self.strides) == (1, 1) and kernel[..., 0].size <= 32:
             return _convolve_patches(inputs, kernel, self.padding)
         if tuple(self.strides) == (1, 1) and kernel.shape[:2] == (3, 3):
-            return winograd.convolve(inputs, kernel, self.padding)
+            return jax_winograd.convolve(inputs, kernel, self.padding)
         return _convolve(inputs, kernel, tuple(self.strides), self.padding)
 
 
