@@ -5,6 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import layers
 
+from fer_zoo.training.acceleration.tensorflow_winograd import convolve
+from fer_zoo.training.acceleration.winograd import filtering_of
+
 
 class FusedBatchNormalization(layers.BatchNormalization):
     """Batch normalization in one kernel, where Keras computes moments and arithmetic in separate float32 passes."""
@@ -31,4 +34,17 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return outputs
 
 
-FAST_LAYERS = {layers.BatchNormalization: FusedBatchNormalization}
+class FastConv2D(layers.Conv2D):
+    """3x3 convolutions of many channels in float32 by Winograd's tiles; others run as Keras does."""
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        found = filtering_of(self, inputs.shape)
+        if found is None or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
+            return super().convolution_op(inputs, kernel)
+        return convolve(inputs, tf.convert_to_tensor(kernel), *found)
+
+
+FAST_LAYERS = {
+    layers.BatchNormalization: FusedBatchNormalization,
+    layers.Conv2D: FastConv2D,
+}

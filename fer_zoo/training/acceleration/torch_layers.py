@@ -11,11 +11,7 @@ import torch
 from keras import layers
 
 from fer_zoo.training.acceleration.torch_winograd import convolve
-from fer_zoo.training.acceleration.winograd import best_filtering
-
-# Of fewer channels, or where tiles save fewer products, the transforms take longer than what is saved.
-_FEWEST_CHANNELS = 64
-_LARGEST_SHARE = 0.5
+from fer_zoo.training.acceleration.winograd import filtering_of
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
@@ -51,21 +47,10 @@ class FastConv2D(layers.Conv2D):
     """3x3 convolutions of many channels in float32 by Winograd's tiles; others run as Keras does."""
 
     def convolution_op(self, inputs: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-        kernel = getattr(kernel, "value", kernel)
-        plain = tuple(self.kernel_size) == (3, 3) and tuple(self.strides) == tuple(self.dilation_rate) == (1, 1)
-        if (
-            not (plain and self.groups == 1 and self.padding in ("same", "valid"))
-            or self.data_format != "channels_last"
-            or min(kernel.shape[2:]) < _FEWEST_CHANNELS
-            or (inputs.device.type, inputs.dtype) != ("cpu", torch.float32)
-        ):
+        found = filtering_of(self, inputs.shape)
+        if found is None or (inputs.device.type, inputs.dtype) != ("cpu", torch.float32):
             return super().convolution_op(inputs, kernel)
-        edge = 1 if self.padding == "same" else 0
-        rows, columns = (size + 2 * edge - 2 for size in inputs.shape[1:3])
-        way = best_filtering(rows, columns)
-        if way.share(rows, columns) > _LARGEST_SHARE:
-            return super().convolution_op(inputs, kernel)
-        return convolve(inputs, kernel, edge, way)
+        return convolve(inputs, getattr(kernel, "value", kernel), *found)
 
 
 FAST_LAYERS = {

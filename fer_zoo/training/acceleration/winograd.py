@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import keras
 import numpy as np
 
 _POINTS = (0, 1, -1, 2, -2)
 _TILES = (4, 3)
+# Of fewer channels, or where tiles save fewer products, the transforms take longer than what is saved.
+_FEWEST_CHANNELS = 64
+_LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +61,24 @@ def filtering(tile: int) -> Filtering:
 def best_filtering(rows: int, columns: int) -> Filtering:
     """The tiles that take the fewest products for so many outputs."""
     return min(map(filtering, _TILES), key=lambda way: way.share(rows, columns))
+
+
+def filtering_of(layer: keras.layers.Conv2D, shape: tuple[Any, ...]) -> tuple[int, Filtering] | None:
+    """The zeros on each side of `layer`'s input and the tiles for its output, where those take less time.
+
+    Args:
+        layer: Any convolution.
+        shape: Of its input, `[batch, height, width, channels]`; an unknown size is `None`.
+
+    Returns:
+        What the backends' `convolve` take; `None` for another window, another stride, or too little to save.
+    """
+    plain = tuple(layer.kernel_size) == (3, 3) and tuple(layer.strides) == tuple(layer.dilation_rate) == (1, 1)
+    if not plain or layer.groups > 1 or layer.padding not in ("same", "valid") or layer.data_format != "channels_last":
+        return None
+    if None in shape[1:] or min(shape[-1], layer.filters) < _FEWEST_CHANNELS:
+        return None
+    edge = 1 if layer.padding == "same" else 0
+    outputs = [size + 2 * edge - 2 for size in shape[1:3]]
+    way = best_filtering(*outputs)
+    return (edge, way) if way.share(*outputs) <= _LARGEST_SHARE else None
