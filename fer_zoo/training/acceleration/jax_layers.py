@@ -17,7 +17,8 @@ import keras
 from jax import lax
 from keras import layers
 
-from fer_zoo.training.acceleration import jax_winograd
+from fer_zoo.training.acceleration.jax_winograd import convolve, kernel_gradient
+from fer_zoo.training.acceleration.winograd import filtering_of
 
 Array = jax.Array
 
@@ -125,8 +126,8 @@ class FastConv2D(layers.Conv2D):
             return super().convolution_op(inputs, kernel)
         if tuple(self.strides) == (1, 1) and kernel[..., 0].size <= 32:
             return _convolve_patches(inputs, kernel, self.padding)
-        if tuple(self.strides) == (1, 1) and kernel.shape[:2] == (3, 3):
-            return jax_winograd.convolve(inputs, kernel, self.padding)
+        if found := filtering_of(self, inputs.shape):
+            return convolve(inputs, kernel, *found)
         return _convolve(inputs, kernel, tuple(self.strides), self.padding)
 
 
@@ -145,12 +146,14 @@ def _convolve_backward(
     strides: tuple[int, int], padding: str, residuals: tuple[Array, Array], gradient: Array
 ) -> tuple[Array, Array]:
     x, kernel = residuals
+    (dx,) = jax.vjp(lambda x: _stock_convolve(x, kernel, strides, padding), x)[1](gradient)
+    if kernel.shape[:2] == (3, 3) and strides == (1, 1):
+        return dx, kernel_gradient(x, gradient, edge=1 if padding == "same" else 0).astype(kernel.dtype)
     flat = gradient.reshape(-1, gradient.shape[-1])
     places = [
         jnp.dot(window.reshape(-1, x.shape[-1]).T, flat)
         for _, _, window in _windows(x, kernel.shape[:2], strides, padding)
     ]
-    (dx,) = jax.vjp(lambda x: _stock_convolve(x, kernel, strides, padding), x)[1](gradient)
     return dx, jnp.stack(places).reshape(kernel.shape)
 
 

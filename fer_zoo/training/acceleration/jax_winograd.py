@@ -6,7 +6,6 @@ percent of the matrix product's speed; here it is matrix products too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -14,80 +13,77 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fer_zoo.training.acceleration.winograd import best_filtering
+from fer_zoo.training.acceleration.winograd import Filtering, best_filtering, transforms
 
 Array = jax.Array
 
-# Of fewer channels, or where tiles save fewer products, XLA's own convolution is as fast.
-_FEWEST_CHANNELS = 128
-_LARGEST_SHARE = 0.5
 
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve(x: Array, kernel: Array, padding: str) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def convolve(x: Array, kernel: Array, edge: int, way: Filtering) -> Array:
     """Convolve images with 3x3 kernels at stride 1.
 
     Args:
         x: float `[batch, height, width, channels]`; anything narrower than float32 is computed in float32.
         kernel: `[3, 3, channels, filters]`.
-        padding: `same` or `valid`.
+        edge: Zeros on each side, 0 or 1.
+        way: Tiles that outputs are computed in.
 
     Returns:
-        `[batch, rows, columns, filters]` of `x`'s type: as many rows and columns as `x`, or two fewer with `valid`.
+        `[batch, height + 2 * edge - 2, width + 2 * edge - 2, filters]` of `x`'s type.
     """
-    return _forward(x, kernel, padding)[0]
+    return _forward(x, kernel, edge, way)[0]
 
 
-def _forward(x: Array, kernel: Array, padding: str) -> tuple[Array, tuple[Array, Array]]:
-    return _convolve(x, kernel, 1 if padding == "same" else 0), (x, kernel)
+def _forward(x: Array, kernel: Array, edge: int, way: Filtering) -> tuple[Array, tuple[Array, ...]]:
+    rows, columns = (size + 2 * edge - 2 for size in x.shape[1:3])
+    tile, (channels, filters) = way.tile, kernel.shape[2:]
+    _, of_kernel, of_output = _transforms(tile)
+    tiles = _tiles_of_inputs(x, edge, rows, columns, tile)
+    factors = (of_kernel @ kernel.reshape(9, -1).astype(jnp.float32)).reshape(-1, channels, filters)
+    products = lax.dot_general(tiles, factors, (((2,), (1,)), ((0,), (0,))))
+    outputs = of_output @ products.reshape(len(products), -1)
+    outputs = outputs.reshape(tile, tile, len(x), -(-rows // tile), -(-columns // tile), filters)
+    return _images(outputs)[:, :rows, :columns].astype(x.dtype), (x, kernel, tiles, factors)
 
 
-def _backward(padding: str, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
-    x, kernel = residuals
-    edge = 1 if padding == "same" else 0
-    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
-    shape = gradient.shape[1:3]
-    way = best_filtering(*shape)
-    products = lax.dot_general(
-        _tiles(_padded(x, edge, shape, way.tile), way.input, way.tile),
-        _tiles(_padded(gradient, 0, shape, way.tile, window=1), way.output.T, way.tile),
-        (((1,), (1,)), ((0,), (0,))),
+def _backward(edge: int, way: Filtering, residuals: tuple[Array, ...], gradient: Array) -> tuple[Array, Array]:
+    x, kernel, tiles, factors = residuals
+    batch, rows, columns, _ = gradient.shape
+    _, height, width, channels = x.shape
+    products = _tiles_of_outputs(gradient, way.tile)
+    of_input = _transforms(way.tile)[0]
+    d_tiles = lax.dot_general(products, factors, (((2,), (2,)), ((0,), (0,))))
+    d_windows = (of_input.T @ d_tiles.reshape(len(d_tiles), -1)).reshape(
+        len(d_tiles), batch, -(-rows // way.tile), -(-columns // way.tile), channels
     )
-    points = products.reshape(*way.input.shape, *kernel.shape[2:])
-    d_kernel = jnp.einsum("ai,bj,abco->ijco", *[way.kernel.astype(np.float32)] * 2, points)
-    return _convolve(gradient, turned, 2 - edge), d_kernel.astype(kernel.dtype)
+    dx = _images(_folded(d_windows, way.tile))[:, edge : edge + height, edge : edge + width]
+    return dx.astype(x.dtype), _kernel_gradient(tiles, products, way.tile).astype(kernel.dtype)
 
 
 convolve.defvjp(_forward, _backward)
 
 
-def _convolve(x: Array, kernel: Array, edge: int) -> Array:
-    """Convolve `x` between `edge` zeros on each side."""
-    rows, columns = (size + 2 * edge - 2 for size in x.shape[1:3])
-    way = best_filtering(rows, columns)
-    if min(kernel.shape[2:]) < _FEWEST_CHANNELS or way.share(rows, columns) > _LARGEST_SHARE:
-        return lax.conv_general_dilated(
-            x, kernel, (1, 1), [(edge, edge)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-    points = jnp.einsum("ai,bj,ijco->abco", *[way.kernel.astype(np.float32)] * 2, kernel.astype(jnp.float32))
-    tiles = _tiles(_padded(x, edge, (rows, columns), way.tile), way.input, way.tile)
-    products = lax.dot_general(tiles, points.reshape(-1, *kernel.shape[2:]), (((2,), (1,)), ((0,), (0,))))
-    down, right = -(-rows // way.tile), -(-columns // way.tile)
-    products = products.reshape(*way.input.shape, len(x), down, right, -1)
-    outputs = [jnp.stack(_combine(way.output, row), axis=3) for row in _combine(way.output, products)]
-    y = jnp.stack(outputs, axis=2).reshape(len(x), down * way.tile, right * way.tile, -1)
-    return y[:, :rows, :columns].astype(x.dtype)
+def kernel_gradient(x: Array, gradient: Array, edge: int) -> Array:
+    """The gradient of a 3x3 kernel, float32 `[3, 3, channels, filters]`, at stride 1 with `edge` zeros on each side.
+
+    For few channels: the transforms are sums, which take less time than products there.
+    """
+    way = best_filtering(*gradient.shape[1:3])
+    tile, shape = way.tile, [-(-size // way.tile) * way.tile for size in gradient.shape[1:3]]
+    behind = [full + 2 - edge - size for full, size in zip(shape, x.shape[1:3], strict=True)]
+    ends = [full - size for full, size in zip(shape, gradient.shape[1:3], strict=True)]
+    inputs = jnp.pad(x.astype(jnp.float32), ((0, 0), *((edge, count) for count in behind), (0, 0)))
+    outputs = jnp.pad(gradient.astype(jnp.float32), ((0, 0), *((0, count) for count in ends), (0, 0)))
+    return _kernel_gradient(_summed(inputs, way.input, tile), _summed(outputs, way.output.T, tile), tile)
 
 
-def _padded(x: Array, edge: int, shape: Sequence[int], tile: int, window: int = 3) -> Array:
-    """`x` in float32 with `edge` zeros before it and as many behind as tiles over `shape` outputs reach."""
-    behind = [
-        -(-size // tile) * tile + window - 1 - edge - full for size, full in zip(shape, x.shape[1:3], strict=True)
-    ]
-    return jnp.pad(x.astype(jnp.float32), ((0, 0), *((edge, count) for count in behind), (0, 0)))
+def _kernel_gradient(tiles: Array, products: Array, tile: int) -> Array:
+    of_kernel = _transforms(tile)[1]
+    d_factors = lax.dot_general(tiles, products, (((1,), (1,)), ((0,), (0,))))
+    return (of_kernel.T @ d_factors.reshape(len(d_factors), -1)).reshape(3, 3, *d_factors.shape[1:])
 
 
-def _tiles(x: Array, matrix: np.ndarray, tile: int) -> Array:
+def _summed(x: Array, matrix: np.ndarray, tile: int) -> Array:
     """`matrix @ part @ matrix.T` of the parts of `x` that begin every `tile` places, `[points, parts, channels]`."""
     size = matrix.shape[1]
     rows, columns = (full - size + 1 for full in x.shape[1:3])
@@ -96,7 +92,69 @@ def _tiles(x: Array, matrix: np.ndarray, tile: int) -> Array:
     return jnp.stack([point for row in both for point in row]).reshape(len(matrix) ** 2, -1, x.shape[-1])
 
 
-def _combine(matrix: np.ndarray, parts: Sequence[Array] | Array) -> list[Array]:
+def _combine(matrix: np.ndarray, parts: list[Array]) -> list[Array]:
     """Sums of `parts` weighted by each row of `matrix`, without those that weigh nothing."""
     weighted = [[float(weight) * part for weight, part in zip(row, parts, strict=True) if weight] for row in matrix]
     return [sum(terms[1:], start=terms[0]) for terms in weighted]
+
+
+def _tiles_of_inputs(x: Array, edge: int, rows: int, columns: int, tile: int) -> Array:
+    """Transformed tiles of images, float32 `[points, tiles, channels]`, for so many rows and columns of outputs."""
+    _, height, width, channels = x.shape
+    down, right = -(-rows // tile), -(-columns // tile)
+    behind = ((down + 1) * tile - height - edge, (right + 1) * tile - width - edge)
+    padded = jnp.pad(x.astype(jnp.float32), ((0, 0), (edge, behind[0]), (edge, behind[1]), (0, 0)))
+    windows = _windows(_places(padded, tile))
+    return (_transforms(tile)[0] @ windows).reshape(len(windows), -1, channels)
+
+
+def _tiles_of_outputs(gradient: Array, tile: int) -> Array:
+    """Transformed tiles of a gradient, float32 `[points, tiles, filters]`."""
+    _, rows, columns, filters = gradient.shape
+    padded = jnp.pad(gradient.astype(jnp.float32), ((0, 0), (0, -rows % tile), (0, -columns % tile), (0, 0)))
+    places = _places(padded, tile).reshape(tile * tile, -1)
+    return (_transforms(tile)[2].T @ places).reshape((tile + 2) ** 2, -1, filters)
+
+
+def _transforms(tile: int) -> list[Array]:
+    return list(map(jnp.asarray, transforms(tile, own_first=True)))
+
+
+def _places(x: Array, tile: int) -> Array:
+    """Images as `[tile, tile, batch, down, right, channels]`."""
+    batch, rows, columns, channels = x.shape
+    return x.reshape(batch, rows // tile, tile, columns // tile, tile, channels).transpose(2, 4, 0, 1, 3, 5)
+
+
+def _images(places: Array) -> Array:
+    """`[tile, tile, batch, down, right, channels]` as images, `[batch, down * tile, right * tile, channels]`."""
+    tile, _, batch, down, right, channels = places.shape
+    return places.transpose(2, 3, 0, 4, 1, 5).reshape(batch, down * tile, right * tile, channels)
+
+
+def _windows(places: Array) -> Array:
+    """Each tile with two rows and columns of the next ones, `[(tile + 2)², values]` in the order of `transforms`."""
+    parts = (
+        places[:, :, :, :-1, :-1],
+        places[:, :2, :, :-1, 1:],
+        places[:2, :, :, 1:, :-1],
+        places[:2, :2, :, 1:, 1:],
+    )
+    return jnp.concatenate([part.reshape(part.shape[0] * part.shape[1], -1) for part in parts])
+
+
+def _folded(windows: Array, tile: int) -> Array:
+    """The sum over the windows that have a value, `[tile, tile, batch, down + 1, right + 1, channels]`.
+
+    Args:
+        windows: `[(tile + 2)², batch, down, right, channels]`, in the order of `transforms`.
+        tile: Rows and columns of outputs.
+    """
+    parts, start = [], 0
+    for high, wide in ((tile, tile), (tile, 2), (2, tile), (2, 2)):
+        part = windows[start : start + high * wide].reshape(high, wide, *windows.shape[1:])
+        below, beside = int(high == 2), int(wide == 2)
+        edges = ((0, tile - high), (0, tile - wide), (0, 0), (below, 1 - below), (beside, 1 - beside), (0, 0))
+        parts.append(jnp.pad(part, edges))
+        start += high * wide
+    return sum(parts[1:], start=parts[0])

@@ -6,13 +6,11 @@ In float32 oneDNN computes them as plain sums, about as fast as matrix products 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from fer_zoo.training.acceleration.winograd import Filtering, filtering
+from fer_zoo.training.acceleration.winograd import Filtering, transforms
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.Tensor:
@@ -33,7 +31,7 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.T
     rows, columns = height + 2 * edge - 2, width + 2 * edge - 2
     down, right = -(-rows // tile), -(-columns // tile)
     behind = ((down + 1) * tile - height - edge, (right + 1) * tile - width - edge)
-    of_input, of_kernel, of_output = _matrices(tile)
+    of_input, of_kernel, of_output = transforms(tile, own_first=True)
 
     @tf.custom_gradient
     def run(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
@@ -60,21 +58,6 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.T
     return run(x, kernel)
 
 
-@cache
-def _matrices(tile: int) -> list[np.ndarray]:
-    """Transforms of input, kernel and output, for rows and columns at once: float32 `[points, values]`.
-
-    Values of the input are in the order of `_windows`.
-    """
-    way = filtering(tile)
-    squares = [np.kron(matrix, matrix).astype(np.float32) for matrix in (way.input, way.kernel, way.output)]
-    size = tile + 2
-    places = np.arange(size * size).reshape(size, size)
-    parts = (places[:tile, :tile], places[:tile, tile:], places[tile:, :tile], places[tile:, tile:])
-    squares[0] = squares[0][:, np.concatenate([part.ravel() for part in parts])]
-    return squares
-
-
 def _places(x: tf.Tensor, down: int, right: int, tile: int) -> tf.Tensor:
     """Images as `[tile, tile, batch, down, right, channels]`."""
     return tf.transpose(tf.reshape(x, (-1, down, tile, right, tile, x.shape[-1])), (2, 4, 0, 1, 3, 5))
@@ -87,7 +70,7 @@ def _images(places: tf.Tensor) -> tf.Tensor:
 
 
 def _windows(places: tf.Tensor) -> tf.Tensor:
-    """Each tile with two rows and columns of the next ones, `[(tile + 2)², values]`: those of its own come first."""
+    """Each tile with two rows and columns of the next ones, `[(tile + 2)², values]` in the order of `transforms`."""
     parts = (
         places[:, :, :, :-1, :-1],
         places[:, :2, :, :-1, 1:],

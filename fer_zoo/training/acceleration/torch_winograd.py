@@ -9,11 +9,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from fer_zoo.training.acceleration.winograd import Filtering, filtering
+from fer_zoo.training.acceleration.winograd import Filtering, transforms
 
 # Of transformed tiles at once; the cache that cores of a CPU share has room for the input's and the output's.
 _BYTES = 32 << 20
@@ -43,7 +42,7 @@ class _Convolution(torch.autograd.Function):
         tile, size = way.tile, way.tile + 2
         down, right = -(-rows // tile), -(-columns // tile)
         full = (down * tile + 2, right * tile + 2)
-        of_input, of_kernel, of_output = _matrices(tile)
+        of_input, of_kernel, of_output = _transforms(tile)
         points = (of_kernel @ kernel.reshape(9, -1)).view(-1, channels, filters)
         y = x.new_empty(batch, rows, columns, filters)
         tiles_of_all = []
@@ -68,7 +67,7 @@ class _Convolution(torch.autograd.Function):
         (gradient,), (down, right), full = gradients, ctx.tiles, ctx.full
         way, (batch, height, width, channels) = ctx.way, ctx.shape
         tile, size, filters = way.tile, way.tile + 2, gradient.shape[-1]
-        of_input, of_kernel, of_output = _matrices(tile)
+        of_input, of_kernel, of_output = _transforms(tile)
         dx = gradient.new_empty(ctx.shape) if ctx.needs_input_grad[0] else None
         d_points = torch.zeros_like(points)
         chunks = _chunks(batch, size * size * down * right * max(channels, filters))
@@ -106,8 +105,5 @@ def _chunks(batch: int, values: int) -> list[slice]:
 
 
 @cache
-def _matrices(tile: int) -> list[torch.Tensor]:
-    """Transforms of input, kernel and output, for rows and columns at once: float32 `[points, values]`."""
-    way = filtering(tile)
-    squares = [np.kron(matrix, matrix).astype(np.float32) for matrix in (way.input, way.kernel, way.output)]
-    return [torch.from_numpy(square) for square in squares]
+def _transforms(tile: int) -> list[torch.Tensor]:
+    return [torch.from_numpy(matrix) for matrix in transforms(tile)]

@@ -58,6 +58,24 @@ def filtering(tile: int) -> Filtering:
     return Filtering(tile, b, g, a)
 
 
+@cache
+def transforms(tile: int, own_first: bool = False) -> list[np.ndarray]:
+    """Transforms of input, kernel and output, for rows and columns at once: float32 `[points, values]`.
+
+    Args:
+        tile: Rows and columns of outputs.
+        own_first: The input's values in another order: first the `tile²` that begin a tile, then those that are two
+            columns of the next one beside it, then two rows of that below, then the four places below and beside.
+    """
+    way = filtering(tile)
+    squares = [np.kron(matrix, matrix).astype(np.float32) for matrix in (way.input, way.kernel, way.output)]
+    if own_first:
+        places = np.arange((tile + 2) ** 2).reshape(tile + 2, tile + 2)
+        parts = (places[:tile, :tile], places[:tile, tile:], places[tile:, :tile], places[tile:, tile:])
+        squares[0] = squares[0][:, np.concatenate([part.ravel() for part in parts])]
+    return squares
+
+
 def best_filtering(rows: int, columns: int) -> Filtering:
     """The tiles that take the fewest products for so many outputs."""
     return min(map(filtering, _TILES), key=lambda way: way.share(rows, columns))
