@@ -171,9 +171,10 @@ def _limits(report: Row) -> list[str]:
         fastest, bfloat16 = "float32", "; this CPU has no bfloat16 instructions (AVX512-BF16 or AMX)"
     lines = [
         f"Peak is the fastest product of two 2,048² matrices: {peaks['float32']:,.0f} GFLOP/s in float32{bfloat16}. "
-        "A step takes six operations for each multiply-accumulate of the network, where convolutions are plain sums; at "
-        f"the peak in {fastest}, with nothing else to do, training would be so many times stock's speed. Ours computes "
-        "3x3 convolutions of many channels in float32 by Winograd's tiles, of a quarter to a third of the products:",
+        "A step takes six operations for each multiply-accumulate of the network, where convolutions are plain sums; "
+        f"at the peak in {fastest}, with nothing else to do, training would be so many times stock's speed. Ours "
+        "computes 3x3 convolutions of many channels in float32 by Winograd's tiles, of a quarter to a third of the "
+        "products:",
         "",
     ]
     for row in report["speeds"]:
