@@ -28,7 +28,7 @@ for path, output, count in json.load(sys.stdin):
 """
 
 # Some test images (`python -m benchmarks parity` takes all), few for a network that XLA takes long over on a CPU.
-MOST_MACS, MANY, FEW = 50_000_000, 1024, 64
+MOST_MACS, MANY, FEW = 50_000_000, 256, 64
 
 # An original that does not ship is an ensemble, whose members are here themselves.
 ORIGINALS = [artifact for artifact in load_manifest() if artifact.format == "keras" and artifact.shipped]

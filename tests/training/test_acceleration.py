@@ -44,6 +44,7 @@ cases = {
     "conv_odd": (layers.Conv2D(16, 3), (11, 10, 8)),
     "conv_128_channels": (layers.Conv2D(128, 3, padding="same", use_bias=False), (8, 8, 128)),
     "conv_64_channels": (layers.Conv2D(64, 3, padding="same"), (6, 7, 80)),
+    "conv_in_bands": (layers.Conv2D(64, 3, padding="same"), (26, 25, 64)),
     "conv_128_channels_valid": (layers.Conv2D(128, 3), (10, 6, 128)),
 }
 

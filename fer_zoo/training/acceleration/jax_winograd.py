@@ -13,7 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fer_zoo.training.acceleration.winograd import Filtering, best_filtering, transforms
+from fer_zoo.training.acceleration.winograd import (
+    Filtering,
+    best_filtering,
+    folded,
+    images,
+    places,
+    transforms,
+    windows,
+)
 
 Array = jax.Array
 
@@ -36,28 +44,28 @@ def convolve(x: Array, kernel: Array, edge: int, way: Filtering) -> Array:
 
 def _forward(x: Array, kernel: Array, edge: int, way: Filtering) -> tuple[Array, tuple[Array, ...]]:
     rows, columns = (size + 2 * edge - 2 for size in x.shape[1:3])
-    tile, (channels, filters) = way.tile, kernel.shape[2:]
-    _, of_kernel, of_output = _transforms(tile)
-    tiles = _tiles_of_inputs(x, edge, rows, columns, tile)
+    channels, filters = kernel.shape[2:]
+    _, of_kernel, of_output = _transforms(way.tile)
+    tiles = _tiles_of_inputs(x, edge, rows, columns, way)
     factors = (of_kernel @ kernel.reshape(9, -1).astype(jnp.float32)).reshape(-1, channels, filters)
     products = lax.dot_general(tiles, factors, (((2,), (1,)), ((0,), (0,))))
     outputs = of_output @ products.reshape(len(products), -1)
-    outputs = outputs.reshape(tile, tile, len(x), -(-rows // tile), -(-columns // tile), filters)
-    return _images(outputs)[:, :rows, :columns].astype(x.dtype), (x, kernel, tiles, factors)
+    outputs = outputs.reshape(way.tile, way.tile, len(x), *way.grid(rows, columns), filters)
+    # Backward needs the types of both, and an array of no values holds one.
+    kind = jnp.zeros(0, kernel.dtype)
+    return images(outputs)[:, :rows, :columns].astype(x.dtype), (x, kind, tiles, factors)
 
 
 def _backward(edge: int, way: Filtering, residuals: tuple[Array, ...], gradient: Array) -> tuple[Array, Array]:
-    x, kernel, tiles, factors = residuals
-    batch, rows, columns, _ = gradient.shape
+    x, kind, tiles, factors = residuals
     _, height, width, channels = x.shape
     products = _tiles_of_outputs(gradient, way.tile)
     of_input = _transforms(way.tile)[0]
     d_tiles = lax.dot_general(products, factors, (((2,), (2,)), ((0,), (0,))))
-    d_windows = (of_input.T @ d_tiles.reshape(len(d_tiles), -1)).reshape(
-        len(d_tiles), batch, -(-rows // way.tile), -(-columns // way.tile), channels
-    )
-    dx = _images(_folded(d_windows, way.tile))[:, edge : edge + height, edge : edge + width]
-    return dx.astype(x.dtype), _kernel_gradient(tiles, products, way.tile).astype(kernel.dtype)
+    d_windows = of_input.T @ d_tiles.reshape(len(d_tiles), -1)
+    dx = images(folded(d_windows, way.tile, *way.grid(*gradient.shape[1:3]), channels))
+    dx = dx[:, edge : edge + height, edge : edge + width]
+    return dx.astype(x.dtype), _kernel_gradient(tiles, products, way.tile).astype(kind.dtype)
 
 
 convolve.defvjp(_forward, _backward)
@@ -69,7 +77,7 @@ def kernel_gradient(x: Array, gradient: Array, edge: int) -> Array:
     For few channels: the transforms are sums, which take less time than products there.
     """
     way = best_filtering(*gradient.shape[1:3])
-    tile, shape = way.tile, [-(-size // way.tile) * way.tile for size in gradient.shape[1:3]]
+    tile, shape = way.tile, [count * way.tile for count in way.grid(*gradient.shape[1:3])]
     behind = [full + 2 - edge - size for full, size in zip(shape, x.shape[1:3], strict=True)]
     ends = [full - size for full, size in zip(shape, gradient.shape[1:3], strict=True)]
     inputs = jnp.pad(x.astype(jnp.float32), ((0, 0), *((edge, count) for count in behind), (0, 0)))
@@ -98,63 +106,22 @@ def _combine(matrix: np.ndarray, parts: list[Array]) -> list[Array]:
     return [sum(terms[1:], start=terms[0]) for terms in weighted]
 
 
-def _tiles_of_inputs(x: Array, edge: int, rows: int, columns: int, tile: int) -> Array:
+def _tiles_of_inputs(x: Array, edge: int, rows: int, columns: int, way: Filtering) -> Array:
     """Transformed tiles of images, float32 `[points, tiles, channels]`, for so many rows and columns of outputs."""
     _, height, width, channels = x.shape
-    down, right = -(-rows // tile), -(-columns // tile)
+    tile, (down, right) = way.tile, way.grid(rows, columns)
     behind = ((down + 1) * tile - height - edge, (right + 1) * tile - width - edge)
     padded = jnp.pad(x.astype(jnp.float32), ((0, 0), (edge, behind[0]), (edge, behind[1]), (0, 0)))
-    windows = _windows(_places(padded, tile))
-    return (_transforms(tile)[0] @ windows).reshape(len(windows), -1, channels)
+    return (_transforms(tile)[0] @ windows(places(padded, tile))).reshape((tile + 2) ** 2, -1, channels)
 
 
 def _tiles_of_outputs(gradient: Array, tile: int) -> Array:
     """Transformed tiles of a gradient, float32 `[points, tiles, filters]`."""
     _, rows, columns, filters = gradient.shape
     padded = jnp.pad(gradient.astype(jnp.float32), ((0, 0), (0, -rows % tile), (0, -columns % tile), (0, 0)))
-    places = _places(padded, tile).reshape(tile * tile, -1)
-    return (_transforms(tile)[2].T @ places).reshape((tile + 2) ** 2, -1, filters)
+    outputs = places(padded, tile).reshape(tile * tile, -1)
+    return (_transforms(tile)[2].T @ outputs).reshape((tile + 2) ** 2, -1, filters)
 
 
 def _transforms(tile: int) -> list[Array]:
     return list(map(jnp.asarray, transforms(tile, own_first=True)))
-
-
-def _places(x: Array, tile: int) -> Array:
-    """Images as `[tile, tile, batch, down, right, channels]`."""
-    batch, rows, columns, channels = x.shape
-    return x.reshape(batch, rows // tile, tile, columns // tile, tile, channels).transpose(2, 4, 0, 1, 3, 5)
-
-
-def _images(places: Array) -> Array:
-    """`[tile, tile, batch, down, right, channels]` as images, `[batch, down * tile, right * tile, channels]`."""
-    tile, _, batch, down, right, channels = places.shape
-    return places.transpose(2, 3, 0, 4, 1, 5).reshape(batch, down * tile, right * tile, channels)
-
-
-def _windows(places: Array) -> Array:
-    """Each tile with two rows and columns of the next ones, `[(tile + 2)², values]` in the order of `transforms`."""
-    parts = (
-        places[:, :, :, :-1, :-1],
-        places[:, :2, :, :-1, 1:],
-        places[:2, :, :, 1:, :-1],
-        places[:2, :2, :, 1:, 1:],
-    )
-    return jnp.concatenate([part.reshape(part.shape[0] * part.shape[1], -1) for part in parts])
-
-
-def _folded(windows: Array, tile: int) -> Array:
-    """The sum over the windows that have a value, `[tile, tile, batch, down + 1, right + 1, channels]`.
-
-    Args:
-        windows: `[(tile + 2)², batch, down, right, channels]`, in the order of `transforms`.
-        tile: Rows and columns of outputs.
-    """
-    parts, start = [], 0
-    for high, wide in ((tile, tile), (tile, 2), (2, tile), (2, 2)):
-        part = windows[start : start + high * wide].reshape(high, wide, *windows.shape[1:])
-        below, beside = int(high == 2), int(wide == 2)
-        edges = ((0, tile - high), (0, tile - wide), (0, 0), (below, 1 - below), (beside, 1 - beside), (0, 0))
-        parts.append(jnp.pad(part, edges))
-        start += high * wide
-    return sum(parts[1:], start=parts[0])

@@ -1,6 +1,7 @@
 """3x3 convolutions on TensorFlow as the matrix products of `winograd`.
 
 In float32 oneDNN computes them as plain sums, about as fast as matrix products of as many terms: fewer take less time.
+Transforms are matrix products of a few rows of tiles at a time, which stay in the cache.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from fer_zoo.training.acceleration.winograd import Filtering, transforms
+from fer_zoo.training.acceleration.winograd import (
+    Filtering,
+    folded,
+    images,
+    places,
+    transforms,
+    windows,
+)
+
+# Of transformed tiles at once, in a batch of 128: the cache that cores of a CPU share has room for a few such.
+_BYTES = 24 << 20
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.Tensor:
@@ -29,65 +40,47 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.T
     filters = kernel.shape[-1]
     tile, points = way.tile, (way.tile + 2) ** 2
     rows, columns = height + 2 * edge - 2, width + 2 * edge - 2
-    down, right = -(-rows // tile), -(-columns // tile)
-    behind = ((down + 1) * tile - height - edge, (right + 1) * tile - width - edge)
+    down, right = way.grid(rows, columns)
+    bands = _bands(down, points * right * max(channels, filters))
     of_input, of_kernel, of_output = transforms(tile, own_first=True)
 
     @tf.custom_gradient
     def run(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        behind = ((down + 1) * tile - height - edge, (right + 1) * tile - width - edge)
         padded = tf.pad(x, ((0, 0), (edge, behind[0]), (edge, behind[1]), (0, 0)))
-        windows = _windows(_places(padded, down + 1, right + 1, tile))
-        tiles = tf.reshape(of_input @ windows, (points, -1, channels))
         factors = tf.reshape(of_kernel @ tf.reshape(kernel, (9, -1)), (points, channels, filters))
-        outputs = of_output @ tf.reshape(tiles @ factors, (points, -1))
-        y = _images(tf.reshape(outputs, (tile, tile, -1, down, right, filters)))[:, :rows, :columns]
+        tiles_of_all, parts = [], []
+        for first, last in bands:
+            band = padded[:, first * tile : (last + 1) * tile]
+            tiles = tf.reshape(of_input @ windows(places(band, tile)), (points, -1, channels))
+            outputs = of_output @ tf.reshape(tiles @ factors, (points, -1))
+            parts.append(images(tf.reshape(outputs, (tile, tile, -1, last - first, right, filters))))
+            tiles_of_all.append(tiles)
 
         def gradients(gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             padded = tf.pad(gradient, ((0, 0), (0, down * tile - rows), (0, right * tile - columns), (0, 0)))
-            outputs = tf.reshape(_places(padded, down, right, tile), (tile * tile, -1))
-            products = tf.reshape(tf.matmul(of_output, outputs, transpose_a=True), (points, -1, filters))
-            d_factors = tf.reshape(tf.matmul(tiles, products, transpose_a=True), (points, -1))
-            d_kernel = tf.reshape(tf.matmul(of_kernel, d_factors, transpose_a=True), kernel.shape)
-            d_tiles = tf.reshape(tf.matmul(products, factors, transpose_b=True), (points, -1))
-            d_windows = tf.matmul(of_input, d_tiles, transpose_a=True)
-            dx = _images(_folded(d_windows, down, right, tile, channels))
-            return dx[:, edge : edge + height, edge : edge + width], d_kernel
+            d_factors, d_parts, over = 0, [], 0
+            for (first, last), tiles in zip(bands, tiles_of_all, strict=True):
+                outputs = tf.reshape(places(padded[:, first * tile : last * tile], tile), (tile * tile, -1))
+                products = tf.reshape(tf.matmul(of_output, outputs, transpose_a=True), (points, -1, filters))
+                d_factors += tf.matmul(tiles, products, transpose_a=True)
+                d_tiles = tf.reshape(tf.matmul(products, factors, transpose_b=True), (points, -1))
+                d_windows = tf.matmul(of_input, d_tiles, transpose_a=True)
+                d_band = images(folded(d_windows, tile, last - first, right, channels))
+                # A band's last two rows are the next one's first.
+                own = (last - first) * tile
+                d_parts += [over + d_band[:, :2], d_band[:, 2:own]]
+                over = d_band[:, own : own + 2]
+            dx = tf.concat([*d_parts, over], axis=1)[:, edge : edge + height, edge : edge + width]
+            d_kernel = tf.matmul(of_kernel, tf.reshape(d_factors, (points, -1)), transpose_a=True)
+            return dx, tf.reshape(d_kernel, kernel.shape)
 
-        return y, gradients
+        return tf.concat(parts, axis=1)[:, :rows, :columns], gradients
 
     return run(x, kernel)
 
 
-def _places(x: tf.Tensor, down: int, right: int, tile: int) -> tf.Tensor:
-    """Images as `[tile, tile, batch, down, right, channels]`."""
-    return tf.transpose(tf.reshape(x, (-1, down, tile, right, tile, x.shape[-1])), (2, 4, 0, 1, 3, 5))
-
-
-def _images(places: tf.Tensor) -> tf.Tensor:
-    """`[tile, tile, batch, down, right, channels]` as images, `[batch, down * tile, right * tile, channels]`."""
-    tile, _, _, down, right, channels = places.shape
-    return tf.reshape(tf.transpose(places, (2, 3, 0, 4, 1, 5)), (-1, down * tile, right * tile, channels))
-
-
-def _windows(places: tf.Tensor) -> tf.Tensor:
-    """Each tile with two rows and columns of the next ones, `[(tile + 2)², values]` in the order of `transforms`."""
-    parts = (
-        places[:, :, :, :-1, :-1],
-        places[:, :2, :, :-1, 1:],
-        places[:2, :, :, 1:, :-1],
-        places[:2, :2, :, 1:, 1:],
-    )
-    return tf.concat([tf.reshape(part, (part.shape[0] * part.shape[1], -1)) for part in parts], axis=0)
-
-
-def _folded(windows: tf.Tensor, down: int, right: int, tile: int, channels: int) -> tf.Tensor:
-    """The sum over the windows that have a value, `[tile, tile, batch, down + 1, right + 1, channels]`."""
-    extents = ((tile, tile), (tile, 2), (2, tile), (2, 2))
-    total = None
-    for part, (high, wide) in zip(tf.split(windows, [a * b for a, b in extents]), extents, strict=True):
-        below, beside = int(high == 2), int(wide == 2)
-        part = tf.reshape(part, (high, wide, -1, down, right, channels))
-        edges = ((0, tile - high), (0, tile - wide), (0, 0), (below, 1 - below), (beside, 1 - beside), (0, 0))
-        part = tf.pad(part, edges)
-        total = part if total is None else total + part
-    return total
+def _bands(down: int, values: int) -> list[tuple[int, int]]:
+    """First and last rows of tiles that are computed together, where a row has `values` float32 an image."""
+    step = max(1, _BYTES // (4 * 128 * values))
+    return [(first, min(first + step, down)) for first in range(0, down, step)]

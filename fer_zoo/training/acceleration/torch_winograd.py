@@ -40,7 +40,7 @@ class _Convolution(torch.autograd.Function):
         filters = kernel.shape[-1]
         rows, columns = height + 2 * edge - 2, width + 2 * edge - 2
         tile, size = way.tile, way.tile + 2
-        down, right = -(-rows // tile), -(-columns // tile)
+        down, right = way.grid(rows, columns)
         full = (down * tile + 2, right * tile + 2)
         of_input, of_kernel, of_output = _transforms(tile)
         points = (of_kernel @ kernel.reshape(9, -1)).view(-1, channels, filters)

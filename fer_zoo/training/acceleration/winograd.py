@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 _POINTS = (0, 1, -1, 2, -2)
 _TILES = (4, 3)
@@ -36,10 +37,14 @@ class Filtering:
     kernel: np.ndarray
     output: np.ndarray
 
+    def grid(self, rows: int, columns: int) -> tuple[int, int]:
+        """Tiles down and across for so many outputs."""
+        return -(-rows // self.tile), -(-columns // self.tile)
+
     def share(self, rows: int, columns: int) -> float:
         """Products for so many outputs, as a share of the plain sum's nine each."""
-        size = self.tile + 2
-        return (size * -(-rows // self.tile)) * (size * -(-columns // self.tile)) / (9 * rows * columns)
+        down, right = self.grid(rows, columns)
+        return (self.tile + 2) ** 2 * down * right / (9 * rows * columns)
 
 
 @cache
@@ -100,3 +105,47 @@ def filtering_of(layer: keras.layers.Conv2D, shape: tuple[Any, ...]) -> tuple[in
     outputs = [size + 2 * edge - 2 for size in shape[1:3]]
     way = best_filtering(*outputs)
     return (edge, way) if way.share(*outputs) <= _LARGEST_SHARE else None
+
+
+def places(images: Any, tile: int) -> Any:
+    """`[batch, down * tile, right * tile, channels]` as `[tile, tile, batch, down, right, channels]`."""
+    _, rows, columns, channels = images.shape
+    parts = ops.reshape(images, (-1, rows // tile, tile, columns // tile, tile, channels))
+    return ops.transpose(parts, (2, 4, 0, 1, 3, 5))
+
+
+def images(places: Any) -> Any:
+    """What `places` had: `[tile, tile, batch, down, right, channels]` as images."""
+    tile, _, _, down, right, channels = places.shape
+    return ops.reshape(ops.transpose(places, (2, 3, 0, 4, 1, 5)), (-1, down * tile, right * tile, channels))
+
+
+def windows(places: Any) -> Any:
+    """Each tile with two rows and columns of the next ones, for all but the last row and column of tiles.
+
+    Returns:
+        `[(tile + 2)², values]`, in the order of `transforms(tile, own_first=True)`.
+    """
+    parts = (
+        places[:, :, :, :-1, :-1],
+        places[:, :2, :, :-1, 1:],
+        places[:2, :, :, 1:, :-1],
+        places[:2, :2, :, 1:, 1:],
+    )
+    return ops.concatenate([ops.reshape(part, (part.shape[0] * part.shape[1], -1)) for part in parts])
+
+
+def folded(windows: Any, tile: int, down: int, right: int, channels: int) -> Any:
+    """The gradient of `windows`: sums over those that have a value.
+
+    Returns:
+        `[tile, tile, batch, down + 1, right + 1, channels]` of `[(tile + 2)², batch * down * right * channels]`.
+    """
+    total, start = 0, 0
+    for high, wide in ((tile, tile), (tile, 2), (2, tile), (2, 2)):
+        part = ops.reshape(windows[start : start + high * wide], (high, wide, -1, down, right, channels))
+        below, beside = int(high == 2), int(wide == 2)
+        edges = ((0, tile - high), (0, tile - wide), (0, 0), (below, 1 - below), (beside, 1 - beside), (0, 0))
+        total += ops.pad(part, edges)
+        start += high * wide
+    return total
