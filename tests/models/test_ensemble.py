@@ -75,13 +75,15 @@ def test_a_missing_member_is_named(tmp_path: Path, command) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_config_says_what_the_members_are(tmp_path: Path, command, root: Path) -> None:
+def test_the_config_says_what_the_members_are(tmp_path: Path, command, part_of_bundle, root: Path) -> None:
     baseline = root / "artifacts" / "baseline_cnn" / "model.keras"
     (tmp_path / "tuned").mkdir()
     shutil.copyfile(root / "artifacts" / "fernet_nano" / "model.keras", tmp_path / "tuned" / "model.keras")
     (tmp_path / "tuned" / "config.json").write_text('{"training": {"transfer": {"weights": "face.npz"}}}')
     folder = tmp_path / "pair"
-    done = command("fer_zoo.ensemble", baseline, tmp_path / "tuned" / "model.keras", "--fit", "--output", folder)
+    models = (baseline, tmp_path / "tuned" / "model.keras")
+    data = part_of_bundle(tmp_path / "quarter.zip", 4)
+    done = command("fer_zoo.ensemble", *models, "--fit", "--data", data, "--output", folder)
     assert done.returncode == 0, done.stderr
     config = json.loads((folder / "config.json").read_text())
     assert config["model"] == "pair"
@@ -93,7 +95,7 @@ def test_the_config_says_what_the_members_are(tmp_path: Path, command, root: Pat
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory, command, root: Path) -> Path:
+def pair(tmp_path_factory: pytest.TempPathFactory, command, part_of_bundle, root: Path) -> Path:
     """An artifacts folder with two models, and the ensemble of them without its model file."""
     artifacts = tmp_path_factory.mktemp("artifacts")
     entries = [a for a in load_manifest() if a.format == "keras" and a.model in ("baseline_cnn", "fernet_nano")]
@@ -101,7 +103,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, command, root: Path) -> Path:
         (artifacts / entry.model).mkdir()
         shutil.copyfile(root / "artifacts" / entry.path, artifacts / entry.path)
     members = [artifacts / entry.path for entry in entries]
-    done = command("fer_zoo.ensemble", *members, "--weights", 2, 1, "--output", artifacts / "pair")
+    data = part_of_bundle(tmp_path_factory.mktemp("data") / "tenth.zip", 10)
+    done = command("fer_zoo.ensemble", *members, "--weights", 2, 1, "--data", data, "--output", artifacts / "pair")
     assert done.returncode == 0, done.stderr
     made = replace(entries[0], model="pair", path="pair/model.keras", shipped=False)
     update_manifest([*entries, made], artifacts)
