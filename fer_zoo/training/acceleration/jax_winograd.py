@@ -51,21 +51,21 @@ def _forward(x: Array, kernel: Array, edge: int, way: Filtering) -> tuple[Array,
     products = lax.dot_general(tiles, factors, (((2,), (1,)), ((0,), (0,))))
     outputs = of_output @ products.reshape(len(products), -1)
     outputs = outputs.reshape(way.tile, way.tile, len(x), *way.grid(rows, columns), filters)
-    # Backward needs the types of both, and an array of no values holds one.
+    # Backward needs the kernel's type, which an array of no values holds.
     kind = jnp.zeros(0, kernel.dtype)
-    return images(outputs)[:, :rows, :columns].astype(x.dtype), (x, kind, tiles, factors)
+    return images(outputs)[:, :rows, :columns].astype(x.dtype), (kind, tiles, factors)
 
 
 def _backward(edge: int, way: Filtering, residuals: tuple[Array, ...], gradient: Array) -> tuple[Array, Array]:
-    x, kind, tiles, factors = residuals
-    _, height, width, channels = x.shape
+    kind, tiles, factors = residuals
+    rows, columns = gradient.shape[1:3]
     products = _tiles_of_outputs(gradient, way.tile)
     of_input = _transforms(way.tile)[0]
     d_tiles = lax.dot_general(products, factors, (((2,), (2,)), ((0,), (0,))))
     d_windows = of_input.T @ d_tiles.reshape(len(d_tiles), -1)
-    dx = images(folded(d_windows, way.tile, *way.grid(*gradient.shape[1:3]), channels))
-    dx = dx[:, edge : edge + height, edge : edge + width]
-    return dx.astype(x.dtype), _kernel_gradient(tiles, products, way.tile).astype(kind.dtype)
+    dx = images(folded(d_windows, way.tile, *way.grid(rows, columns), tiles.shape[-1]))
+    dx = dx[:, edge : rows + 2 - edge, edge : columns + 2 - edge]
+    return dx.astype(gradient.dtype), _kernel_gradient(tiles, products, way.tile).astype(kind.dtype)
 
 
 convolve.defvjp(_forward, _backward)

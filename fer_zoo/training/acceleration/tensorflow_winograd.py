@@ -11,14 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fer_zoo.training.acceleration.winograd import (
-    Filtering,
-    folded,
-    images,
-    places,
-    transforms,
-    windows,
-)
+from fer_zoo.training.acceleration.winograd import Filtering, folded, images, places, transforms, windows
 
 # Of transformed tiles at once, in a batch of 128: the cache that cores of a CPU share has room for a few such.
 _BYTES = 24 << 20
