@@ -217,9 +217,11 @@ def _plot(runs: list[Run]) -> Figure:
         curves.plot(epochs, [entry["selection_accuracy"] for entry in each.history], color=color)
         curves.plot(epochs, [entry["accuracy"] for entry in each.history], color=color, linestyle=":", alpha=0.6)
         curves.plot(each.best["epoch"], each.best["selection_accuracy"], color=color, marker="o")
-    for head in {sum(entry.get("phase") == "head" for entry in each.history) for each in runs} - {0}:
+    heads = {sum(entry.get("phase") == "head" for entry in each.history) for each in runs} - {0}
+    for line, head in enumerate(sorted(heads)):
         curves.axvline(head + 0.5, color="0.5", linewidth=1)
-        curves.annotate("fine-tuning", (head + 0.6, 0.02), xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
+        place = (head + 0.6, 0.02 + 0.04 * line)
+        curves.annotate("fine-tuning", place, xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.yaxis.set_major_formatter("{x:.0%}")
