@@ -101,7 +101,7 @@ RECIPES = {
         public_test=0.6718,
     ),
     "fernet_tiny": Recipe(
-        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with two runs after it.",
+        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with three after it.",
         replace(
             _DISTILLED, model="fernet_tiny", epochs=80, weight_decay=3e-3, teachers=_TWO_TEACHERS, class_offsets=True
         ),
