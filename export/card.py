@@ -66,7 +66,7 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(f"- the mean of the weights of {len(averaged)} trainings:")
         for part in averaged:
             share = part.get("share", 1 / len(averaged))
-            lines.append(f"  - {share:.0%} `{part['command'] or part['path']}`")
+            lines.append(f"  - {100 * share:.3g}% `{part['command'] or part['path']}`")
     training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
