@@ -109,7 +109,7 @@ RECIPES = {
         public_test=0.6904,
     ),
     "fernet_base": Recipe(
-        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with a run after it.",
+        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with two runs after it.",
         replace(
             _DISTILLED,
             model="fernet_base",
