@@ -41,6 +41,8 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     graph.doc_string = ""
     _rename(graph)
     _pad_with_shift(graph)
+    # tf2onnx writes constants in the order of a set, which differs from one conversion to the next.
+    graph.initializer.sort(key=lambda tensor: tensor.name)
     onnx.checker.check_model(converted, full_check=True)
     onnx.save(converted, path)
 

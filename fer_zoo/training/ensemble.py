@@ -96,8 +96,8 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     Args:
         config: As `build_ensemble` wrote it.
         folder: Where to write.
-        artifacts: The artifacts folder, whose Keras originals the members are. Those that it has no more, since they
-            were trained on, are in the folder `members` beside the config.
+        artifacts: The artifacts folder, whose Keras originals the members are. Those that do not ship by themselves
+            are in the folder `members` beside the config.
 
     Returns:
         Path of the model.

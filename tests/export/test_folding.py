@@ -413,6 +413,26 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     assert kinds[:5] == ["Reshape", "Pad", "Conv", "Relu", "QuantizeLinear"]
 
 
+def test_converting_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("export needs TensorFlow")
+    from export.convert import to_onnx
+    from export.folding import fold
+    from export.quantization import prepare
+    from export.quantize import onnx_int8
+
+    model = fold(randomized(build_model("fernet_tiny")))
+    batch = images(count=8)
+    onnx_int8_model = prepare(model, batch)["onnx"]
+    for name in ("first", "second"):
+        to_onnx(model, tmp_path / f"{name}.onnx")
+        onnx_int8(onnx_int8_model, tmp_path / f"{name}.int8.onnx", batch)
+    for kind in ("onnx", "int8.onnx"):
+        assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes(), kind
+
+
 def test_average_pooling_goes_into_the_shortcut_convolution() -> None:
     from export.folding import fold
 
