@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_zoo.console import out, run
 from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
-from fer_zoo.errors import FerZooError
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import original
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import atomic_path, write_csv, write_json, write_text
@@ -62,6 +62,11 @@ class Run:
         return max(self.history, key=lambda entry: entry["selection_accuracy"])
 
     @property
+    def expressions(self) -> tuple[str, ...]:
+        """The classes that the run's model tells apart."""
+        return tuple(self.splits["test"]["per_class"])
+
+    @property
     def settings(self) -> dict[str, str]:
         """Every setting of both phases as text; what the config of an older run lacks is the default."""
         training = vars(TrainingConfig()) | self.config["training"]
@@ -91,7 +96,7 @@ class Run:
             "test_high": test["accuracy_interval"][1],
             "macro_f1": test["macro_f1"],
             "ece": test["ece"],
-            **{f"f1_{name}": test["per_class"][name]["f1"] for name in EXPRESSIONS},
+            **{f"f1_{name}": test["per_class"][name]["f1"] for name in self.expressions},
         }
 
 
@@ -104,6 +109,9 @@ def main(arguments: list[str]) -> int | None:
     parser.add_argument("--title", default="Training runs compared")
     given = parser.parse_args(arguments)
     runs = [Run.load(folder) for folder in given.runs]
+    for each, folder in zip(runs, given.runs, strict=True):
+        if each.expressions != runs[0].expressions:
+            raise UsageError(f"{folder} tells other expressions than {given.runs[0]}; compare runs on the same labels")
     for folder in given.runs:
         for name in (*_FILES, "curves.png"):
             target = given.output / folder.name / name
@@ -124,22 +132,24 @@ def main(arguments: list[str]) -> int | None:
 
 def to_markdown(title: str, runs: list[Run]) -> str:
     """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
-    published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
-    first = {"run": "original", "backend": "tensorflow", "all 7,178": f"{published:.1%}"}
+    count = f"{runs[0].splits['test']['n']:,}"
     base = runs[0].row()["test"]
-    overall = [first, *(_cells(each.row(), base) | {"settings": _changed(each, runs[0])} for each in runs)]
+    overall = [_cells(each.row(), base, count) | {"settings": _changed(each, runs[0])} for each in runs]
+    if runs[0].expressions == EXPRESSIONS:
+        published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
+        overall.insert(0, {"run": "original", "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
     return (
         f"# {title}\n\n{_table(columns, [[cells.get(column, '') for column in columns] for cells in overall])}\n\n"
         f"`settings` are those that differ from the run {runs[0].name}, whose command is below; `points` are what they "
-        "changed on the 7,178. The epoch is chosen on PublicTest. `train` is the accuracy on the training batches of "
-        "that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine that "
-        "may have been shared.\n\n"
+        f"changed on the {count}. The epoch is chosen on PublicTest. `train` is the accuracy on the training batches "
+        "of that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine "
+        "that may have been shared.\n\n"
         "![What each run changed, on either half of the test images](points.png)\n\n"
-        f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all 7,178\n\n"
-        f"{_table(['run', *EXPRESSIONS], classes)}\n\n## Commands\n\n{commands}\n"
+        f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all {count}\n\n"
+        f"{_table(['run', *runs[0].expressions], classes)}\n\n## Commands\n\n{commands}\n"
     )
 
 
@@ -167,12 +177,14 @@ def _is_transfer(runs: list[Run]) -> bool:
 
 def _f1(runs: list[Run]) -> dict[str, list[float]]:
     """F1 of each expression on all test images, by run, the original's baseline first where the runs are of one."""
-    tables: dict[str, Any] = {} if _is_transfer(runs) else {"original": original.PER_CLASS}
+    expressions = runs[0].expressions
+    beside = expressions == EXPRESSIONS and not _is_transfer(runs)
+    tables: dict[str, Any] = {"original": original.PER_CLASS} if beside else {}
     tables |= {each.name: each.splits["test"]["per_class"] for each in runs}
-    return {name: [table[expression]["f1"] for expression in EXPRESSIONS] for name, table in tables.items()}
+    return {name: [table[expression]["f1"] for expression in expressions] for name, table in tables.items()}
 
 
-def _cells(row: dict[str, Any], base: float) -> dict[str, str]:
+def _cells(row: dict[str, Any], base: float, count: str) -> dict[str, str]:
     return {
         "run": row["run"],
         "backend": row["backend"],
@@ -182,7 +194,7 @@ def _cells(row: dict[str, Any], base: float) -> dict[str, str]:
         "train": f"{row['train_accuracy']:.1%}",
         "PublicTest": f"{row['public_test']:.1%}",
         "PrivateTest": f"{row['private_test']:.1%}",
-        "all 7,178": f"{row['test']:.2%}",
+        f"all {count}": f"{row['test']:.2%}",
         "points": f"{100 * (row['test'] - base):+.2f}",
         "95 % interval": f"{row['test_low']:.1%} to {row['test_high']:.1%}",
         "macro-F1": f"{row['macro_f1']:.3f}",
@@ -207,10 +219,10 @@ def _plot(runs: list[Run]) -> Figure:
     tables = _f1(runs)
     width = 0.8 / len(tables)
     for index, (name, values) in enumerate(tables.items()):
-        places = [place + (index - (len(tables) - 1) / 2) * width for place in range(len(EXPRESSIONS))]
+        places = [place + (index - (len(tables) - 1) / 2) * width for place in range(len(values))]
         bars.bar(places, values, width, label=name, color=colors[name])
-    bars.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS)
-    bars.set(title="F1 by expression, all 7,178 test images", ylim=(0, 1))
+    bars.set_xticks(range(len(runs[0].expressions)), runs[0].expressions)
+    bars.set(title=f"F1 by expression, all {runs[0].splits['test']['n']:,} test images", ylim=(0, 1))
     for each in runs:
         epochs = [entry["epoch"] for entry in each.history]
         color = colors[each.name]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_zoo.console import run
-from fer_zoo.data import load_dataset
+from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.evaluation import compare, write_report
 
@@ -91,6 +91,31 @@ def test_a_row_says_which_settings_differ_from_the_first_run(folder: Path, tmp_p
     assert "54.7%" in compare.to_markdown("title", [second])
     second.config["averaged"] = [{"command": "one"}, {"command": "two"}]
     assert "| other | jax | the mean of 2 trainings' weights |" in compare.to_markdown("title", [first, second])
+
+
+def test_runs_of_ferplus_have_its_eight_expressions_and_no_row_of_the_original(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "eight"
+    shutil.copytree(folder, other)
+    dataset = majority_labels(load_dataset().subset("test"))
+    dataset = dataset.take(np.arange(0, len(dataset), 40))
+    write_report(other, "eight", dataset, np.eye(8, dtype=np.float32)[dataset.labels])
+    page = compare.to_markdown("title", [compare.Run.load(other)])
+    assert f"| all {len(dataset)} |" in page
+    assert "surprise | contempt |" in page
+    assert "original" not in page
+
+
+def test_runs_on_different_labels_are_not_compared(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "eight"
+    shutil.copytree(folder, other)
+    evaluation = json.loads((other / "evaluation.json").read_text())
+    evaluation["splits"]["test"]["per_class"]["contempt"] = evaluation["splits"]["test"]["per_class"]["angry"]
+    (other / "evaluation.json").write_text(json.dumps(evaluation))
+    assert run(compare.main, [str(folder), str(other), "--output", str(tmp_path / "compared")]) == 2
+    assert "tells other expressions than" in capsys.readouterr().err
+    assert not (tmp_path / "compared").exists()
 
 
 def test_an_unfinished_run_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
