@@ -121,7 +121,7 @@ RECIPES = {
         public_test=0.7041,
     ),
     "fernet_base_ferplus": Recipe(
-        "FER+'s eight expressions: fernet_base trained on with the votes as targets; needs --ferplus.",
+        "FER+'s eight expressions: fernet_base trained on with the votes; shipped is the mean with one run after it.",
         replace(
             _STRONG,
             model="fernet_base",
