@@ -131,7 +131,10 @@ def main(arguments: list[str]) -> int | None:
 
 
 def to_markdown(title: str, runs: list[Run]) -> str:
-    """The comparison as markdown: settings and accuracy, F1 by expression, commands; the original's figures first."""
+    """The comparison as markdown: settings and accuracy, F1 by expression, commands.
+
+    The original's figures come first where the runs tell its seven expressions.
+    """
     count = f"{runs[0].splits['test']['n']:,}"
     base = runs[0].row()["test"]
     overall = [_cells(each.row(), base, count) | {"settings": _changed(each, runs[0])} for each in runs]

@@ -121,7 +121,7 @@ RECIPES = {
         public_test=0.7041,
     ),
     "fernet_base_ferplus": Recipe(
-        "FER+'s eight expressions: fernet_base trained on with the votes; shipped is the mean with one run after it.",
+        "fernet_base trained on with FER+'s votes; shipped is the mean with one run after it; needs --ferplus.",
         replace(
             _STRONG,
             model="fernet_base",
