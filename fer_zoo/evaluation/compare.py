@@ -135,12 +135,14 @@ def to_markdown(title: str, runs: list[Run]) -> str:
 
     The original's figures come first where the runs tell its seven expressions.
     """
-    count = f"{runs[0].splits['test']['n']:,}"
+    n = runs[0].splits["test"]["n"]
+    count = f"{n:,}"
     base = runs[0].row()["test"]
     overall = [_cells(each.row(), base, count) | {"settings": _changed(each, runs[0])} for each in runs]
     if runs[0].expressions == EXPRESSIONS:
         published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
-        overall.insert(0, {"run": "original", "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
+        name = "original" if n == original.N else f"original, of {original.N:,}"
+        overall.insert(0, {"run": name, "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
