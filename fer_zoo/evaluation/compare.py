@@ -17,7 +17,6 @@ from fer_zoo.console import out, run
 from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import original
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import atomic_path, write_csv, write_json, write_text
 from fer_zoo.training.config import TrainingConfig
 
@@ -135,14 +134,12 @@ def to_markdown(title: str, runs: list[Run]) -> str:
 
     The original's figures come first where the runs tell its seven expressions.
     """
-    n = runs[0].splits["test"]["n"]
-    count = f"{n:,}"
+    count = f"{runs[0].splits['test']['n']:,}"
     base = runs[0].row()["test"]
     overall = [_cells(each.row(), base, count) | {"settings": _changed(each, runs[0])} for each in runs]
-    if runs[0].expressions == EXPRESSIONS:
+    if original.comparable(runs[0].splits["test"]["per_class"]):
         published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
-        name = "original" if n == original.N else f"original, of {original.N:,}"
-        overall.insert(0, {"run": name, "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
+        overall.insert(0, {"run": _original_name(runs), "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
     commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
@@ -180,13 +177,16 @@ def _is_transfer(runs: list[Run]) -> bool:
     return all(each.config["training"].get("transfer") for each in runs)
 
 
+def _original_name(runs: list[Run]) -> str:
+    return "original" if runs[0].splits["test"]["n"] == original.N else f"original, of {original.N:,}"
+
+
 def _f1(runs: list[Run]) -> dict[str, list[float]]:
     """F1 of each expression on all test images, by run, the original's baseline first where the runs are of one."""
-    expressions = runs[0].expressions
-    beside = expressions == EXPRESSIONS and not _is_transfer(runs)
-    tables: dict[str, Any] = {"original": original.PER_CLASS} if beside else {}
+    beside = original.comparable(runs[0].splits["test"]["per_class"]) and not _is_transfer(runs)
+    tables: dict[str, Any] = {_original_name(runs): original.PER_CLASS} if beside else {}
     tables |= {each.name: each.splits["test"]["per_class"] for each in runs}
-    return {name: [table[expression]["f1"] for expression in expressions] for name, table in tables.items()}
+    return {name: [table[expression]["f1"] for expression in runs[0].expressions] for name, table in tables.items()}
 
 
 def _cells(row: dict[str, Any], base: float, count: str) -> dict[str, str]:
@@ -220,7 +220,7 @@ def _plot(runs: list[Run]) -> Figure:
     curves, bars = figure.subplots(1, 2)
     palette = colormaps["tab10" if len(runs) <= 10 else "tab20"]
     colors: dict[str, Any] = {each.name: palette(index % palette.N) for index, each in enumerate(runs)}
-    colors["original"] = "0.7"
+    colors[_original_name(runs)] = "0.7"
     tables = _f1(runs)
     width = 0.8 / len(tables)
     for index, (name, values) in enumerate(tables.items()):

@@ -48,6 +48,7 @@ def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
     assert float(line["test"]) == row["test"]
     page = (output / "README.md").read_text()
     assert "| original, of 7,178 | tensorflow |" in page
+    assert "| original, of 7,178 | 0.53 |" in page
     assert f"{row['test']:.2%}" in page
     assert (output / "runs.png").stat().st_size > 10_000
     assert (output / "points.png").stat().st_size > 5_000
