@@ -121,7 +121,7 @@ RECIPES = {
         public_test=0.7041,
     ),
     "fernet_base_ferplus": Recipe(
-        "fernet_base trained on with FER+'s votes; shipped is the mean with one run after it; needs --ferplus.",
+        "fernet_base trained on with FER+'s votes; what is shipped went on from it; needs --ferplus.",
         replace(
             _STRONG,
             model="fernet_base",
