@@ -52,12 +52,14 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         f"- weights: {original.params:,}; multiply-accumulates an image: {original.macs / 1e6:.1f} million",
         f"- trained on: {original.trained_on}",
     ]
+    training = config.get("training", {})
     if "command" in config:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
     if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
-        lines.append("- labels: the expression that more than half of FER+'s annotators chose; other images are out")
+        others = "teach by their votes" if training.get("ambiguous") else "are out"
+        lines.append(f"- labels: the expression that more than half of FER+'s annotators chose; other images {others}")
     if members := config.get("members"):
         fitted = config.get("chosen_on")
         lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
@@ -67,7 +69,6 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         for part in averaged:
             share = part.get("share", 1 / len(averaged))
             lines.append(f"  - {100 * share:.3g}% `{part['command'] or part['path']}`")
-    training = config.get("training", {})
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
     if training.get("warm_start"):

@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--class-weights", action="store_true", help="weigh the loss inversely to class frequency")
     add("--clean", action="store_true", help="train without copies of test images, and without FER+'s non-faces")
     add("--ferplus", metavar="CSV", help="FER+'s votes: fer2013new.csv or ferplus.csv")
+    add("--ambiguous", action="store_true", help="train on images without a majority too, for FER+'s expressions")
     add("--votes", type=float, default=default.votes, help="share of FER+'s votes in the targets")
     add("--teachers", nargs="*", default=[], metavar="MODEL", help="models whose mean answer is taught too; or none")
     add("--distillation", type=float, default=default.distillation, help="share of the teachers' answer in the targets")

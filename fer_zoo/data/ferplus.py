@@ -143,7 +143,7 @@ def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.nda
     return votes, matched
 
 
-def majority_labels(dataset: Dataset, path: str | Path | None = None) -> Dataset:
+def majority_labels(dataset: Dataset, path: str | Path | None = None, ambiguous: bool = False) -> Dataset:
     """The images of `dataset` on whose expression most FER+ annotators agree, with that as their label.
 
     The majority protocol of the paper's own code: a class with a single vote counts as none, the rest must give more
@@ -153,6 +153,8 @@ def majority_labels(dataset: Dataset, path: str | Path | None = None) -> Dataset
     Args:
         dataset: Labelled as in FER2013.
         path: A FER+ file; `None` takes the bundled votes, those for all test images and a tenth of train.
+        ambiguous: Keep training images without a majority too, where most votes are for the eight expressions; their
+            label is the first of those with the most votes.
 
     Returns:
         A set whose labels are indices into `FERPLUS_EXPRESSIONS`.
@@ -169,6 +171,9 @@ def majority_labels(dataset: Dataset, path: str | Path | None = None) -> Dataset
     agreed = (votes.max(1) > votes.sum(1) / 2) & np.isin(most, _EIGHT_COLUMNS)
     if not agreed.any():
         raise UsageError(f"the annotators in {path} agree on none of the images in {dataset.source}")
+    of_eight = votes[:, _EIGHT_COLUMNS]
+    if ambiguous:
+        agreed |= (dataset.splits == "train") & (of_eight.sum(1) > votes.sum(1) / 2)
     kept = dataset.take(np.flatnonzero(agreed))
-    labels = np.argsort(_EIGHT_COLUMNS)[most[agreed]]
+    labels = of_eight[agreed].argmax(1)
     return replace(kept, labels=labels, source=f"{dataset.source}, FER+ majority", expressions=FERPLUS_EXPRESSIONS)

@@ -78,6 +78,7 @@ class TrainingConfig:
         class_weights: Weigh the loss inversely to class frequency.
         clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
         ferplus: FER+'s file of votes.
+        ambiguous: For FER+'s expressions, train on images without a majority too, which their votes describe.
         votes: Share of the FER+ vote distribution in the targets, 0 to 1.
         teachers: Models whose mean answer is taught too: files, or names that `load_classifier` takes.
         distillation: Share of the teachers' answer in the targets, 0 to 1.
@@ -116,6 +117,7 @@ class TrainingConfig:
     class_weights: bool = False
     clean: bool = False
     ferplus: str | None = None
+    ambiguous: bool = False
     votes: float = 0.0
     teachers: tuple[str, ...] = ()
     distillation: float = 0.0
@@ -157,6 +159,8 @@ class TrainingConfig:
             raise UsageError("offsets of the classes are fitted with the temperature; pass --calibrate too")
         if self.votes and self.ferplus is None:
             raise UsageError("votes need FER+'s file; pass it with --ferplus")
+        if self.ambiguous and not self.votes:
+            raise UsageError("images without a majority have no label but their votes; pass --ferplus and --votes")
         if self.votes_teach and (self.ferplus is None or not self.teachers):
             raise UsageError("votes teach beside other models; pass --ferplus with FER+'s file, and --teachers")
         if bool(self.teachers) != bool(self.distillation):

@@ -19,7 +19,8 @@ class Recipe:
     Attributes:
         about: One sentence.
         config: The settings; backend, data and paths (the pretrained weights' and FER+'s too) are the user's.
-        cost: Minutes of one core with bfloat16 instructions; `None` where it was not run to its end.
+        cost: Core-minutes, with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where it was not
+            run to its end.
         public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where it was not run to its end.
     """
 

@@ -73,7 +73,9 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     if expressions_of(model.output_shape[1]) != dataset.expressions:
         if config.data and not config.ferplus:
             raise UsageError("FER+'s eight expressions need its votes for these images; pass them with --ferplus")
-        dataset = majority_labels(dataset, config.ferplus)
+        dataset = majority_labels(dataset, config.ferplus, config.ambiguous)
+    elif config.ambiguous:
+        raise UsageError("--ambiguous is for FER+'s expressions; pass --model-options classes=8")
     training, selection = _splits(dataset, config.seed)
     if config.clean:
         training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)

@@ -156,6 +156,12 @@ def test_majority_counts_no_single_votes_and_leaves_undecided_images_out(files, 
     }
     expected = {PurePosixPath(name).stem: word for name, (_, word) in zip(files, cases, strict=False) if word}
     assert words == expected
+    ambiguous = majority_labels(dataset, tmp_path / "ferplus.csv", ambiguous=True)
+    assert {"happy"} == {
+        ambiguous.expressions[label]
+        for name, label in zip(ambiguous.names, ambiguous.labels, strict=True)
+        if PurePosixPath(name).stem not in words
+    }
     with pytest.raises(UsageError, match="agree on none"):
         majority_labels(dataset, write(tmp_path / "none.csv", JOINED, [0, rows[1][1], 5, 5, *[0] * 8, 0]))
 

@@ -132,6 +132,7 @@ def test_the_product_of_two_experts_fits_better_than_either() -> None:
         ({"votes": 0.5}, "--ferplus"),
         ({"votes_teach": True}, "--ferplus"),
         ({"votes_teach": True, "ferplus": "votes.csv"}, "--teachers"),
+        ({"ambiguous": True, "ferplus": "votes.csv"}, "--votes"),
         ({"teachers": ("a.onnx",)}, "--distillation"),
         ({"teachers": ("a.onnx",), "distillation": 0.5, "augmentation": Augmentation()}, "--views"),
         ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
