@@ -167,13 +167,12 @@ def majority_labels(dataset: Dataset, path: str | Path | None = None, ambiguous:
         raise UsageError("FER+'s eight expressions need its votes, which come with a checkout; pass --ferplus")
     votes, _ = join_ferplus(dataset, path)
     votes = np.where(votes > 1, votes, 0)
-    most = votes.argmax(1)
-    agreed = (votes.max(1) > votes.sum(1) / 2) & np.isin(most, _EIGHT_COLUMNS)
+    of_eight, half = votes[:, _EIGHT_COLUMNS], votes.sum(1) / 2
+    agreed = of_eight.max(1) > half
     if not agreed.any():
         raise UsageError(f"the annotators in {path} agree on none of the images in {dataset.source}")
-    of_eight = votes[:, _EIGHT_COLUMNS]
     if ambiguous:
-        agreed |= (dataset.splits == "train") & (of_eight.sum(1) > votes.sum(1) / 2)
+        agreed |= (dataset.splits == "train") & (of_eight.sum(1) > half)
     kept = dataset.take(np.flatnonzero(agreed))
     labels = of_eight[agreed].argmax(1)
     return replace(kept, labels=labels, source=f"{dataset.source}, FER+ majority", expressions=FERPLUS_EXPRESSIONS)
