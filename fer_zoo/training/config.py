@@ -90,8 +90,8 @@ class TrainingConfig:
             the model is no worse for it where the epoch was chosen.
         calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
         class_offsets: With `calibrate`, add an offset to the logits of each class, fitted with the temperature.
-        warm_start: A trained model of the same architecture whose weights the run begins with: a `.keras` file, or a
-            name in the artifacts; `None` for random ones.
+        warm_start: A trained model whose weights the run begins with, of the same architecture or a deeper one that
+            begins with it: a `.keras` file, or a name in the artifacts; `None` for random ones.
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.

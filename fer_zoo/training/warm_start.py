@@ -15,7 +15,8 @@ def warm_start(model: keras.Model, source: str) -> None:
     """Give a model the weights of a trained one of the same architecture, layer by layer.
 
     Args:
-        model: Of the registry; its layer `logits` keeps its own weights where the trained one tells other expressions.
+        model: The trained network or its first part; its layer `logits` keeps its own weights where the trained one's
+            stands on another layer or tells other expressions.
         source: A `.keras` file, or the name of a model in the artifacts.
 
     Raises:
@@ -25,13 +26,16 @@ def warm_start(model: keras.Model, source: str) -> None:
     path = _path(source)
     trained = load_trained(path)
     found, wanted = layer_shapes(trained), layer_shapes(model)
-    for name in [*wanted, *found]:
+    names = [name for name in wanted if name != "logits"]
+    first = [name for name in found if name != "logits"][: len(names)]
+    for name in [*names, *first, "logits"]:
         if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
             differs = f"{_text(found.get(name))}, not {_text(wanted.get(name))}"
             raise UsageError(f"{path} is no {model.name}: its layer {name} has {differs}")
-    for name, shapes in wanted.items():
-        if found[name] == shapes:
-            model.get_layer(name).set_weights(trained.get_layer(name).get_weights())
+    if found == wanted:
+        names.append("logits")
+    for name in names:
+        model.get_layer(name).set_weights(trained.get_layer(name).get_weights())
 
 
 def _path(source: str) -> Path:

@@ -97,3 +97,16 @@ def test_options_of_fernet_nano() -> None:
     assert blurred.count_params() == 59_895
     assert blurred.get_layer("stem3_conv").output.shape[1:3] == (24, 24)
     assert blurred.get_layer("stem3_blur").output.shape[1:3] == (12, 12)
+
+
+def test_mobilenet_face_of_fewer_blocks() -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.models.macs import count_macs
+
+    whole, cut = (build_model("mobilenet_face", blocks=blocks) for blocks in (13, 12))
+    # A block has 9 weights and one pointwise row a channel, and normalizes both results.
+    last = 1024 * (9 + 1024) + 2 * 4 * 1024
+    assert whole.count_params() - cut.count_params() == last
+    assert count_macs(whole) - count_macs(cut) == 3 * 3 * 1024 * (9 + 1024)
+    with pytest.raises(UsageError, match="blocks is 14; it must be from 1 to 13"):
+        build_model("mobilenet_face", blocks=14)

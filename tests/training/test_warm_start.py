@@ -45,6 +45,36 @@ def test_other_expressions_keep_their_own_logits() -> None:
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_the_first_part_of_a_network_keeps_its_own_logits(tmp_path: Path) -> None:
+    import keras
+
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    build_model("mobilenet_face").save(tmp_path / "whole.keras")
+    model = build_model("mobilenet_face", blocks=2)
+    before = model.get_layer("logits").get_weights()
+    warm_start(model, str(tmp_path / "whole.keras"))
+    for ours, first in zip(model.get_layer("logits").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, first)
+    whole = keras.models.load_model(tmp_path / "whole.keras")
+    ours, theirs = (network.get_layer("conv_pw_2").get_weights() for network in (model, whole))
+    np.testing.assert_array_equal(ours, theirs)
+
+    model.save(tmp_path / "part.keras")
+    with pytest.raises(UsageError, match="its layer conv_dw_3 has no weights, not "):
+        warm_start(build_model("mobilenet_face"), str(tmp_path / "part.keras"))
+
+
+def test_a_layer_between_others_is_not_left_out(tmp_path: Path) -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    build_model("fernet_nano", squeeze=8).save(tmp_path / "squeeze.keras")
+    with pytest.raises(UsageError, match=r"is no fernet_nano: its layer .* has .*, not no weights"):
+        warm_start(build_model("fernet_nano"), str(tmp_path / "squeeze.keras"))
+
+
 def test_another_architecture_is_refused_with_what_differs() -> None:
     from fer_zoo.models import build_model
     from fer_zoo.training.warm_start import warm_start
