@@ -19,7 +19,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest, run_config, update_manifest
+from fer_zoo.artifacts import Artifact, artifacts_dir, fine_tuned, load_manifest, run_config, update_manifest
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
@@ -273,7 +273,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
 
 def _license(name: str, config: dict[str, Any]) -> str:
     """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
-    alone = {"model": name, "fine_tuned": (config.get("training") or {}).get("transfer")}
+    alone = {"model": name, "fine_tuned": fine_tuned(config)}
     tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
     origins = dict.fromkeys(origin(member) for member in tuned)
     return f"MIT; fine-tuned from {'; '.join(origins)}" if origins else "MIT"

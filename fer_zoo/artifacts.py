@@ -130,3 +130,20 @@ def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> No
     entries |= {artifact.path: artifact for artifact in artifacts}
     ordered = sorted(entries.values(), key=lambda a: (a.model, FORMATS.index(a.format), PRECISIONS.index(a.precision)))
     write_json(folder / "manifest.json", {"schema": SCHEMA, "artifacts": [asdict(artifact) for artifact in ordered]})
+
+
+def fine_tuned(config: dict[str, Any]) -> bool:
+    """Whether a run's weights come from published ones, its own start or that of the run that it began with.
+
+    Args:
+        config: As `run_config` returns it. Runs say it of themselves; for others the run they began with is asked, if
+            it is there.
+    """
+    training = config.get("training") or {}
+    if config.get("fine_tuned") or training.get("transfer"):
+        return True
+    source = training.get("warm_start")
+    if not source or source == config.get("model"):
+        return False
+    shipped = artifacts_dir() / source
+    return fine_tuned(run_config(shipped if shipped.is_dir() else Path(source).parent))

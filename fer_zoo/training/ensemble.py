@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.artifacts import load_manifest, run_config
+from fer_zoo.artifacts import fine_tuned, load_manifest, run_config
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -68,7 +68,7 @@ def build_ensemble(
             "sha256": sha256(path),
             "weight": share / sum(shares),
             # Whether the run that this is of started from published weights.
-            "fine_tuned": bool(run_config(path.parent).get("training", {}).get("transfer")),
+            "fine_tuned": fine_tuned(run_config(path.parent)),
         }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]

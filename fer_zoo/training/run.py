@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
+from fer_zoo.artifacts import fine_tuned
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
@@ -377,11 +378,13 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset, details: d
 
 def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -> dict[str, Any]:
     names = ("fer-zoo", "keras", "numpy", config.backend)
+    training = dataclasses.asdict(config)
     return {
         "model": model.name,
         "backend": config.backend,
         "command": shlex.join(["python", "-m", "fer_zoo.train", *sys.argv[1:]]),
-        "training": dataclasses.asdict(config),
+        "training": training,
+        "fine_tuned": fine_tuned({"training": training}),
         "weights": model.count_params(),
         "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in names}},

@@ -113,3 +113,18 @@ def test_it_excludes_pretrained_weights(tmp_path: Path, command) -> None:
     assert done.returncode == 2
     assert "--warm-start and --weights exclude each other" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_come_from_published_ones_do_so_after_a_warm_start_too(tmp_path: Path) -> None:
+    from fer_zoo.artifacts import fine_tuned
+
+    (tmp_path / "config.json").write_text('{"training": {"transfer": {"weights": "face.npz"}}}')
+    tuned = {"model": "mobilenet_face", "training": {"warm_start": str(tmp_path / "model.keras")}}
+    assert fine_tuned(tuned)
+    assert fine_tuned({"training": {"warm_start": "mobilenet_face"}})
+    assert not fine_tuned({"training": {"warm_start": "fernet_base"}})
+    assert not fine_tuned({"model": "fernet_nano", "training": {"warm_start": "fernet_nano"}})
+    # The run it began with is gone, but its own config tells.
+    (tmp_path / "config.json").unlink()
+    assert not fine_tuned(tuned)
+    assert fine_tuned({**tuned, "fine_tuned": True})
