@@ -18,7 +18,7 @@ _MODELS = {
     "efficientnet_b0": "EfficientNet-B0, squeeze-and-excitation and swish, on the face at 96 pixels.",
     "efficientnet_lite0": "EfficientNet-Lite0, made for integer hardware, on the face at 96 pixels.",
     "ensemble": "The weighted mean of several models' probabilities, in one file.",
-    "fernet_base": "Squeeze-and-excitation ResNet of 2.8 million weights at 24², 12² and 6²: accurate without pretraining.",
+    "fernet_base": "Squeeze-and-excitation ResNet of 2.8 million weights at 24², 12² and 6², not pretrained.",
     "fernet_nano": "ResNet of less than 60,000 weights at 12² and 6²: the fastest.",
     "fernet_tiny": "ResNet of less than 200,000 weights at 24², 12² and 6²: for phones and browsers.",
     "mobilenet_face": "MobileNetV1 pretrained on face recognition (VGGFace2), on the enlarged face.",

@@ -18,7 +18,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
-from fer_zoo.training.calibration import calibrate
+from fer_zoo.training.calibration import calibrate, calibration_facts
 from fer_zoo.training.history import selection_measures
 from fer_zoo.training.trained import load_trained
 from fer_zoo.training.warm_start import layer_shapes
@@ -75,7 +75,7 @@ def average(
     if len(members) == 1:
         raise FerZooError(f"no mean has a lower loss on PublicTest than {paths[best]}; nothing was written")
     model.set_weights(_mean([weights[member] for member in members]))
-    temperature, _ = calibrate(model, chosen.images, labels, class_offsets)
+    fitted = calibrate(model, chosen.images, labels, class_offsets)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
@@ -85,10 +85,15 @@ def average(
             shutil.copyfile(joined[0].parent / name, folder / name)
     averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
     command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
-    write_json(folder / "config.json", run_config(joined[0].parent) | {"command": command, "averaged": averaged})
+    config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
+    if class_offsets:
+        config["training"] = config.get("training", {}) | {"class_offsets": True}
+    write_json(folder / "config.json", config)
     probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     facts = {"mean of the weights of": " and ".join(map(str, joined))}
-    return write_report(folder, model.name, test, probabilities, facts | {"temperature": f"{temperature:.3f}"})
+    return write_report(
+        folder, model.name, test, probabilities, facts | calibration_facts(*fitted, dataset.expressions)
+    )
 
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:

@@ -36,6 +36,15 @@ def calibrate(
     return temperature, offsets
 
 
+def calibration_facts(temperature: float, offsets: np.ndarray, expressions: tuple[str, ...]) -> dict[str, str]:
+    """What `calibrate` returned, in words for a report; `offsets` only where there are any."""
+    facts = {"temperature": f"{temperature:.3f}, in the weights of `logits`"}
+    if offsets.any():
+        shown = zip(expressions, offsets, strict=True)
+        facts["offsets"] = ", ".join(f"{name} {offset:+.2f}" for name, offset in shown)
+    return facts
+
+
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature, from 0.1 to 10, at which logits, float `[n, classes]`, have the lowest cross-entropy."""
     limits = (-np.log(10), np.log(10))

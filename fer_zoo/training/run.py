@@ -29,7 +29,7 @@ from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.training.acceleration import all_cores, training_model
-from fer_zoo.training.calibration import calibrate
+from fer_zoo.training.calibration import calibrate, calibration_facts
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.features import FeatureBatches
@@ -349,11 +349,8 @@ def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: 
             f"{before:.2%} right with the batches', {after:.2%} with those of plain training images"
         )
     if config.calibrate:
-        temperature, offsets = calibrate(model, selection.images, selection.labels, config.class_offsets)
-        details["temperature"] = f"{temperature:.3f}, in the weights of `logits`"
-        if config.class_offsets:
-            shown = zip(selection.expressions, offsets, strict=True)
-            details["offsets"] = ", ".join(f"{name} {offset:+.2f}" for name, offset in shown)
+        fitted = calibrate(model, selection.images, selection.labels, config.class_offsets)
+        details |= calibration_facts(*fitted, selection.expressions)
     if details:
         with atomic_path(folder / "model.keras") as temporary:
             model.save(temporary)

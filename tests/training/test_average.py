@@ -55,6 +55,19 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
     assert [(part["command"], part["share"]) for part in parts] == [("first", 0.5), ("second", 0.25), (None, 0.25)]
 
 
+def test_offsets_of_a_mean_are_told_in_its_config_and_report(trainings: list[Path], tmp_path: Path) -> None:
+    from fer_zoo.training.average import average
+
+    (trainings[0].parent / "config.json").write_text('{"training": {"epochs": 3, "class_offsets": false}}')
+    evaluations = average(trainings[:2], tmp_path / "mean", class_offsets=True)
+    config = json.loads((tmp_path / "mean" / "config.json").read_text())
+    assert config["training"] == {"epochs": 3, "class_offsets": True}
+    assert "- offsets: angry " in (tmp_path / "mean" / "evaluation.md").read_text()
+    plain = average(trainings[:2], tmp_path / "plain")
+    assert evaluations["public_test"].nll < plain["public_test"].nll
+    assert "offsets" not in (tmp_path / "plain" / "evaluation.md").read_text()
+
+
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
     from fer_zoo.training.average import average
 
