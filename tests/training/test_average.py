@@ -65,7 +65,7 @@ def test_offsets_of_a_mean_are_told_in_its_config_and_report(trainings: list[Pat
     assert "- offsets: angry " in (tmp_path / "mean" / "evaluation.md").read_text()
     plain = average(trainings[:2], tmp_path / "plain")
     assert evaluations["public_test"].nll < plain["public_test"].nll
-    assert "offsets" not in (tmp_path / "plain" / "evaluation.md").read_text()
+    assert "- offsets" not in (tmp_path / "plain" / "evaluation.md").read_text()
 
 
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
