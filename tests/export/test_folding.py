@@ -425,10 +425,10 @@ def test_converting_again_gives_the_same_bytes(tmp_path: Path) -> None:
 
     model = fold(randomized(build_model("fernet_tiny")))
     batch = images(count=8)
-    onnx_int8_model = prepare(model, batch)["onnx"]
+    prepared = prepare(model, batch)["onnx"]
     for name in ("first", "second"):
         to_onnx(model, tmp_path / f"{name}.onnx")
-        onnx_int8(onnx_int8_model, tmp_path / f"{name}.int8.onnx", batch)
+        onnx_int8(prepared, tmp_path / f"{name}.int8.onnx", batch)
     for kind in ("onnx", "int8.onnx"):
         assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes(), kind
 
