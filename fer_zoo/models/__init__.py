@@ -26,6 +26,9 @@ _MODELS = {
     "resnet50": "ResNet-50 whose stem keeps every pixel of the face at 48.",
 }
 
+# What an option must be, by the type of its default.
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
+
 
 def list_models() -> list[str]:
     """Names that `build_model` takes, in alphabetical order."""
@@ -50,14 +53,21 @@ def build_model(name: str, **options: Any) -> keras.Model:
         `classes=8` they are FER+'s expressions, and the model is called `<name>_ferplus`.
 
     Raises:
-        UsageError: There is no such model, it has no such option, or not 7 or 8 classes.
+        UsageError: There is no such model, it has no such option, or an option has an impossible value.
     """
     function = getattr(import_module(f"fer_zoo.models.{_known(name)}"), name)
     known = inspect.signature(function).parameters
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise UsageError(f"{name} has no option {option!r}; it has {', '.join(known)}")
-    model = function(**options)
+        _refuse_other_kinds(name, option, value, known[option].default)
+    try:
+        model = function(**options)
+    except ValueError as error:
+        if not options:
+            raise
+        given = ", ".join(f"{option}={value}" for option, value in options.items())
+        raise UsageError(f"{name} cannot be built with {given}: {str(error).splitlines()[0]}") from error
     if expressions_of(model.output_shape[1]) == FERPLUS_EXPRESSIONS:
         model.name += "_ferplus"
     return model
@@ -79,6 +89,13 @@ def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             parsed[name] = value
     return parsed
+
+
+def _refuse_other_kinds(name: str, option: str, value: Any, default: Any) -> None:
+    kind = type(default)
+    fits = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if kind in _KINDS and not fits:
+        raise UsageError(f"{name}'s option {option} is {value!r}; it must be {_KINDS[kind]}")
 
 
 def _known(name: str) -> str:

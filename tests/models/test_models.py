@@ -110,3 +110,22 @@ def test_mobilenet_face_of_fewer_blocks() -> None:
     assert count_macs(whole) - count_macs(cut) == 3 * 3 * 1024 * (9 + 1024)
     with pytest.raises(UsageError, match="blocks is 14; it must be from 1 to 13"):
         build_model("mobilenet_face", blocks=14)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"squeeze": "a"}, "fernet_nano's option squeeze is 'a'; it must be a whole number"),
+        ({"squeeze": True}, "squeeze is True; it must be a whole number"),
+        ({"dropout": "low"}, "dropout is 'low'; it must be a number"),
+        ({"blur": "true"}, "blur is 'true'; it must be True or False"),
+        ({"squeeze": 4096}, "fernet_nano cannot be built with squeeze=4096: .*filters"),
+        ({"dropout": 2}, "fernet_nano cannot be built with dropout=2: "),
+        ({"classes": -1}, "fernet_nano cannot be built with classes=-1: "),
+        ({"classes": 5}, "there are 7 expressions .* or 8 .*, not 5"),
+    ],
+)
+def test_impossible_options_are_refused_in_a_sentence(options: dict, message: str) -> None:
+    pytest.importorskip("keras")
+    with pytest.raises(UsageError, match=message):
+        build_model("fernet_nano", **options)
