@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fer_zoo.artifacts import artifacts_dir, load_manifest
+from fer_zoo.artifacts import artifacts_dir, original_path
 from fer_zoo.backend import select_backend
 from fer_zoo.console import run
 from fer_zoo.errors import UsageError
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int | None:
         raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
     if given.target == "mobile" and "tflite" not in formats:
         raise UsageError("--target mobile writes TFLite; leave out --formats")
-    published = _published(given.model)
+    published = None if given.model.exists() else original_path(str(given.model), absent=True)
     _start(published or given.model, given.calibration, can_be_made=published is not None)
     with _original(published or given.model) as model:
         if given.target == "mobile":
@@ -42,14 +42,6 @@ def main(arguments: list[str]) -> int | None:
 
             publish(model, given.output, given.data, given.calibration, formats, given.ferplus, tuple(given.leave_out))
     return 0
-
-
-def _published(model: Path) -> Path | None:
-    """The path of the Keras original of a published model that is given by its name."""
-    if model.exists():
-        return None
-    originals = (a for a in load_manifest(absent=True) if a.format == "keras" and a.model == str(model))
-    return next((artifacts_dir() / original.path for original in originals), None)
 
 
 @contextmanager

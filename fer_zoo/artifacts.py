@@ -95,6 +95,15 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
     return [entry for entry in entries if absent or entry.shipped or (folder / entry.path).exists()]
 
 
+def original_path(model: str, absent: bool = False) -> Path | None:
+    """The Keras original of a published model, by its name; one that is neither shipped nor there only where `absent`.
+
+    `None` where there is no such model.
+    """
+    originals = (a for a in load_manifest(absent=absent) if a.format == "keras" and a.model == model)
+    return next((artifacts_dir() / original.path for original in originals), None)
+
+
 def _entries(folder: Path) -> list[Artifact]:
     path = folder / "manifest.json"
     if not path.exists():
@@ -145,5 +154,5 @@ def fine_tuned(config: dict[str, Any]) -> bool:
     source = training.get("warm_start")
     if not source or source == config.get("model"):
         return False
-    shipped = artifacts_dir() / source
-    return fine_tuned(run_config(shipped if shipped.is_dir() else Path(source).parent))
+    began_with = original_path(source, absent=True) or Path(source)
+    return fine_tuned(run_config(began_with.parent))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from fer_zoo.artifacts import artifacts_dir, load_manifest
+from fer_zoo.artifacts import original_path
 from fer_zoo.errors import UsageError
 from fer_zoo.training.trained import load_trained
 
@@ -39,9 +39,8 @@ def warm_start(model: keras.Model, source: str) -> None:
 
 
 def _path(source: str) -> Path:
-    for artifact in load_manifest():
-        if artifact.model == source and artifact.format == "keras":
-            return artifacts_dir() / artifact.path
+    if shipped := original_path(source):
+        return shipped
     if Path(source).is_file():
         return Path(source)
     raise UsageError(f"there is no model {source}; --warm-start takes a .keras file or the name of a shipped model")
