@@ -34,7 +34,8 @@ def average(
     Trainings that went on from the same weights end in one valley of the loss, whose middle is lower than its rims.
     From the model of the lowest loss on PublicTest up, one after the other joins the mean where that lowers the loss:
     the greedy soup of Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482). The temperature, and
-    offsets where asked for, are fitted on PublicTest, too.
+    offsets where asked for, are fitted on PublicTest, too, for every loss that is compared: a mean that was not
+    calibrated yet would lose against a calibrated model.
 
     Args:
         paths: `.keras` files of one architecture. Config and curves beside the first that joins are taken over.
@@ -59,23 +60,23 @@ def average(
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
-    images, labels = chosen.images[..., None].astype(np.float32), np.asarray(chosen.labels)
+    images, labels = chosen.images, np.asarray(chosen.labels)
     weights = [other.get_weights() for other in models]
-    losses = [_loss(other, images, labels) for other in models]
+    losses = [_calibrated_loss(other, images, labels, class_offsets) for other in models]
     best, *others = np.argsort(losses)
     model, lowest, members = models[best], losses[best], [int(best)]
     for path, loss in zip(paths, losses, strict=True):
         console.out.print(f"{path}  PublicTest loss {loss:.4f}", markup=False)
     for other in others:
         model.set_weights(_mean([weights[member] for member in [*members, other]]))
-        loss = _loss(model, images, labels)
+        loss = _calibrated_loss(model, images, labels, class_offsets)
         console.out.print(f"mean with {paths[other]}  PublicTest loss {loss:.4f}", markup=False)
         if loss < lowest:
             lowest, members = loss, [*members, int(other)]
     if len(members) == 1:
         raise FerZooError(f"no mean has a lower loss on PublicTest than {paths[best]}; nothing was written")
     model.set_weights(_mean([weights[member] for member in members]))
-    fitted = calibrate(model, chosen.images, labels, class_offsets)
+    fitted = calibrate(model, images, labels, class_offsets)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
@@ -100,8 +101,9 @@ def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
     return [np.mean(same, axis=0) for same in zip(*weights, strict=True)]
 
 
-def _loss(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
-    answers = model.predict(images, batch_size=256, verbose=0)
+def _calibrated_loss(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool) -> float:
+    calibrate(model, images, labels, class_offsets)
+    answers = model.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0)
     return selection_measures(answers, labels)["selection_loss"]
 
 
