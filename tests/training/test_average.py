@@ -69,17 +69,14 @@ def test_offsets_of_a_mean_are_told_in_its_config_and_report(trainings: list[Pat
 
 
 def test_a_mean_is_held_calibrated_against_a_calibrated_model(trainings: list[Path], tmp_path: Path) -> None:
-    """Logits twice as large as they should be cost a mean more than its weights bring."""
     from fer_zoo.training.average import average
 
-    for path in trainings[:2]:
-        model = keras.models.load_model(path, compile=False)
-        logits = model.get_layer("logits")
-        logits.set_weights([4 * weight for weight in logits.get_weights()])
-        model.save(path)
-    evaluations = average([artifacts_dir() / "fernet_nano" / "model.keras", *trainings[:2]], tmp_path / "mean")
-    assert len(json.loads((tmp_path / "mean" / "config.json").read_text())["averaged"]) > 1
-    assert evaluations["public_test"].accuracy > 0.6
+    model = keras.models.load_model(trainings[1], compile=False)
+    logits = model.get_layer("logits")
+    logits.set_weights([6 * weight for weight in logits.get_weights()])
+    model.save(trainings[1])
+    average(trainings[:2], tmp_path / "mean")
+    assert len(json.loads((tmp_path / "mean" / "config.json").read_text())["averaged"]) == 2
 
 
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
