@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from fer_zoo import console
@@ -18,8 +17,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
-from fer_zoo.training.calibration import calibrate, calibration_facts
-from fer_zoo.training.history import selection_measures
+from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
 from fer_zoo.training.trained import load_trained
 from fer_zoo.training.warm_start import layer_shapes
 
@@ -62,14 +60,14 @@ def average(
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
     images, labels = chosen.images, np.asarray(chosen.labels)
     weights = [other.get_weights() for other in models]
-    losses = [_calibrated_loss(other, images, labels, class_offsets) for other in models]
+    losses = [calibrated_loss(other, images, labels, class_offsets) for other in models]
     best, *others = np.argsort(losses)
     model, lowest, members = models[best], losses[best], [int(best)]
     for path, loss in zip(paths, losses, strict=True):
         console.out.print(f"{path}  PublicTest loss {loss:.4f}", markup=False)
     for other in others:
         model.set_weights(_mean([weights[member] for member in [*members, other]]))
-        loss = _calibrated_loss(model, images, labels, class_offsets)
+        loss = calibrated_loss(model, images, labels, class_offsets)
         console.out.print(f"mean with {paths[other]}  PublicTest loss {loss:.4f}", markup=False)
         if loss < lowest:
             lowest, members = loss, [*members, int(other)]
@@ -99,12 +97,6 @@ def average(
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
     return [np.mean(same, axis=0) for same in zip(*weights, strict=True)]
-
-
-def _calibrated_loss(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool) -> float:
-    calibrate(model, images, labels, class_offsets)
-    answers = model.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0)
-    return selection_measures(answers, labels)["selection_loss"]
 
 
 def _trainings(path: Path, share: float) -> list[dict[str, Any]]:

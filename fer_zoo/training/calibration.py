@@ -24,16 +24,18 @@ def calibrate(
     Returns:
         The temperature, from 0.1 to 10, and the offsets, float64 `[classes]`, of mean 0.
     """
-    logits = keras.Model(model.inputs, model.get_layer("logits").output)
-    values = logits.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0).astype(np.float64)
-    temperature = fit_temperature(values, labels)
-    offsets = np.zeros(values.shape[1])
-    if class_offsets:
-        temperature, offsets = fit_offsets(values, labels, temperature)
+    temperature, offsets = _fit(_logits(model, images), labels, class_offsets)
     layer = model.get_layer("logits")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel / temperature, bias / temperature + offsets])
     return temperature, offsets
+
+
+def calibrated_loss(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False) -> float:
+    """The cross-entropy on these images that `calibrate` would leave; takes what it takes, and changes nothing."""
+    logits = _logits(model, images)
+    temperature, offsets = _fit(logits, labels, class_offsets)
+    return _loss(logits / temperature + offsets, labels)
 
 
 def calibration_facts(temperature: float, offsets: np.ndarray, expressions: tuple[str, ...]) -> dict[str, str]:
@@ -70,6 +72,18 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
     # Offsets of a class that is never the label would fall without end.
     found = minimize(loss, start, method="L-BFGS-B", bounds=[(-limit, limit)] * (1 + classes)).x
     return float(np.exp(found[0])), found[1:] - found[1:].mean()
+
+
+def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    return logits.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0).astype(np.float64)
+
+
+def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> tuple[float, np.ndarray]:
+    temperature = fit_temperature(logits, labels)
+    if class_offsets:
+        return fit_offsets(logits, labels, temperature)
+    return temperature, np.zeros(logits.shape[1])
 
 
 def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
