@@ -266,7 +266,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         "output": {"name": "probabilities"},
         "sha256_of_keras_original": sha256(source),
         "trained_on": config.get("backend", "unknown"),
-        "license": _license(model.name.removesuffix("_ferplus"), config),
+        "license": _license(model.name, config),
         "made_by": f"fer_zoo {__version__}",
     }
 
@@ -275,7 +275,7 @@ def _license(name: str, config: dict[str, Any]) -> str:
     """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
     alone = {"model": name, "fine_tuned": fine_tuned(config)}
     tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
-    origins = dict.fromkeys(origin(member) for member in tuned)
+    origins = dict.fromkeys(origin(member.removesuffix("_ferplus")) for member in tuned)
     return f"MIT; fine-tuned from {'; '.join(origins)}" if origins else "MIT"
 
 

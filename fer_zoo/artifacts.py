@@ -10,7 +10,7 @@ from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.files import write_json
+from fer_zoo.files import sha256, write_json
 
 SCHEMA = 1
 FORMATS = ("keras", "onnx", "tflite")
@@ -154,5 +154,12 @@ def fine_tuned(config: dict[str, Any]) -> bool:
     source = training.get("warm_start")
     if not source or source == config.get("model"):
         return False
-    began_with = original_path(source, absent=True) or Path(source)
-    return fine_tuned(run_config(began_with.parent))
+    return fine_tuned_file(original_path(source, absent=True) or Path(source))
+
+
+def fine_tuned_file(path: Path) -> bool:
+    """The same of a model file, by the config beside it, or that of the ensemble whose `members` it is among."""
+    if path.parent.name == "members" and path.is_file():
+        members = run_config(path.parent.parent).get("members", [])
+        return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
+    return fine_tuned(run_config(path.parent))

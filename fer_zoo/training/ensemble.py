@@ -9,10 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.artifacts import fine_tuned, load_manifest, run_config
-from fer_zoo.data import load_dataset
+from fer_zoo.artifacts import fine_tuned_file, load_manifest, run_config
+from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
@@ -30,7 +31,7 @@ def build_ensemble(
     """Average trained models into `folder/model.keras`, with `config.json` and the evaluation report beside it.
 
     Args:
-        paths: `.keras` files on the zoo's contract.
+        paths: `.keras` files on the zoo's contract, all of seven expressions or all of FER+'s eight.
         folder: Where to write; the model is named after it.
         backend: Keras's, for the record.
         data: Folder, zip or CSV; `None` is the bundled sample.
@@ -41,11 +42,19 @@ def build_ensemble(
         The evaluation on each test split.
 
     Raises:
-        UsageError: A file is missing, or there are no PublicTest images to fit on.
+        UsageError: A file is missing, two tell other expressions, or there are no PublicTest images to fit on.
         FerZooError: A file is no model of the zoo's contract.
     """
     members = [_load(path) for path in paths]
+    classes = members[0].output_shape[1]
+    for path, member in zip(paths, members, strict=True):
+        if member.output_shape[1] != classes:
+            raise UsageError(
+                f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
+            )
     dataset = load_dataset(data)
+    if expressions_of(classes) != dataset.expressions:
+        dataset = majority_labels(dataset)
     test = dataset.subset("test")
     images = test.images[..., None].astype(np.float32)
     temperature = 1.0
@@ -57,7 +66,7 @@ def build_ensemble(
         weights = fit_weights(probabilities, test.labels[chosen]).tolist()
         mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
         temperature = fit_temperature(np.log(mean), test.labels[chosen])
-    model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
+    model = ensemble(classes, members, weights, temperature, folder.name)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
     shares = weights or [1.0] * len(members)
@@ -68,7 +77,7 @@ def build_ensemble(
             "sha256": sha256(path),
             "weight": share / sum(shares),
             # Whether the run that this is of started from published weights.
-            "fine_tuned": fine_tuned(run_config(path.parent)),
+            "fine_tuned": fine_tuned_file(path),
         }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]
@@ -117,7 +126,8 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
         members.append(_load(originals[member["sha256"]]))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
-        made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
+        classes = members[0].output_shape[1]
+        made = ensemble(classes, members, weights, facts["temperature"], facts["model"])
         made.save(temporary)
     return folder / "model.keras"
 

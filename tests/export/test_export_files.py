@@ -151,6 +151,20 @@ def test_facts_inside_the_file(exported, file: str) -> None:
     assert facts["precision"] == {"model.onnx": "fp32", "model.tflite": "fp32"}.get(file, file.split(".")[1])
 
 
+def test_weights_of_face_recognition_keep_their_terms_with_eight_expressions_and_as_a_member(tmp_path: Path) -> None:
+    import keras
+
+    from export.publish import facts_of
+
+    image = keras.Input((48, 48, 1))
+    small = keras.Model(image, keras.layers.Dense(8)(keras.layers.Flatten()(image)), name="mobilenet_face_ferplus")
+    (tmp_path / "model.keras").write_bytes(b"")
+    member = {"model": small.name, "fine_tuned": True}
+    for config in ({"fine_tuned": True}, {"members": [member]}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        assert "VGGFace2" in facts_of(small, tmp_path / "model.keras")["license"]
+
+
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.tflite"])
 def test_facts_round_trip_and_change_no_answer(exported, tmp_path: Path, file: str) -> None:
     metadata = pytest.importorskip("export.metadata")

@@ -94,6 +94,26 @@ def test_the_config_says_what_the_members_are(tmp_path: Path, command, part_of_b
     assert (folder / "evaluation.json").exists()
 
 
+def test_the_mean_of_eight_expressions_is_held_against_the_majority(
+    tmp_path: Path, command, part_of_bundle, root: Path
+) -> None:
+    eight = root / "artifacts" / "fernet_base_ferplus" / "model.keras"
+    data = part_of_bundle(tmp_path / "part.zip", 20)
+    done = command("fer_zoo.ensemble", eight, eight, "--fit", "--data", data, "--output", tmp_path / "pair")
+    assert done.returncode == 0, done.stderr
+    test = json.loads((tmp_path / "pair" / "evaluation.json").read_text())["splits"]["test"]
+    assert 250 < test["n"] < 359
+    assert test["accuracy"] > 0.8
+
+
+def test_other_expressions_have_no_mean(tmp_path: Path, command, root: Path) -> None:
+    models = [root / "artifacts" / name / "model.keras" for name in ("fernet_nano", "fernet_base_ferplus")]
+    done = command("fer_zoo.ensemble", *models, "--output", tmp_path / "pair")
+    assert done.returncode == 2
+    assert "tells 7 expressions and" in done.stderr
+    assert not (tmp_path / "pair").exists()
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, command, part_of_bundle, root: Path) -> Path:
     """An artifacts folder with two models, and the ensemble of them without its model file."""

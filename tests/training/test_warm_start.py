@@ -128,3 +128,17 @@ def test_weights_that_come_from_published_ones_do_so_after_a_warm_start_too(tmp_
     (tmp_path / "config.json").unlink()
     assert not fine_tuned(tuned)
     assert fine_tuned({**tuned, "fine_tuned": True})
+
+
+def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
+    from fer_zoo.artifacts import fine_tuned
+    from fer_zoo.files import sha256
+
+    member = tmp_path / "members" / "face.keras"
+    member.parent.mkdir()
+    member.write_bytes(b"weights")
+    started = {"training": {"warm_start": str(member)}}
+    for tuned in (True, False):
+        facts = {"members": [{"sha256": sha256(member), "fine_tuned": tuned}]}
+        (tmp_path / "config.json").write_text(json.dumps(facts))
+        assert fine_tuned(started) == tuned
