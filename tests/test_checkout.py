@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fer_zoo.artifacts import load_manifest
+from fer_zoo.training.recipes import RECIPES
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,16 @@ def test_git_leaves_out_the_files_that_the_manifest_calls_too_large(root: Path) 
         for name in file.read_text().split()
     }
     assert large == ignored
+
+
+def test_the_page_on_training_tells_the_recipes_and_the_shipped_accuracies(root: Path) -> None:
+    shipped = {a.model: a.metrics for a in load_manifest(absent=True) if a.format == "keras"}
+    told = re.findall(
+        r"^\| (\w+).*?\| ([\d.]+) % \| .*? \| ([\d.]+) % \| ([\d.]+) % \|$",
+        (root / "docs" / "training.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(told) >= 4
+    for model, *figures in told:
+        public, private = (shipped[model][split]["accuracy"] for split in ("public_test", "private_test"))
+        assert figures == [f"{share * 100:.1f}" for share in (RECIPES[model].public_test, public, private)]
