@@ -163,6 +163,32 @@ RECIPES = {
         cost=80,
         public_test=0.6949,
     ),
+    "mobilenet_face_ferplus": Recipe(
+        "The ensemble's mobilenet_face on FER+'s votes and fernet_base_ferplus's answers; needs --ferplus, a checkout.",
+        replace(
+            _TRANSFER,
+            model="mobilenet_face",
+            model_options=("size=128", "blocks=12", "classes=8"),
+            warm_start="artifacts/fernet_ensemble/members/mobilenet_face.keras",
+            epochs=11,
+            learning_rate=6e-4,
+            warmup_epochs=0.5,
+            weight_decay=0.02,
+            label_smoothing=0.0,
+            ferplus="",
+            ambiguous=True,
+            votes=1.0,
+            teachers=("fernet_base_ferplus:onnx:int8",),
+            distillation=0.6,
+            views=3,
+            mean_views=True,
+            transfer=None,
+            precision="float32",
+            seed=2030,
+        ),
+        cost=111,
+        public_test=0.8890,
+    ),
 }
 
 
