@@ -52,15 +52,16 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         f"- weights: {original.params:,}; multiply-accumulates an image: {original.macs / 1e6:.1f} million",
         f"- trained on: {original.trained_on}",
     ]
-    training = config.get("training", {})
+    training, members = config.get("training", {}), config.get("members")
     if "command" in config:
         lines.append(f"- command: `{config['command']}`")
     if "data" in config:
         lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
     if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
         others = "teach by their votes" if training.get("ambiguous") else "are out"
-        lines.append(f"- labels: the expression that more than half of FER+'s annotators chose; other images {others}")
-    if members := config.get("members"):
+        rest = "" if members else f"; other images {others}"
+        lines.append(f"- labels: the expression that more than half of FER+'s annotators chose{rest}")
+    if members:
         fitted = config.get("chosen_on")
         lines.append(f"- weights of the members: {f'fitted on {fitted}' if fitted else 'given'}")
         lines += [f"  - {member['weight']:.3f} {member['model']} (`{member['path']}`)" for member in members]
@@ -159,7 +160,8 @@ def _usage(original: Artifact) -> str:
 ```python
 from fer_zoo import load_classifier
 
-probabilities = load_classifier("{original.model}").predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
+classifier = load_classifier("{original.model}")
+probabilities = classifier.predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
 ```
 
 Without fer_zoo, on ONNX Runtime or LiteRT:

@@ -53,9 +53,8 @@ def build_ensemble(
                 f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
             )
     dataset = load_dataset(data)
-    if expressions_of(classes) != dataset.expressions:
-        dataset = majority_labels(dataset)
-    test = dataset.subset("test")
+    same = expressions_of(classes) == dataset.expressions
+    test = (dataset if same else majority_labels(dataset)).subset("test")
     images = test.images[..., None].astype(np.float32)
     temperature = 1.0
     if fit:
