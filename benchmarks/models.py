@@ -62,7 +62,7 @@ def model_rows(report: Row) -> list[Row]:
 
 def write_models(folder: Path, report: Row) -> None:
     """Write the page and its plot into `folder`, or remove an older one's where no model was measured whole."""
-    rows = [row for row in model_rows(report) if row["accuracy"] and row["fp32"]["p50_ms"]]
+    rows = [row for row in model_rows(report) if row["accuracy"] and _times(row)]
     if not rows:
         for name in ("models.md", "models.png"):
             (folder / name).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
             percent(row["int8"]["agreement"]),
             size(row["int8"]["bytes"]),
             milliseconds(row["int8"]["p50_ms"]),
-            f"{row['fp32']['p50_ms'] / row['int8']['p50_ms']:.2f}x" if row["int8"]["p50_ms"] else "-",
+            f"{row['fp32']['p50_ms'] / row['int8']['p50_ms']:.2f}x" if len(_times(row)) == 2 else "-",
         ]
         for row in rows
     ]
@@ -141,6 +141,11 @@ def _mirrored(rows: list[Row]) -> list[str]:
     ]
 
 
+def _times(row: Row) -> list[float]:
+    """The p50 of the files in float32 and int8 that were timed."""
+    return [row[kind]["p50_ms"] for kind in ("fp32", "int8") if row[kind]["p50_ms"]]
+
+
 def _name(row: Row) -> str:
     return row["model"] + ("" if of_fer2013(row) else FERPLUS_MARK)
 
@@ -154,23 +159,26 @@ def _plot(rows: list[Row], report: Row) -> Figure:
     measures = (
         ("parameters", [row["params"] for row in rows]),
         ("million multiply-accumulates", [row["macs"] / 1e6 for row in rows]),
-        (f"p50 in ms, batch {batch}, {plural(threads, 'thread')}", [row["fp32"]["p50_ms"] for row in rows]),
+        (f"p50 in ms, batch {batch}, {plural(threads, 'thread')}", [_times(row)[0] for row in rows]),
     )
     y = [100 * row["accuracy"] for row in rows]
     for axes, (label, x) in zip(panels, measures, strict=True):
         axes.set_xscale("log")
         axes.set_xlim(min(x) / 2, max(x) * 2)
         axes.set_ylim(min(y) - 1.5, max(y) + 1.5)
-        axes.plot(x, y, "o", color=_FLOAT, markeredgecolor="white", markersize=9, zorder=3)
+        # A model that is too large to ship may be there, and timed, in int8 alone.
+        here = [axes is not panels[2] or bool(row["fp32"]["p50_ms"]) for row in rows]
+        dots = [[value for value, shown in zip(values, here, strict=True) if shown] for values in (x, y)]
+        axes.plot(*dots, "o", color=_FLOAT, markeredgecolor="white", markersize=9, zorder=3)
         axes.set_xlabel(f"{label} (logarithmic)")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     for row, height in zip(rows, y, strict=True):
         if row["int8"]["p50_ms"] and row["int8"]["points"] is not None:
-            times = [row["int8"]["p50_ms"], row["fp32"]["p50_ms"]]
+            times = [row["int8"]["p50_ms"], _times(row)[0]]
             panels[2].plot(times, [height + 100 * row["int8"]["points"], height], ":", color="#777777", zorder=2)
             panels[2].plot(times[0], height + 100 * row["int8"]["points"], "o", color=_INT8, zorder=3, label="int8")
-    fastest = min(row["int8"]["p50_ms"] or row["fp32"]["p50_ms"] for row in rows)
+    fastest = min(_times(row)[-1] for row in rows)
     panels[2].set_xlim(fastest / 2, 2 * max(measures[2][1]))
     panels[0].set_ylabel("accuracy on the test images in %")
     figure.suptitle("The models of the zoo: up and to the left is better; orange is int8", fontsize=11)

@@ -190,6 +190,16 @@ def test_a_model_whose_int8_file_was_timed_and_not_compared_yet(folder):
     assert (folder / "models.png").exists()
 
 
+def test_a_model_of_which_only_the_int8_file_was_there_to_time(folder):
+    latency = json.loads((folder / "latency.json").read_text())
+    latency["rows"] = [row for row in latency["rows"] if row["path"] != "baseline_cnn/model.onnx"]
+    (folder / "latency.json").write_text(json.dumps(latency))
+    (row,) = model_rows(write_report(folder))
+    assert (row["fp32"]["p50_ms"], row["int8"]["p50_ms"] > 0) == (None, True)
+    assert f"| baseline_cnn | {row['params']:,} |" in (folder / "models.md").read_text()
+    assert (folder / "models.png").exists()
+
+
 def test_models_with_test_time_augmentation(folder):
     parity = json.loads((folder / "parity.json").read_text())
     exact = next(row for row in parity["rows"] if row["name"] == "baseline_cnn onnx fp32")
