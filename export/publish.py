@@ -21,7 +21,7 @@ from rich.table import Table
 from fer_zoo import __version__, console
 from fer_zoo.artifacts import Artifact, artifacts_dir, fine_tuned, load_manifest, run_config, update_manifest
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, load_dataset, majority_labels
+from fer_zoo.data import Dataset, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
@@ -199,8 +199,7 @@ def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None) -> D
     dataset = load_dataset(data)
     for note in dataset.notes:
         console.out.print(note)
-    same = model.output_shape[1] == len(dataset.expressions)
-    return dataset if same else majority_labels(dataset, ferplus)
+    return labelled_as(dataset, expressions_of(model.output_shape[1]), ferplus)
 
 
 def _write_files(

@@ -14,7 +14,7 @@ from rich.table import Table
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, progress, run
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, load_dataset, majority_labels
+from fer_zoo.data import Dataset, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
@@ -32,9 +32,7 @@ def main(arguments: list[str]) -> int:
     dataset = load_dataset(options.data)
     for note in dataset.notes:
         err.print(note, markup=False)
-    if classifier.labels != dataset.expressions:
-        dataset = majority_labels(dataset, options.ferplus)
-    test = dataset.subset("test")
+    test = labelled_as(dataset, classifier.labels, options.ferplus).subset("test")
     probabilities = _predict(classifier, test, options.batch_size, options.mirror)
     folder = options.output or Path(
         "runs",

@@ -143,6 +143,11 @@ def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.nda
     return votes, matched
 
 
+def labelled_as(dataset: Dataset, expressions: tuple[str, ...], path: str | Path | None = None) -> Dataset:
+    """`dataset` where its labels are of `expressions` already, else `majority_labels` of it, with the same errors."""
+    return dataset if expressions == dataset.expressions else majority_labels(dataset, path)
+
+
 def majority_labels(dataset: Dataset, path: str | Path | None = None, ambiguous: bool = False) -> Dataset:
     """The images of `dataset` on whose expression most FER+ annotators agree, with that as their label.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_zoo import console
 from fer_zoo.artifacts import run_config
-from fer_zoo.data import load_dataset, majority_labels
+from fer_zoo.data import labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
@@ -52,9 +52,7 @@ def average(
     for path, other in zip(paths, models, strict=True):
         if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")
-    dataset = load_dataset(data)
-    if expressions_of(models[0].output_shape[1]) != dataset.expressions:
-        dataset = majority_labels(dataset)
+    dataset = labelled_as(load_dataset(data), expressions_of(models[0].output_shape[1]))
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
     test, chosen = dataset.subset("test"), dataset.subset("public_test")

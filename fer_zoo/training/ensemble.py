@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from fer_zoo.artifacts import fine_tuned_file, load_manifest, run_config
-from fer_zoo.data import load_dataset, majority_labels
+from fer_zoo.data import labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
@@ -53,8 +53,7 @@ def build_ensemble(
                 f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
             )
     dataset = load_dataset(data)
-    same = expressions_of(classes) == dataset.expressions
-    test = (dataset if same else majority_labels(dataset)).subset("test")
+    test = labelled_as(dataset, expressions_of(classes)).subset("test")
     images = test.images[..., None].astype(np.float32)
     temperature = 1.0
     if fit:
@@ -65,7 +64,7 @@ def build_ensemble(
         weights = fit_weights(probabilities, test.labels[chosen]).tolist()
         mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
         temperature = fit_temperature(np.log(mean), test.labels[chosen])
-    model = ensemble(classes, members, weights, temperature, folder.name)
+    model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
     shares = weights or [1.0] * len(members)
@@ -125,8 +124,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
         members.append(_load(originals[member["sha256"]]))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
-        classes = members[0].output_shape[1]
-        made = ensemble(classes, members, weights, facts["temperature"], facts["model"])
+        made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
         made.save(temporary)
     return folder / "model.keras"
 
