@@ -8,10 +8,13 @@ from typing import Any
 
 from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.inference import DEFAULT_MODEL
 
 PRECISIONS = ("fp32", "int8")
+
+# By a model's labels. Accuracies compare within one task only.
+TASKS = {EXPRESSIONS: "seven expressions (FER2013)", FERPLUS_EXPRESSIONS: "eight expressions (FER+)"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def _entry(model: ServedModel) -> dict[str, Any]:
         "name": model.name,
         "model": artifact.model,
         "precision": artifact.precision,
+        "task": TASKS.get(tuple(labels), f"{len(labels)} expressions"),
         "file": model.address,
         "bytes": artifact.bytes,
         "sha256": artifact.sha256,

@@ -101,6 +101,7 @@ def _schemas(models: list[ServedModel]) -> dict[str, Any]:
         "name": text,
         "model": text,
         "precision": text,
+        "task": text,
         "file": text,
         "bytes": whole,
         "sha256": text,

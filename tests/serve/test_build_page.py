@@ -25,6 +25,7 @@ def test_the_folder_has_all_the_page_asks_for(tmp_path: Path, capsys: pytest.Cap
     for model in models["models"]:
         assert sha256(folder / model["file"]) == model["sha256"]
         assert model["accuracy"] > 0.5
+        assert ("FER+" if model["model"].endswith("_ferplus") else "FER2013") in model["task"]
     page = (folder / "index.html").read_text()
     named = re.findall(r'(?:href|src)="([^"#]+)"', page)
     for script in folder.glob("*.js"):

@@ -131,6 +131,16 @@ def test_a_photo_gives_what_python_gives(page: Chromium, shared: Path, tmp_path:
     assert _text(page, "status").startswith("One face: happy")
 
 
+def test_the_menu_keeps_the_tasks_apart(page: Chromium) -> None:
+    groups = page.run(
+        "Object.fromEntries([...document.querySelectorAll('#model optgroup')].map("
+        "(group) => [group.label, [...group.children].map((option) => option.text)]))"
+    )
+    assert list(groups) == ["Accuracy, seven expressions (FER2013)", "Accuracy, eight expressions (FER+)"]
+    assert all(("_ferplus" in title) == ("FER+" in label) for label, titles in groups.items() for title in titles)
+    assert _text(page, "about").endswith("weights, seven expressions (FER2013).")
+
+
 def test_probabilities_of_every_model_are_pythons(page: Chromium) -> None:
     crops = np.random.default_rng(2).integers(0, 256, (6, 48, 48), dtype=np.uint8)
     names = page.run("[...document.getElementById('model').options].map((option) => option.value)")

@@ -181,7 +181,7 @@ async function start() {
   const response = await fetch("models.json");
   const list = await response.json();
   models = list.models;
-  for (const entry of models) $("model").append(new Option(view.modelTitle(entry), entry.name));
+  $("model").append(...view.modelOptions(models));
   $("model").value = list.default;
   if (Camera.reason) {
     $("camera").disabled = true;

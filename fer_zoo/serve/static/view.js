@@ -3,7 +3,7 @@
 import { SIZE } from "./crop.js";
 
 const $ = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 || share > 0.99 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 || (share > 0.99 && share < 0.9995) ? 1 : 0)} %`;
 const top = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
 /** "happy, 93 %" */
@@ -131,15 +131,25 @@ export function describe(faces, labels) {
 
 const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-/** Name, size and accuracy of a model, for the list. */
-export function modelTitle({ model, precision, bytes, accuracy }) {
-  const right = accuracy === null ? "" : `, ${(100 * accuracy).toFixed(1)} %`;
-  return `${model} ${precision}: ${size(bytes)}${right}`;
+/** The models as options, those of one task in a group: accuracies of different tasks do not compare. */
+export function modelOptions(models) {
+  const groups = new Map();
+  for (const entry of models) {
+    if (!groups.has(entry.task)) groups.set(entry.task, document.createElement("optgroup"));
+    groups.get(entry.task).append(new Option(modelTitle(entry), entry.name));
+  }
+  for (const [task, group] of groups) group.label = `Accuracy, ${task}`;
+  return [...groups.values()];
 }
 
-/** What the figures mean. */
-export function modelFacts({ accuracy, accuracy_interval: interval, test_images: images, params }) {
-  const weights = `${params.toLocaleString("en")} weights.`;
+function modelTitle({ model, precision, bytes, accuracy }) {
+  const right = accuracy === null ? "" : `${(100 * accuracy).toFixed(1)} %, `;
+  return `${model} ${precision}: ${right}${size(bytes)}`;
+}
+
+/** What the figures of a model mean. */
+export function modelFacts({ task, accuracy, accuracy_interval: interval, test_images: images, params }) {
+  const weights = `${params.toLocaleString("en")} weights, ${task}.`;
   if (accuracy === null) return weights;
   const range = interval ? ` (95 % interval ${interval.map((value) => (100 * value).toFixed(1)).join(" to ")})` : "";
   return `Right on ${(100 * accuracy).toFixed(1)} %${range} of ${images.toLocaleString("en")} test faces. ${weights}`;
