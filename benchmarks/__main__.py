@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
+from fer_zoo.zoo import artifacts_dir
 
 from .options import Options, manifest_of, positive, reports_folder, select
 

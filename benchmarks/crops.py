@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import out, run, track
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import UsageError
@@ -27,6 +26,7 @@ from fer_zoo.faces.crop import SCALE, SHIFT, crop_square, square_of
 from fer_zoo.faces.photos import SUFFIXES
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.zoo import artifacts_dir
 
 from .options import reports_folder
 

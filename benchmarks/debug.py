@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo import console
-from fer_zoo.artifacts import artifacts_dir, load_manifest
 from fer_zoo.console import out
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.zoo import artifacts_dir, load_manifest
 
 from .tensors import Tensor, tensors_of
 
@@ -165,9 +165,9 @@ def _files(model: str, against: Path | None) -> tuple[Path, Path]:
     root = artifacts_dir()
     manifest = load_manifest(root)
     path = Path(model)
-    named = [a for a in manifest if f"{a.model}:{a.format}:{a.precision}" == model or path.resolve() == root / a.path]
+    named = [a for a in manifest if str(a.reference) == model or path.resolve() == root / a.path]
     if not named and not path.is_file():
-        known = ", ".join(f"{a.model}:{a.format}:{a.precision}" for a in manifest if a.format != "keras")
+        known = ", ".join(str(a.reference) for a in manifest if a.format != "keras")
         raise UsageError(f"there is no model {model!r}; give a file or one of {known}")
     if against is None:
         same = (a for a in manifest if named and (a.model, a.format) == (named[0].model, named[0].format))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.artifacts import Artifact
 from fer_zoo.cpu import cores
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import compare, failures
 from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact
 
 from .other_process import OtherProcess
 

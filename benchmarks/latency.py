@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fer_zoo.artifacts import Artifact
 from fer_zoo.console import progress
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact
 
 from .energy import EnergyMeter
 from .execution import DEFAULT, settings_for

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import fer_zoo
-from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
+from fer_zoo.zoo import Artifact, Reference, load_manifest
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,12 @@ def select(manifest: list[Artifact], wanted: tuple[str, ...]) -> list[Artifact]:
     Raises:
         UsageError: A name fits none.
     """
-    for name in wanted:
-        if not any(_fits(artifact, name) for artifact in manifest):
-            known = ", ".join(":".join((a.model, a.format, a.precision)) for a in manifest)
-            raise UsageError(f"the manifest has no artifact {name!r}; it has {known}")
-    return [artifact for artifact in manifest if not wanted or any(_fits(artifact, name) for name in wanted)]
-
-
-def _fits(artifact: Artifact, name: str) -> bool:
-    parts = name.split(":")
-    return (artifact.model, artifact.format, artifact.precision)[: len(parts)] == tuple(parts)
+    references = [Reference.parse(name) for name in wanted]
+    for reference in references:
+        if not any(reference.covers(artifact.reference) for artifact in manifest):
+            known = ", ".join(str(artifact.reference) for artifact in manifest)
+            raise UsageError(f"the manifest has no artifact {str(reference)!r}; it has {known}")
+    return [a for a in manifest if not wanted or any(reference.covers(a.reference) for reference in references)]
 
 
 def tells_fer2013(artifact: Artifact) -> bool:

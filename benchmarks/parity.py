@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.artifacts import Artifact, load_manifest
 from fer_zoo.console import err, progress
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels, train_copies
@@ -20,6 +19,7 @@ from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact, load_manifest
 
 from .accuracy import accuracy_row
 from .elsewhere import elsewhere, places

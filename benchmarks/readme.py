@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_text
+from fer_zoo.zoo import artifacts_dir
 
 from .models import FERPLUS_MARK, FERPLUS_NOTE, model_rows
 from .published import PUBLISHED

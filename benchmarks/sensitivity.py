@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from fer_zoo import console
-from fer_zoo.artifacts import artifacts_dir, load_manifest
 from fer_zoo.console import out
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation.parity import compare
 from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.zoo import artifacts_dir, load_manifest
 
 from .options import positive
 

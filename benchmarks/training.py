@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.backend import BACKENDS, installed_backends
 from fer_zoo.console import out, progress, run
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import write_csv, write_json, write_text
+from fer_zoo.zoo import artifacts_dir
 
 from .machine import describe, now, run_child
 from .training_step import BATCH, PEAK, WAYS

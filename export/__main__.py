@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fer_zoo.artifacts import artifacts_dir, original_path
 from fer_zoo.backend import select_backend
 from fer_zoo.console import run
 from fer_zoo.errors import UsageError
+from fer_zoo.zoo import artifacts_dir, original_path
 
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")

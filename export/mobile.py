@@ -17,13 +17,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.data import Dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
 from fer_zoo.expressions import IMAGE_SIZE, LABELS
 from fer_zoo.files import sha256, write_json, write_text
+from fer_zoo.zoo import artifacts_dir
 
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite

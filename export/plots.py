@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fer_zoo.artifacts import Artifact
 from fer_zoo.files import atomic_path
+from fer_zoo.zoo import Artifact
 
 
 def plot_parity(path: Path, artifacts: list[Artifact]) -> None:

@@ -19,7 +19,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.artifacts import Artifact, artifacts_dir, fine_tuned, load_manifest, run_config, update_manifest
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
@@ -30,6 +29,7 @@ from fer_zoo.files import sha256, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
+from fer_zoo.zoo import Artifact, artifacts_dir, fine_tuned, load_manifest, run_config, update_manifest
 
 from . import metadata
 from .card import write_card

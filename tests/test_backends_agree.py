@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest
 from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.zoo import Artifact, artifacts_dir, load_manifest
 
 PREDICT = """
 import json, sys

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo.artifacts import load_manifest
 from fer_zoo.training.recipes import RECIPES
+from fer_zoo.zoo import load_manifest
 
 
 @pytest.mark.parametrize(

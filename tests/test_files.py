@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo.artifacts import Artifact, load_manifest, update_manifest
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path, sha256, write_text
+from fer_zoo.zoo import Artifact, load_manifest, update_manifest
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

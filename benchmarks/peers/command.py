@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import out
 from fer_zoo.cpu import cores
+from fer_zoo.zoo import artifacts_dir
 
 from ..options import Options, reports_folder
 from .report import write_peers

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.artifacts import Artifact
 from fer_zoo.console import progress
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact
 
 from ..accuracy import accuracy_row
 from ..journal import Journal

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.console import err, out
 from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
+from fer_zoo.zoo import artifacts_dir
 
 from ..options import Options, positive, reports_folder
 from .datasets import load_faces

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_zoo.artifacts import FORMATS, artifacts_dir, load_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
+from fer_zoo.zoo import FORMATS, find_file
 
 # Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
@@ -160,7 +160,7 @@ def load_classifier(
 def _resolve(model: str) -> Path:
     path = Path(model)
     if path.suffix not in _SUFFIXES and not path.exists() and os.sep not in model:
-        return _from_manifest(model)
+        return find_file(model)
     if not path.exists():
         raise UsageError(f"there is no model {path}")
     if path.is_dir():
@@ -171,23 +171,6 @@ def _resolve(model: str) -> Path:
         raise FerZooError(f"{path} is empty")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise FerZooError(f"{path} is damaged or not a .keras model: it is not a zip file")
-    return path
-
-
-def _from_manifest(reference: str) -> Path:
-    name, _, kind = reference.partition(":")
-    format, _, precision = kind.partition(":")
-    folder = artifacts_dir()
-    artifacts = load_manifest(folder)
-    same = [a for a in artifacts if (a.model, a.format) == (name, format or "onnx")]
-    fitting = [a for a in same if a.precision == precision or not precision]
-    if not fitting:
-        known = ", ".join(artifact.name.replace(" ", ":") for artifact in artifacts) or f"nothing in {folder}"
-        raise UsageError(f"there is no model {reference!r}; give a model file or one of: {known}")
-    # The manifest has the exact file first; that of a large model is not shipped.
-    path = folder / fitting[0].path
-    if not path.exists():
-        raise FerZooError(f"{path} is in the manifest but missing; restore it or run the export again")
     return path
 
 

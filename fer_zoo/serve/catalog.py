@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.artifacts import Artifact, artifacts_dir, load_manifest
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import FerZooError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.zoo import Artifact, artifacts_dir, find_artifact, load_manifest
 
 PRECISIONS = ("fp32", "int8")
 
@@ -26,7 +26,7 @@ class ServedModel:
 
     @property
     def name(self) -> str:
-        return f"{self.artifact.model}:{self.artifact.format}:{self.artifact.precision}"
+        return str(self.artifact.reference)
 
     @property
     def address(self) -> str:
@@ -57,10 +57,8 @@ def find_model(models: list[ServedModel], reference: str) -> ServedModel:
     Raises:
         UsageError: There is no such model.
     """
-    for model in models:
-        if model.name == reference or model.name.startswith(f"{reference}:"):
-            return model
-    raise UsageError(f"there is no model {reference!r}; choose one of: {', '.join(model.name for model in models)}")
+    found = find_artifact(reference, [model.artifact for model in models])
+    return next(model for model in models if model.artifact is found)
 
 
 def default_model(models: list[ServedModel]) -> ServedModel:

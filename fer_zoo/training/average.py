@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from fer_zoo import console
-from fer_zoo.artifacts import run_config
 from fer_zoo.data import labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -20,6 +19,7 @@ from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
 from fer_zoo.training.trained import load_trained
 from fer_zoo.training.warm_start import layer_shapes
+from fer_zoo.zoo import run_config
 
 _OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.artifacts import fine_tuned_file, load_manifest, run_config
 from fer_zoo.data import labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
@@ -18,6 +17,7 @@ from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.training.trained import load_trained
+from fer_zoo.zoo import fine_tuned_file, load_manifest, run_config
 
 
 def build_ensemble(

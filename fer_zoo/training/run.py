@@ -18,7 +18,6 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
-from fer_zoo.artifacts import fine_tuned
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
@@ -39,6 +38,7 @@ from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
 from fer_zoo.training.transfer import all_trainable, freeze, rates, split_frozen, train_head, with_rates
 from fer_zoo.training.warm_start import warm_start
+from fer_zoo.zoo import fine_tuned
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:

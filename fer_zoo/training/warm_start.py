@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 
-from fer_zoo.artifacts import original_path
 from fer_zoo.errors import UsageError
 from fer_zoo.training.trained import load_trained
+from fer_zoo.zoo import original_path
 
 
 def warm_start(model: keras.Model, source: str) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_zoo.artifacts import Artifact, update_manifest
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
+from fer_zoo.zoo import Artifact, update_manifest
 
 MODEL = "linear"
 

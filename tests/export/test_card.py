@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from export.card import write_card
-from fer_zoo.artifacts import load_manifest
 from fer_zoo.evaluation import Evaluation
+from fer_zoo.zoo import load_manifest
 
 
 @pytest.mark.parametrize("model", dict.fromkeys(a.model for a in load_manifest()))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from export.__main__ import main
-from fer_zoo.artifacts import load_manifest, update_manifest
 from fer_zoo.errors import UsageError
+from fer_zoo.zoo import load_manifest, update_manifest
 
 # Exports with int8 weights of the last layer turned round, as a bad quantizer could.
 DAMAGED = """

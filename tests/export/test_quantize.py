@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_zoo.artifacts import artifacts_dir, load_manifest
 from fer_zoo.backend import installed_backends, select_backend
+from fer_zoo.zoo import artifacts_dir, load_manifest
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (16, 48, 48, 1)).astype(np.float32)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_zoo.artifacts import Artifact, update_manifest
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact, update_manifest
 
 FILES = {"onnx": "onnxruntime", "tflite": "litert", "keras": "keras"}
 
@@ -170,10 +170,12 @@ def test_a_name_means_its_exact_onnx_file_unless_told(manifest):
     assert load_classifier("tiny:tflite:fp32").path == manifest / "tiny" / "model.tflite"
 
 
-def test_a_name_that_is_not_there_lists_what_is(manifest):
-    for name in ("unknown", "tiny:keras", "tiny:onnx:fp16"):
-        with pytest.raises(UsageError, match=r"tiny:onnx:fp32, tiny:onnx:int8, tiny:tflite:fp32"):
+def test_a_name_that_is_not_there_says_what_is(manifest):
+    for name in ("tiny:keras", "tiny:onnx:fp16"):
+        with pytest.raises(UsageError, match=r"tiny has tiny:onnx:fp32, tiny:onnx:int8, tiny:tflite:fp32"):
             load_classifier(name)
+    with pytest.raises(UsageError, match=r"there is no model 'tinny'; did you mean tiny[?] `fer-zoo models` lists all"):
+        load_classifier("tinny")
     with pytest.raises(FerZooError, match="in the manifest but missing"):
         load_classifier("tiny:onnx:int8")
 

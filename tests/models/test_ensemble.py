@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_zoo.artifacts import load_manifest, update_manifest
 from fer_zoo.errors import UsageError
+from fer_zoo.zoo import load_manifest, update_manifest
 
 pytest.importorskip("keras")
 

@@ -47,7 +47,7 @@ def test_other_folders_stay_as_they_are(tmp_path: Path) -> None:
 
 
 def test_an_unknown_model_is_told_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no model 'vgg'; choose one of: baseline_cnn:onnx:fp32"):
+    with pytest.raises(UsageError, match="there is no model 'vgg'; `fer-zoo models` lists all"):
         main(["--build", str(tmp_path / "page"), "--model", "vgg"])
     assert not (tmp_path / "page").exists()
 

@@ -151,7 +151,7 @@ def test_the_description_names_what_the_server_answers(serving: Serving, face_fi
         ("POST", "/v1/predict", _hollow_png(60_000, 60_000), PNG, 413, "more than 50 million pixels"),
         ("POST", "/v1/predict", b"{}", {"Content-Type": "application/json"}, 415, "application/json is no picture"),
         ("POST", "/v1/predict", b"x", PNG | {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
-        ("POST", "/v1/predict?model=vgg", b"x", PNG, 400, "there is no model 'vgg'; choose one of: baseline_cnn"),
+        ("POST", "/v1/predict?model=vgg", b"x", PNG, 400, "there is no model 'vgg'; `fer-zoo models` lists all"),
         ("POST", "/v1/predict?crop=true", b"x", PNG, 400, "no parameter 'crop'"),
         ("POST", "/v1/predict?cropped=maybe", b"x", PNG, 400, "true or false"),
         ("POST", "/healthz", b"x", {}, 405, "takes GET"),

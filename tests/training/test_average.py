@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_zoo.artifacts import artifacts_dir
 from fer_zoo.errors import FerZooError
+from fer_zoo.zoo import artifacts_dir
 
 keras = pytest.importorskip("keras")
 

@@ -18,9 +18,9 @@ pytest.importorskip("keras")
 def test_all_weights_are_taken_over() -> None:
     import keras
 
-    from fer_zoo.artifacts import artifacts_dir
     from fer_zoo.models import build_model
     from fer_zoo.training.warm_start import warm_start
+    from fer_zoo.zoo import artifacts_dir
 
     model = build_model("fernet_nano")
     warm_start(model, "fernet_nano")
@@ -116,7 +116,7 @@ def test_it_excludes_pretrained_weights(tmp_path: Path, command) -> None:
 
 
 def test_weights_that_come_from_published_ones_do_so_after_a_warm_start_too(tmp_path: Path) -> None:
-    from fer_zoo.artifacts import fine_tuned
+    from fer_zoo.zoo import fine_tuned
 
     (tmp_path / "config.json").write_text('{"training": {"transfer": {"weights": "face.npz"}}}')
     tuned = {"model": "mobilenet_face", "training": {"warm_start": str(tmp_path / "model.keras")}}
@@ -131,8 +131,8 @@ def test_weights_that_come_from_published_ones_do_so_after_a_warm_start_too(tmp_
 
 
 def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
-    from fer_zoo.artifacts import fine_tuned
     from fer_zoo.files import sha256
+    from fer_zoo.zoo import fine_tuned
 
     member = tmp_path / "members" / "face.keras"
     member.parent.mkdir()

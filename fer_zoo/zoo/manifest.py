@@ -10,11 +10,10 @@ from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.files import sha256, write_json
+from fer_zoo.files import write_json
+from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
 
 SCHEMA = 1
-FORMATS = ("keras", "onnx", "tflite")
-PRECISIONS = ("fp32", "fp16", "int8", "dynamic")
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,17 @@ class Artifact:
         """Short name for tables, e.g. `baseline_cnn onnx int8`."""
         return f"{self.model} {self.format} {self.precision}"
 
+    @property
+    def reference(self) -> Reference:
+        """What `load_classifier` takes for this file, e.g. `baseline_cnn:onnx:int8`."""
+        return Reference(self.model, self.format, self.precision)
+
 
 def artifacts_dir() -> Path:
     """The artifacts folder: `FER_ZOO_ARTIFACTS`, else inside the installed package, else the checkout's."""
     if os.environ.get("FER_ZOO_ARTIFACTS"):
         return Path(os.environ["FER_ZOO_ARTIFACTS"])
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "artifacts"
     return installed if installed.is_dir() else package.parent / "artifacts"
 
@@ -95,13 +99,13 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
     return [entry for entry in entries if absent or entry.shipped or (folder / entry.path).exists()]
 
 
-def original_path(model: str, absent: bool = False) -> Path | None:
-    """The Keras original of a published model, by its name; one that is neither shipped nor there only where `absent`.
-
-    `None` where there is no such model.
-    """
-    originals = (a for a in load_manifest(absent=absent) if a.format == "keras" and a.model == model)
-    return next((artifacts_dir() / original.path for original in originals), None)
+def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> None:
+    """Add `artifacts` to the manifest, each in place of an older entry with the same path."""
+    folder = folder or artifacts_dir()
+    entries = {artifact.path: artifact for artifact in _entries(folder)}
+    entries |= {artifact.path: artifact for artifact in artifacts}
+    ordered = sorted(entries.values(), key=lambda a: (a.model, FORMATS.index(a.format), PRECISIONS.index(a.precision)))
+    write_json(folder / "manifest.json", {"schema": SCHEMA, "artifacts": [asdict(artifact) for artifact in ordered]})
 
 
 def _entries(folder: Path) -> list[Artifact]:
@@ -117,49 +121,3 @@ def _entries(folder: Path) -> list[Artifact]:
         return [Artifact(**entry) for entry in content["artifacts"]]
     except (ValueError, KeyError, TypeError) as error:
         raise FerZooError(f"{path} is not a manifest ({error}); restore it or run `python -m export` again") from error
-
-
-def run_config(folder: Path) -> dict[str, Any]:
-    """What `config.json` tells of the run or the published model in `folder`; an empty dict where there is none.
-
-    Raises:
-        FerZooError: It is no JSON.
-    """
-    path = folder / "config.json"
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except ValueError as error:
-        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
-
-
-def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> None:
-    """Add `artifacts` to the manifest, each in place of an older entry with the same path."""
-    folder = folder or artifacts_dir()
-    entries = {artifact.path: artifact for artifact in _entries(folder)}
-    entries |= {artifact.path: artifact for artifact in artifacts}
-    ordered = sorted(entries.values(), key=lambda a: (a.model, FORMATS.index(a.format), PRECISIONS.index(a.precision)))
-    write_json(folder / "manifest.json", {"schema": SCHEMA, "artifacts": [asdict(artifact) for artifact in ordered]})
-
-
-def fine_tuned(config: dict[str, Any]) -> bool:
-    """Whether a run's weights come from published ones, its own start or that of the run that it began with.
-
-    Args:
-        config: As `run_config` returns it. Runs say it of themselves; for others the run they began with is asked, if
-            it is there.
-    """
-    training = config.get("training") or {}
-    if config.get("fine_tuned") or training.get("transfer"):
-        return True
-    source = training.get("warm_start")
-    if not source or source == config.get("model"):
-        return False
-    return fine_tuned_file(original_path(source, absent=True) or Path(source))
-
-
-def fine_tuned_file(path: Path) -> bool:
-    """The same of a model file, by the config beside it, or that of the ensemble whose `members` it is among."""
-    if path.parent.name == "members" and path.is_file():
-        members = run_config(path.parent.parent).get("members", [])
-        return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
-    return fine_tuned(run_config(path.parent))

@@ -1,0 +1,25 @@
+"""The zoo's trained models: the manifest of their files, finding one by its reference, and where weights come from."""
+
+from __future__ import annotations
+
+from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_model
+from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest, update_manifest
+from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, run_config
+from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
+
+__all__ = [
+    "FORMATS",
+    "PRECISIONS",
+    "Artifact",
+    "Reference",
+    "artifacts_dir",
+    "find_artifact",
+    "find_file",
+    "fine_tuned",
+    "fine_tuned_file",
+    "load_manifest",
+    "original_path",
+    "run_config",
+    "unknown_model",
+    "update_manifest",
+]

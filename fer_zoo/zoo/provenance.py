@@ -1,0 +1,48 @@
+"""Where a model's weights come from, by the `config.json` beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.errors import FerZooError
+from fer_zoo.files import sha256
+from fer_zoo.zoo.find import original_path
+
+
+def run_config(folder: Path) -> dict[str, Any]:
+    """What `config.json` tells of the run or the published model in `folder`; an empty dict where there is none.
+
+    Raises:
+        FerZooError: It is no JSON.
+    """
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+
+
+def fine_tuned(config: dict[str, Any]) -> bool:
+    """Whether a run's weights come from published ones, its own start or that of the run that it began with.
+
+    Args:
+        config: As `run_config` returns it. Runs say it of themselves; for others the run they began with is asked, if
+            it is there.
+    """
+    training = config.get("training") or {}
+    if config.get("fine_tuned") or training.get("transfer"):
+        return True
+    source = training.get("warm_start")
+    if not source or source == config.get("model"):
+        return False
+    return fine_tuned_file(original_path(source, absent=True) or Path(source))
+
+
+def fine_tuned_file(path: Path) -> bool:
+    """The same of a model file, by the config beside it, or that of the ensemble whose `members` it is among."""
+    if path.parent.name == "members" and path.is_file():
+        members = run_config(path.parent.parent).get("members", [])
+        return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
+    return fine_tuned(run_config(path.parent))
