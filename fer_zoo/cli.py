@@ -14,6 +14,7 @@ _COMMANDS = {
     "train": ("fer_zoo.train", "train a model on TensorFlow, JAX or PyTorch"),
     "ensemble": ("fer_zoo.ensemble", "average several models in one model file"),
     "average": ("fer_zoo.average", "average the weights of several trainings of one model"),
+    "models": ("fer_zoo.zoo.__main__", "list the trained models: task, accuracy, size, latency"),
     "evaluate": ("fer_zoo.evaluate", "measure a .keras, .onnx or .tflite model on labelled images"),
     "predict": ("fer_zoo.predict", "find the faces in photos or a video and classify their expressions"),
     "live": ("fer_zoo.live", "the same before a camera"),

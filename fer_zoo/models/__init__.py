@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_zoo.errors import UsageError
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS, expressions_of
+from fer_zoo.zoo import trained_models
 
 if TYPE_CHECKING:
     import keras
@@ -30,9 +31,21 @@ _MODELS = {
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
 
-def list_models() -> list[str]:
-    """Names that `build_model` takes, in alphabetical order."""
-    return sorted(_MODELS)
+def list_models(pretrained: bool = False) -> list[str]:
+    """Names of the zoo's models, in alphabetical order.
+
+    Args:
+        pretrained: List trained models, which `load_classifier`, `load_model` and `build_model(…, pretrained=True)`
+            take. Else architectures, which `build_model` builds untrained.
+
+    Example:
+        >>> from fer_zoo import list_models
+        >>> "resnet50" in list_models(), "resnet50" in list_models(pretrained=True)
+        (True, False)
+        >>> "fernet_base_ferplus" in list_models(pretrained=True)
+        True
+    """
+    return sorted(model.name for model in trained_models()) if pretrained else sorted(_MODELS)
 
 
 def describe_model(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_model
+from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest, update_manifest
 from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, run_config
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
@@ -11,6 +12,8 @@ __all__ = [
     "FORMATS",
     "PRECISIONS",
     "Artifact",
+    "Latency",
+    "ModelInfo",
     "Reference",
     "artifacts_dir",
     "find_artifact",
@@ -18,8 +21,10 @@ __all__ = [
     "fine_tuned",
     "fine_tuned_file",
     "load_manifest",
+    "model_info",
     "original_path",
     "run_config",
+    "trained_models",
     "unknown_model",
     "update_manifest",
 ]

@@ -1,0 +1,133 @@
+"""What the zoo knows of each trained model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.zoo.find import unknown_model
+from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest
+from fer_zoo.zoo.provenance import run_config
+
+_TASKS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one face on one CPU thread, as the committed benchmark report has it.
+
+    Attributes:
+        p50_ms: Median in milliseconds.
+        cpu: Processor that it was measured on.
+    """
+
+    p50_ms: float
+    cpu: str
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """All about one trained model of the zoo; `model_info` and `fer-zoo models` give it.
+
+    Attributes:
+        name: What `load_classifier` and `load_model` take.
+        architecture: What `build_model` builds untrained.
+        task: `FER2013` or `FER+`: whose labels it learned. Accuracies compare within one task only.
+        labels: The expressions, in the order of the probabilities.
+        params: Number of weights.
+        macs: Multiply-accumulates of one image.
+        accuracy: Share of right answers of the Keras original, 0..1, by split: `test` (all test images), `public_test`
+            and `private_test`. The best epoch and all settings were chosen on PublicTest.
+        files: Its files, in the order Keras, ONNX, TFLite; `shipped` says which come with the project.
+        latency: Of the int8 ONNX file; `None` where no report is there (an installed package has none).
+        license: SPDX expression for the weights, and what else binds them.
+
+    Example:
+        >>> from fer_zoo import model_info
+        >>> info = model_info("fernet_tiny")
+        >>> info.task, len(info.labels), info.params
+        ('FER2013', 7, 180807)
+        >>> info.file("onnx", "int8").path
+        'fernet_tiny/model.int8.onnx'
+    """
+
+    name: str
+    architecture: str
+    task: str
+    labels: tuple[str, ...]
+    params: int
+    macs: int
+    accuracy: dict[str, float]
+    files: tuple[Artifact, ...]
+    latency: Latency | None
+    license: str
+
+    def file(self, format: str, precision: str) -> Artifact | None:
+        """The file of this format and precision, `None` where the model has none."""
+        return next((file for file in self.files if (file.format, file.precision) == (format, precision)), None)
+
+
+def trained_models() -> list[ModelInfo]:
+    """Every trained model of which a file is there, by name.
+
+    Raises:
+        FerZooError: The manifest or a report cannot be read.
+    """
+    present = dict.fromkeys(artifact.model for artifact in load_manifest())
+    files = load_manifest(absent=True)
+    latencies = _latencies()
+    return [_info(name, tuple(file for file in files if file.model == name), latencies) for name in present]
+
+
+def model_info(name: str) -> ModelInfo:
+    """What the zoo knows of a trained model.
+
+    Args:
+        name: One of `list_models(pretrained=True)`.
+
+    Raises:
+        UsageError: There is no such trained model; names the closest ones.
+
+    Example:
+        >>> from fer_zoo import model_info
+        >>> model_info("fernet_base_ferplus").labels[-1]
+        'contempt'
+    """
+    models = {model.name: model for model in trained_models()}
+    if name not in models:
+        raise unknown_model(name, models)
+    return models[name]
+
+
+def _info(name: str, files: tuple[Artifact, ...], latencies: dict[str, Latency]) -> ModelInfo:
+    original = files[0]
+    labels = tuple(original.output["labels"])
+    config = run_config((artifacts_dir() / original.path).parent)
+    int8 = next((file for file in files if (file.format, file.precision) == ("onnx", "int8")), None)
+    return ModelInfo(
+        name=name,
+        architecture="ensemble" if "members" in config else config.get("training", {}).get("model", name),
+        task=_TASKS.get(labels, f"{len(labels)} expressions"),
+        labels=labels,
+        params=original.params,
+        macs=original.macs,
+        accuracy={split: measures["accuracy"] for split, measures in original.metrics.items()},
+        files=files,
+        latency=latencies.get(int8.path) if int8 else None,
+        license=original.license,
+    )
+
+
+def _latencies() -> dict[str, Latency]:
+    """By the path of the file; of one face in ONNX Runtime on one thread."""
+    path = artifacts_dir() / "reports" / "latency.json"
+    if not path.is_file():
+        return {}
+    report = json.loads(path.read_text())
+    plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1, "execution": "default"}
+    return {
+        row["path"]: Latency(row["p50_ms"], report["machine"]["cpu"])
+        for row in report["rows"]
+        if plain.items() <= row.items()
+    }
