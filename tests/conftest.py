@@ -1,4 +1,8 @@
-"""Fixtures that several packages share."""
+"""Fixtures that several packages share.
+
+What makes a test cheap: a command runs through `command`, other code that needs a certain backend through `on_backend`;
+both reuse a process. What several files read is made by `made_once`. Only what is about processes starts one.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,23 @@ import atexit
 import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from commands import run_command
+from filelock import FileLock
+from make_models import make_models
+from workers import Workers
 
 from fer_zoo.data.dataset import BUNDLED
 
 ROOT = Path(__file__).parent.parent
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 # XLA compiles in half the time, and what it compiles runs for moments here.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
@@ -30,10 +39,32 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """`made_once(NAME, function)`: a folder that the function filled, once for all processes of pytest-xdist.
+
+    Tests only read what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make(name: str, function: Callable[[Path], object]) -> Path:
+        folder = base / f"made-{name}"
+        with FileLock(base / f"{name}.lock"):
+            if not folder.exists():
+                unfinished = Path(tempfile.mkdtemp(dir=base))
+                function(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_cache(made_once: MakeOnce) -> None:
     """Tests decode into a cache of their own, never the user's."""
-    os.environ["FER_ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["FER_ZOO_CACHE"] = str(made_once("cache", lambda folder: None))
 
 
 @pytest.fixture(scope="session")
@@ -65,35 +96,33 @@ def part_of_bundle() -> Callable[[Path, int], Path]:
 
 
 @pytest.fixture(scope="session")
-def command():
-    """Run `python -m MODULE ARGUMENTS` in a process of its own, as a user would."""
+def on_backend() -> Iterator[Workers]:
+    """`on_backend("jax", function, …)`: what a function of a module returns in a process whose Keras runs on JAX."""
+    workers = Workers()
+    yield workers
+    workers.close()
 
-    def run(module: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", module, *map(str, arguments)],
-            cwd=ROOT,
-            env=os.environ | {"COLUMNS": "200"} | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+
+@pytest.fixture(scope="session")
+def command(on_backend: Workers) -> Callable[..., CompletedProcess[str]]:
+    """Run `python -m MODULE ARGUMENTS` as a user would, in a process that already runs Keras.
+
+    Its backend is `backend`, else that of `--backend`, else the default; other keywords are environment variables.
+    """
+
+    def run(module: str, *arguments: object, backend: str | None = None, **environment: str) -> CompletedProcess[str]:
+        words = list(map(str, arguments))
+        if backend is None and "--backend" in words:
+            backend = words[words.index("--backend") + 1]
+        return on_backend(backend or on_backend.own, run_command, module, words, environment)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_files(made_once: MakeOnce, on_backend: Workers) -> Path:
     """A folder with one untrained model as `model.keras`, `model.onnx`, `model.tflite`, and some that do not fit."""
     for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
-    folder = tmp_path_factory.mktemp("models")
-    made = subprocess.run(
-        [sys.executable, ROOT / "tests" / "make_models.py", folder],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    return folder
+    return made_once("models", lambda folder: on_backend("tensorflow", make_models, folder))

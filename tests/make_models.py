@@ -1,23 +1,22 @@
-"""Write small untrained models as .keras, .onnx and .tflite into a folder: `python tests/make_models.py FOLDER`."""
+"""Small untrained models as .keras, .onnx and .tflite files. Runs on TensorFlow."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
-import keras
-import onnx
-import tensorflow as tf
-import tf2onnx
-
-from fer_zoo.models import build_model
+if TYPE_CHECKING:
+    import keras
 
 
-def main(folder: Path) -> None:
+def make_models(folder: Path) -> None:
+    """Write `model.*`, one network in three formats, and files that do not fit in `folder`."""
+    import keras
+    import onnx
+
+    from fer_zoo.models import build_model
+
     keras.utils.set_random_seed(1)
     model = build_model("baseline_cnn")
     logits = model.get_layer("logits")
@@ -39,21 +38,24 @@ def main(folder: Path) -> None:
 
 
 def constant(shape: tuple[int, int, int], classes: int) -> keras.Model:
+    import keras
+
     image = keras.Input(shape, name="image")
     x = keras.layers.GlobalAveragePooling2D()(image)
     return keras.Model(image, keras.layers.Dense(classes, activation="softmax")(x))
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
+    import tensorflow as tf
+    import tf2onnx
+
     signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image"),)
     function = tf.function(lambda image: {"probabilities": model(image, training=False)})
     tf2onnx.convert.from_function(function, input_signature=signature, opset=17, output_path=str(path))
 
 
 def to_tflite(model: keras.Model, path: Path) -> None:
+    import tensorflow as tf
+
     model.export(path.with_suffix(""), verbose=False)
     path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(path.with_suffix(""))).convert())
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

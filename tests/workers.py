@@ -1,0 +1,61 @@
+"""Long-lived processes, one for each Keras backend, that run functions of the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+
+from fer_zoo.backend import BACKENDS, installed_backends, select_backend
+
+Result = TypeVar("Result")
+
+
+class Workers:
+    """Runs functions on any installed backend: in this process on `own`, in a process for it on each other one.
+
+    Such a process starts when it is first needed and lasts until the tests end.
+
+    Attributes:
+        own: The backend of Keras in this process.
+    """
+
+    def __init__(self) -> None:
+        self.own = os.environ.get("KERAS_BACKEND") or next(iter(installed_backends()), BACKENDS[0])
+        self._executors: dict[str, ProcessPoolExecutor] = {}
+
+    def __call__(self, backend: str, function: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
+        """What `function(*arguments, **options)` returns or raises on `backend`; skips the test where that is missing.
+
+        The function belongs to a module, and what goes in and comes out can be pickled.
+        """
+        if backend not in installed_backends():
+            pytest.skip(f"{backend} is not installed")
+        if backend == self.own:
+            _start(backend)
+            return function(*arguments, **options)
+        if backend not in self._executors:
+            context = multiprocessing.get_context("spawn")
+            self._executors[backend] = ProcessPoolExecutor(1, context, initializer=_start, initargs=(backend,))
+        return self._executors[backend].submit(function, *arguments, **options).result()
+
+    def close(self) -> None:
+        for executor in self._executors.values():
+            executor.shutdown()
+
+
+def _start(backend: str) -> None:
+    select_backend(backend)
+    if backend == "jax":
+        import jax
+
+        from fer_zoo.cpu import cores
+
+        # As training does in a process of its own; refused where JAX runs already.
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", min(cores(), 8))
