@@ -20,7 +20,7 @@ from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, labelled_as, load_dataset
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits, write_report
 from fer_zoo.evaluation.parity import Parity, checks, compare, failures
@@ -112,14 +112,16 @@ def publish(
         facts = facts_of(model, source)
         settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
         reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
-        report = write_report(folder, model.name, test, reference, {"file": "model.keras"})
+        trained_on = TrainingData.of_config(run_config(source.parent))
+        copies = copies_of_train(dataset, test, trained_on)
+        report = write_report(folder, model.name, test, reference, {"file": "model.keras"}, trained_on, copies)
         parities, evaluations = {}, {"model.keras": report}
         for target in bar.track(targets, description="parity"):
             with console.native_stderr_silenced():
                 classifier = load_classifier(folder / target.file, threads=cores())
                 probabilities = classifier.predict_proba(test.images)
             parities[target.file] = compare(reference, probabilities, test.labels)
-            evaluations[target.file] = evaluate_splits(test, probabilities)
+            evaluations[target.file] = evaluate_splits(test, probabilities, copies)
         _show(targets, parities, folder)
         missed = [
             f"{target.file}: {failure}"

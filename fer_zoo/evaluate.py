@@ -14,11 +14,12 @@ from rich.table import Table
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, progress, run
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, labelled_as, load_dataset
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.zoo import run_config
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> int:
     dataset = load_dataset(options.data)
     for note in dataset.notes:
         err.print(note, markup=False)
-    test = labelled_as(dataset, classifier.labels, options.ferplus).subset("test")
+    dataset = labelled_as(dataset, classifier.labels, options.ferplus)
+    test = dataset.subset("test")
     probabilities = _predict(classifier, test, options.batch_size, options.mirror)
     folder = options.output or Path(
         "runs",
@@ -44,7 +46,9 @@ def main(arguments: list[str]) -> int:
         details["test-time augmentation"] = "mean of each image and its mirror image"
     if classifier.runtime == "keras":
         details["backend"] = os.environ["KERAS_BACKEND"]
-    evaluations = write_report(folder, classifier.path.name, test, probabilities, details)
+    trained_on = TrainingData.of_config(run_config(classifier.path.parent))
+    copies = copies_of_train(dataset, test, trained_on)
+    evaluations = write_report(folder, classifier.path.name, test, probabilities, details, trained_on, copies)
     out.print(_summary(evaluations))
     out.print(f"report: {folder / 'evaluation.md'}", markup=False)
     return 0

@@ -5,5 +5,15 @@ from __future__ import annotations
 from fer_zoo.data.copies import train_copies
 from fer_zoo.data.dataset import Dataset, load_dataset
 from fer_zoo.data.ferplus import join_ferplus, labelled_as, majority_labels
+from fer_zoo.data.training_data import TrainingData, copies_of_train
 
-__all__ = ["Dataset", "join_ferplus", "labelled_as", "load_dataset", "majority_labels", "train_copies"]
+__all__ = [
+    "Dataset",
+    "TrainingData",
+    "copies_of_train",
+    "join_ferplus",
+    "labelled_as",
+    "load_dataset",
+    "majority_labels",
+    "train_copies",
+]

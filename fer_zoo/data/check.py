@@ -15,16 +15,9 @@ from fer_zoo.console import err, out
 from fer_zoo.data.copies import pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset, bundled
 from fer_zoo.data.readers import Decoded, open_source
+from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import atomic_path, write_json
-
-# Images per class, in the order of EXPRESSIONS.
-OFFICIAL = {
-    "train": (3995, 436, 4097, 7215, 4965, 4830, 3171),
-    "public_test": (467, 56, 496, 895, 607, 653, 415),
-    "private_test": (491, 55, 528, 879, 626, 594, 416),
-    "test": (958, 111, 1024, 1774, 1233, 1247, 831),
-}
 
 _FACES = 12
 _COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff725c", "test": "#efb118"}

@@ -34,13 +34,14 @@ def train_copies(dataset: Dataset) -> np.ndarray:
     Returns:
         bool `[n]`, false for train images.
     """
-    names, hashes = _known_copies()
+    names, hashes = known_copies()
     copied = np.isin(pixel_hashes(dataset.images), list(hashes))
     copied |= np.array([PurePosixPath(name).stem in names for name in dataset.names.tolist()], bool)
     return copied & (dataset.splits != "train")
 
 
 @cache
-def _known_copies() -> tuple[frozenset[str], frozenset[str]]:
+def known_copies() -> tuple[frozenset[str], frozenset[str]]:
+    """File names (without suffix) and pixel hashes of FER2013's test images that also occur in its train split."""
     rows = [line.split() for line in TRAIN_COPIES.read_text().splitlines() if not line.startswith("#")]
     return frozenset(name for name, _ in rows), frozenset(key for _, key in rows)

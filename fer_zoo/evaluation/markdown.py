@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fer_zoo.data.training_data import SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS, Evaluation
 
-_NAMES = {"test": "test (all)", "public_test": "PublicTest", "private_test": "PrivateTest"}
+_NAMES = SPLIT_NAMES | {"test": "test (all)"}
 _PAIRS = 10
 
 
-def to_markdown(title: str, details: dict[str, str], evaluations: dict[str, Evaluation]) -> str:
+def to_markdown(
+    title: str,
+    details: dict[str, str],
+    evaluations: dict[str, Evaluation],
+    beside_original: bool = False,
+    trained_on: TrainingData | None = None,
+) -> str:
     """The report as markdown, with links to the plots beside it.
 
     Args:
         title: Which model this is.
         details: Facts for the head of the report.
         evaluations: By split; `test` is always there.
+        beside_original: Whether the original project's figures can be compared with these.
+        trained_on: The model's training data, where it is recorded.
     """
     whole = evaluations["test"]
     sections = (
         f"# Evaluation of {title}",
-        _headline(whole),
+        _headline(whole, beside_original),
         "\n".join(f"- {name}: {value}" for name, value in details.items()),
-        _splits(evaluations),
+        _splits(evaluations, trained_on),
         _copies(evaluations),
-        _classes(whole),
+        _classes(whole, beside_original),
         _confusion(whole),
         _pairs(whole),
         _calibration(whole),
@@ -34,7 +43,7 @@ def to_markdown(title: str, details: dict[str, str], evaluations: dict[str, Eval
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _headline(whole: Evaluation) -> str:
+def _headline(whole: Evaluation, beside_original: bool) -> str:
     low, high = whole.accuracy_interval
     change = 100 * (whole.accuracy - original.ACCURACY)
     text = (
@@ -43,12 +52,14 @@ def _headline(whole: Evaluation) -> str:
     )
     if not original.comparable(whole.per_class):
         return f"{text} Labels are FER+'s majority, which cannot be compared with accuracy on FER2013's own."
+    if not beside_original:
+        return text
     return (
         f"{text} The original project published {_percent(original.ACCURACY)} on {original.N:,}: {change:+.1f} points."
     )
 
 
-def _splits(evaluations: dict[str, Evaluation]) -> str:
+def _splits(evaluations: dict[str, Evaluation], trained_on: TrainingData | None) -> str:
     header = ["split", "images", "accuracy", "95 % interval", "macro precision", "macro recall", "macro-F1"]
     header += ["weighted F1", "NLL", "ECE"]
     rows = [
@@ -67,7 +78,9 @@ def _splits(evaluations: dict[str, Evaluation]) -> str:
         for split, e in evaluations.items()
     ]
     text = f"## Splits\n\n{_table(header, rows)}"
-    if "private_test" in evaluations:
+    if trained_on and trained_on.chosen_on != "public_test":
+        text += f"\n\nThe epoch was chosen on {SPLIT_NAMES[trained_on.chosen_on]}: no test image chose anything."
+    elif "private_test" in evaluations:
         text += "\n\nEpochs, recipes and settings are chosen on PublicTest, so PrivateTest is the figure to quote."
     return text
 
@@ -88,10 +101,10 @@ def _copies(evaluations: dict[str, Evaluation]) -> str:
     )
 
 
-def _classes(whole: Evaluation) -> str:
+def _classes(whole: Evaluation, beside_original: bool) -> str:
     rows = []
     header = ["expression", "images", "precision", "recall", "F1"]
-    if not original.comparable(whole.per_class):
+    if not beside_original:
         for name, here in whole.per_class.items():
             measures = [f"{here[key]:.2f}" for key in ("precision", "recall", "f1")]
             rows.append((name, f"{here['support']:,}", *measures))

@@ -36,8 +36,8 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def plot_per_class(evaluation: Evaluation) -> Figure:
-    """F1 of each expression, beside the original project's where its labels are FER2013's."""
+def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
+    """F1 of each expression, beside the original project's where asked for."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
@@ -47,7 +47,7 @@ def plot_per_class(evaluation: Evaluation) -> Figure:
         (-0.2, original.PER_CLASS, _GRAY, original.NAME),
         (0.2, evaluation.per_class, _BLUE, "this model"),
     ]
-    if not original.comparable(evaluation.per_class):
+    if not beside_original:
         series = [(0.0, evaluation.per_class, _BLUE, "this model")]
     for offset, measures, color, label in series:
         heights = [measures[name]["f1"] for name in evaluation.per_class]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo import console
-from fer_zoo.data import labelled_as, load_dataset
+from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
@@ -88,9 +88,10 @@ def average(
     write_json(folder / "config.json", config)
     probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     facts = {"mean of the weights of": " and ".join(map(str, joined))}
-    return write_report(
-        folder, model.name, test, probabilities, facts | calibration_facts(*fitted, dataset.expressions)
-    )
+    facts |= calibration_facts(*fitted, dataset.expressions)
+    trained_on = TrainingData.of_config(config)
+    copies = copies_of_train(dataset, test, trained_on)
+    return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
 
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:

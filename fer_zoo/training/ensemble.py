@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.data import labelled_as, load_dataset
+from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
@@ -52,8 +52,8 @@ def build_ensemble(
             raise UsageError(
                 f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
             )
-    dataset = load_dataset(data)
-    test = labelled_as(dataset, expressions_of(classes)).subset("test")
+    dataset = labelled_as(load_dataset(data), expressions_of(classes))
+    test = dataset.subset("test")
     images = test.images[..., None].astype(np.float32)
     temperature = 1.0
     if fit:
@@ -79,6 +79,7 @@ def build_ensemble(
         }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]
+    trained_on = _common_data(paths)
     write_json(
         folder / "config.json",
         {
@@ -89,12 +90,23 @@ def build_ensemble(
             "temperature": temperature,
             "chosen_on": "PublicTest" if fit else None,
             "weights": model.count_params(),
-            "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
+            "data": trained_on.to_json() if trained_on else {},
         },
     )
     names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
     facts = {"members": names, "temperature": f"{temperature:.3f}"}
-    return write_report(folder, model.name, test, model.predict(images, batch_size=256, verbose=0), facts)
+    probabilities = model.predict(images, batch_size=256, verbose=0)
+    copies = copies_of_train(dataset, test, trained_on)
+    return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+
+
+def _common_data(paths: list[Path]) -> TrainingData | None:
+    """The training data of all members, `None` where it is not recorded or not the same."""
+    first, *others = [TrainingData.of_config(run_config(path.parent)) for path in paths]
+    same = first is not None and all(
+        other is not None and (other.kind, other.fingerprint) == (first.kind, first.fingerprint) for other in others
+    )
+    return first if same else None
 
 
 def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:

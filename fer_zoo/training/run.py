@@ -19,8 +19,9 @@ from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
 from fer_zoo.cpu import has_fast_bfloat16
-from fer_zoo.data import Dataset, load_dataset, majority_labels
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
+from fer_zoo.data.training_data import kind_of
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
@@ -64,6 +65,7 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     dataset = load_dataset(config.data)
     for note in dataset.notes:
         console.out.print(note)
+    kind = kind_of(dataset)
     keras.utils.set_random_seed(config.seed)
     _deterministic()
     model = build_model(
@@ -103,12 +105,15 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     folder.mkdir(parents=True, exist_ok=True)
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
+    trained_on = TrainingData.of(kind, dataset, training, selection)
     if not (folder / "config.json").exists():
-        write_json(folder / "config.json", _description(config, dataset, model))
+        write_json(folder / "config.json", _description(config, trained_on, model))
     console.out.print(
-        f"{config.model}: {model.count_params():,} weights, {len(training):,} training images, best epoch chosen on "
-        f"{len(selection):,} images of {selection.splits[0]}, {config.epochs} epochs on {config.backend}, "
-        f"{config.precision}"
+        f"{config.model}: {model.count_params():,} weights, {config.epochs} epochs on {config.backend}, "
+        f"{config.precision}",
+        f"data: {trained_on.text}",
+        sep="\n",
+        markup=False,
     )
     earlier: list[dict[str, Any]] = []
     if config.transfer:
@@ -118,7 +123,7 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
         _fit(config, folder, model, batches, selection, earlier, tensorboard)
     draw_history(folder)
     details = _finish(config, folder, training, selection)
-    evaluations = _evaluate(config, folder, dataset, details)
+    evaluations = _evaluate(config, folder, dataset, trained_on, details)
     for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
         (folder / name).unlink(missing_ok=True)
     return evaluations
@@ -362,7 +367,9 @@ def _accuracy(model: keras.Model, images: Dataset) -> float:
     return float((answers.argmax(1) == images.labels).mean())
 
 
-def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset, details: dict[str, str]) -> dict[str, Evaluation]:
+def _evaluate(
+    config: TrainingConfig, folder: Path, dataset: Dataset, trained_on: TrainingData, details: dict[str, str]
+) -> dict[str, Evaluation]:
     if not dataset.has("test"):
         console.out.print("no test images: the evaluation is left out")
         return {}
@@ -370,10 +377,12 @@ def _evaluate(config: TrainingConfig, folder: Path, dataset: Dataset, details: d
     best = keras.models.load_model(folder / "model.keras")
     probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
     details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source} | details
-    return write_report(folder, f"{config.model}, trained on {config.backend}", test, probabilities, details)
+    copies = copies_of_train(dataset, test, trained_on)
+    title = f"{config.model}, trained on {config.backend}"
+    return write_report(folder, title, test, probabilities, details, trained_on, copies)
 
 
-def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -> dict[str, Any]:
+def _description(config: TrainingConfig, trained_on: TrainingData, model: keras.Model) -> dict[str, Any]:
     names = ("fer-zoo", "keras", "numpy", config.backend)
     training = dataclasses.asdict(config)
     return {
@@ -383,7 +392,7 @@ def _description(config: TrainingConfig, dataset: Dataset, model: keras.Model) -
         "training": training,
         "fine_tuned": fine_tuned({"training": training}),
         "weights": model.count_params(),
-        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint, "images": len(dataset)},
+        "data": trained_on.to_json(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in names}},
         "commit": _commit(),
     }

@@ -8,7 +8,8 @@ import pytest
 from make_fer2013 import write_csv, write_folder
 from PIL import Image
 
-from fer_zoo.data.check import OFFICIAL, check
+from fer_zoo.data.check import check
+from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.errors import UsageError
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_zoo.data import Dataset
+from fer_zoo.data import Dataset, TrainingData, load_dataset
+from fer_zoo.data.training_data import OWN, SAMPLE
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original, write_report
 from fer_zoo.evaluation.plots import _distinct
@@ -51,14 +52,35 @@ def test_a_report_has_every_file_and_every_split(dataset, probabilities, tmp_pat
             assert np.asarray(image.convert("L")).std() > 5
 
 
-def test_the_markdown_shows_the_original_beside_it(dataset, probabilities, tmp_path):
-    whole = write_report(tmp_path, "a model", dataset, probabilities)["test"]
+def test_the_original_stands_beside_models_of_the_full_set_alone(dataset, probabilities, tmp_path):
+    sample = load_dataset()
+    test = sample.subset("test")
+    certain = np.eye(7, dtype=np.float32)[test.labels]
+    write_report(tmp_path / "full", "a model", test, certain)
+    text = (tmp_path / "full" / "evaluation.md").read_text()
+    assert text.startswith("# Evaluation of a model\n\n**100.0 %** of 7,178 test images")
+    assert "published 59.3 % on 7,178: +40.7 points" in text
+    assert "| fear | 1,024 | 1.00 | 1.00 | 1.00 | 0.38 | 0.38 | 0.38 | +0.62 |" in text
+    assert all(f"({name})" in text for name in PLOTS - {"confused_pairs.png"})
+    data = TrainingData.of(SAMPLE, sample, sample.subset("train"), sample.subset("public_test"))
+    write_report(tmp_path / "sample", "a model", test, certain, trained_on=data)
+    write_report(tmp_path / "own", "a model", dataset, probabilities)
+    for name in ("sample", "own"):
+        text = (tmp_path / name / "evaluation.md").read_text()
+        assert "original" not in text
+        assert "59.3" not in text
+        assert "original" not in json.loads((tmp_path / name / "evaluation.json").read_text())
+
+
+def test_the_report_tells_what_the_model_was_trained_on(dataset, probabilities, tmp_path):
+    held_out = TrainingData(OWN, "faces.zip", "f1", 120, {"train": 45, "held_out": 5, "test": 70}, "held_out", ())
+    copies = np.arange(70) < 7
+    whole = write_report(tmp_path, "a model", dataset, probabilities, trained_on=held_out, copies=copies)["test"]
     text = (tmp_path / "evaluation.md").read_text()
-    assert text.startswith(f"# Evaluation of a model\n\n**{100 * whole.accuracy:.1f} %** of 70 test images")
-    assert "published 59.3 % on 7,178" in text
-    assert "| fear | 10 | " in text
-    assert " | 0.38 | 0.38 | 0.38 | " in text
-    assert all(f"({name})" in text for name in PLOTS)
+    assert "- training data: own images (faces.zip), 45 training images; the epoch chosen on a tenth held out" in text
+    assert "The epoch was chosen on a tenth held out of train: no test image chose anything." in text
+    assert "PrivateTest is the figure to quote" not in text
+    assert whole.without_train_copies["n"] == 63
 
 
 def test_a_model_without_mistakes_has_no_picture_of_them(dataset, probabilities, tmp_path):

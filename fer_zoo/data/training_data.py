@@ -1,0 +1,152 @@
+"""Which data a model was trained on: FER2013, the bundled sample of it, or somebody's own; told by the images."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_zoo.data.copies import known_copies, pixel_hashes, train_copies
+from fer_zoo.data.dataset import Dataset
+from fer_zoo.expressions import EXPRESSIONS
+
+# Images per class of FER2013, in the order of EXPRESSIONS.
+OFFICIAL = {
+    "train": (3995, 436, 4097, 7215, 4965, 4830, 3171),
+    "public_test": (467, 56, 496, 895, 607, 653, 415),
+    "private_test": (491, 55, 528, 879, 626, 594, 416),
+    "test": (958, 111, 1024, 1774, 1233, 1247, 831),
+}
+
+FER2013, SAMPLE, OWN = "FER2013", "FER2013's bundled sample", "own images"
+
+# SHA-256 of the sorted hashes of the sample's 2,871 training images, first 16 digits.
+_SAMPLE_DIGEST = "7d22f6da164469ac"
+# Copies of FER2013 differ in a few images: some were restored from other sources.
+_KNOWN_SHARE = 0.9
+
+SPLIT_NAMES = {
+    "train": "train",
+    "public_test": "PublicTest",
+    "private_test": "PrivateTest",
+    "test": "test",
+    "held_out": "a tenth held out of train",
+}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model was trained on, the entry `data` of a run's `config.json`.
+
+    Cards, reports, export and messages are made of it, so that none of them has to guess.
+
+    Attributes:
+        kind: `FER2013`, `FER2013's bundled sample` or `own images`.
+        source: What was given as `--data`.
+        fingerprint: `Dataset.fingerprint`.
+        images: All labelled images, whatever their split.
+        splits: Images by split: `train` as trained on, `held_out` where a tenth of it was held out, and test splits.
+        chosen_on: The split that the epoch was chosen on, a key of `SPLIT_NAMES`.
+        labels: The expressions, in the order of the model's outputs.
+    """
+
+    kind: str
+    source: str
+    fingerprint: str
+    images: int
+    splits: dict[str, int]
+    chosen_on: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kind: str, dataset: Dataset, training: Dataset, selection: Dataset) -> TrainingData:
+        """Describe a run.
+
+        Args:
+            kind: As `kind_of` tells it of the whole set, before images or labels were changed.
+            dataset: All labelled images.
+            training: Those trained on.
+            selection: Those that the epoch is chosen on.
+        """
+        chosen_on = str(selection.splits[0])
+        splits = {"train": len(training)}
+        if chosen_on == "train":
+            chosen_on = "held_out"
+            splits[chosen_on] = len(selection)
+        names, counts = np.unique(dataset.splits[dataset.splits != "train"], return_counts=True)
+        splits |= dict(zip(names.tolist(), counts.tolist(), strict=True))
+        return cls(
+            kind, dataset.source, dataset.fingerprint, len(dataset), splits, chosen_on, tuple(dataset.expressions)
+        )
+
+    @classmethod
+    def of_config(cls, config: dict[str, Any]) -> TrainingData | None:
+        """Of a `config.json`; `None` where it does not tell, as those written before this was recorded."""
+        data = config.get("data") or {}
+        if "kind" not in data:
+            return None
+        return cls(**data | {"labels": tuple(data["labels"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """What `of_config` reads."""
+        return asdict(self)
+
+    @property
+    def name(self) -> str:
+        """For people, such as `FER2013` or `own images (faces.zip)`."""
+        return f"{self.kind} ({Path(self.source).name})" if self.kind == OWN else self.kind
+
+    @property
+    def text(self) -> str:
+        """One phrase with the number of images and where the epoch was chosen."""
+        chosen = _number(self.splits[self.chosen_on], "image")
+        return (
+            f"{self.name}, {_number(self.splits['train'], 'training image')}; "
+            f"the epoch chosen on {SPLIT_NAMES[self.chosen_on]} ({chosen})"
+        )
+
+
+def kind_of(dataset: Dataset) -> str:
+    """`FER2013`, `FER2013's bundled sample` or `own images`, by the images and labels of all splits."""
+    train = dataset.take(np.flatnonzero(dataset.splits == "train"))
+    test = dataset.take(np.flatnonzero(dataset.splits != "train"))
+    hashes = pixel_hashes(train.images)
+    known = float(np.isin(list(known_copies()[1]), hashes).mean())
+    if _counts(train) == OFFICIAL["train"] and (is_fer2013_test(test) or known >= _KNOWN_SHARE):
+        return FER2013
+    digest = hashlib.sha256("\n".join(sorted(hashes.tolist())).encode()).hexdigest()
+    return SAMPLE if digest.startswith(_SAMPLE_DIGEST) else OWN
+
+
+def is_fer2013_test(test: Dataset) -> bool:
+    """Whether these are FER2013's 7,178 test images with their own labels, as published figures are measured on."""
+    return _counts(test) == OFFICIAL["test"] and int(train_copies(test).sum()) >= _KNOWN_SHARE * len(known_copies()[0])
+
+
+def copies_of_train(dataset: Dataset, test: Dataset, trained_on: TrainingData | None) -> np.ndarray | None:
+    """Which test images a model has seen in training, exact copies of its own training images.
+
+    Args:
+        dataset: The whole set that `test` is of.
+        test: `n` test images.
+        trained_on: The model's data; where that is not recorded, it is taken for FER2013.
+
+    Returns:
+        bool `[n]`; `None` where the model's training images are not here.
+    """
+    if trained_on is None or trained_on.kind == FER2013:
+        return train_copies(test)
+    if trained_on.fingerprint != dataset.fingerprint:
+        return None
+    return np.isin(pixel_hashes(test.images), pixel_hashes(dataset.subset("train").images))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _counts(dataset: Dataset) -> tuple[int, ...]:
+    return tuple(np.bincount(dataset.labels, minlength=len(EXPRESSIONS)).tolist())
