@@ -10,10 +10,11 @@ import pytest
 from fer_zoo.training.recipes import RECIPES
 from fer_zoo.zoo import load_manifest
 
+_PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md"]
+_PAGES += sorted(f"docs/{path.name}" for path in Path(__file__).parents[1].glob("docs/*.md"))
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "data/README.md", "docs/mobile.md", "docs/training.md"]
-)
+
+@pytest.mark.parametrize("page", _PAGES)
 def test_links_and_plots_of_the_pages_exist(root: Path, page: str) -> None:
     path = root / page
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", path.read_text()) if "://" not in link]
