@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.backend import BACKENDS
 from fer_zoo.errors import UsageError
 from fer_zoo.models import build_model, describe_model, list_models
 from fer_zoo.models.weights import PRETRAINED
@@ -24,63 +23,64 @@ def test_an_unknown_model_names_the_known_ones() -> None:
         build_model("resnet_9000")
 
 
-BUILD = """
-import json, sys
-from fer_zoo.backend import select_backend
-select_backend(sys.argv[1])
-import keras, numpy as np
-from fer_zoo.models import build_model
-from fer_zoo.models.weights import PRETRAINED
-facts = {}
-for name in sys.argv[2:]:
+@dataclass(frozen=True)
+class Facts:
+    """What a built model is like."""
+
+    weights: int
+    input: tuple[str, tuple, str]
+    output: tuple[tuple, str]
+    changed: bool
+    sums: np.ndarray
+    names: list[str]
+    layers: list[str]
+    custom: list[str]
+
+
+def built(name: str) -> Facts:
+    """Build a model, transfer models for small images, and ask it once."""
+    import keras
+
     model = build_model(name, **({"size": 32} if name in PRETRAINED else {}))
     before = model.get_weights()
     probabilities = keras.ops.convert_to_numpy(model(np.full((3, 48, 48, 1), 127.0, "float32")))
-    facts[name] = {
-        "weights": model.count_params(),
-        "input": [model.inputs[0].name, list(model.input_shape), str(model.inputs[0].dtype)],
-        "output": [list(model.output_shape), str(model.output.dtype)],
-        "last": [layer.name for layer in model.layers[-2:]],
-        "changed": not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)),
-        "sums": probabilities.sum(axis=1).tolist(),
-        "layers": [type(layer).__name__ for layer in model.layers],
-        "custom": [type(layer).__name__ for layer in model.layers if not type(layer).__module__.startswith("keras.")],
-    }
-print(json.dumps(facts))
-"""
+    image = model.inputs[0]
+    return Facts(
+        weights=model.count_params(),
+        input=(image.name, model.input_shape, str(image.dtype)),
+        output=(model.output_shape, str(model.output.dtype)),
+        changed=not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)),
+        sums=probabilities.sum(axis=1),
+        names=[layer.name for layer in model.layers],
+        layers=[type(layer).__name__ for layer in model.layers],
+        custom=[type(layer).__name__ for layer in model.layers if not type(layer).__module__.startswith("keras.")],
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_models_keep_the_contract(backend: str) -> None:
-    if backend not in installed_backends():
-        pytest.skip(f"{backend} is not installed")
+def test_models_keep_the_contract(backend: str, on_backend) -> None:
     # The large ones are built once: a minute on every further backend.
-    large = {*PRETRAINED, "ensemble"} if backend != installed_backends()[0] else set()
-    command = [sys.executable, "-c", BUILD, backend, *(name for name in list_models() if name not in large)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    for name, facts in json.loads(done.stdout.splitlines()[-1]).items():
-        assert facts["input"] == ["image", [None, 48, 48, 1], "float32"], name
-        assert facts["output"] == [[None, 7], "float32"], name
-        assert facts["last"] == ["logits", "probabilities"], name
-        assert facts["sums"] == pytest.approx([1, 1, 1], abs=1e-5), name
-        assert facts["custom"] == [], name
-        assert not facts["changed"], name
+    large = {*PRETRAINED, "ensemble"} if backend != on_backend.own else set()
+    for name in list_models():
+        if name in large:
+            continue
+        facts = on_backend(backend, built, name)
+        assert facts.input == ("image", (None, 48, 48, 1), "float32"), name
+        assert facts.output == ((None, 7), "float32"), name
+        assert facts.names[-2:] == ["logits", "probabilities"], name
+        assert facts.sums == pytest.approx([1, 1, 1], abs=1e-5), name
+        assert facts.custom == [], name
+        assert not facts.changed, name
 
 
 def test_baseline_is_the_original() -> None:
     pytest.importorskip("keras")
-    backend = next(iter(installed_backends()), None)
-    if backend is None:
-        pytest.skip("no Keras backend is installed")
-    command = [sys.executable, "-c", BUILD, backend, "baseline_cnn"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    facts = json.loads(done.stdout.splitlines()[-1])["baseline_cnn"]
-    assert facts["weights"] == 128_391
+    facts = built("baseline_cnn")
+    assert facts.weights == 128_391
     stage = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
     head = ["GlobalAveragePooling2D", "Dropout", "Dense", "Dense", "Softmax"]
-    assert facts["layers"] == ["InputLayer", "Rescaling", *stage * 3, *head]
+    assert facts.layers == ["InputLayer", "Rescaling", *stage * 3, *head]
 
 
 def test_options_of_fernet_nano() -> None:
