@@ -50,12 +50,12 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
         base = base.parent
 
     def make(name: str, function: Callable[[Path], object]) -> Path:
-        folder = base / f"made-{name}"
-        with FileLock(base / f"{name}.lock"):
-            if not folder.exists():
-                unfinished = Path(tempfile.mkdtemp(dir=base))
-                function(unfinished)
-                unfinished.rename(folder)
+        folder, finished = base / f"made-{name}", base / f"made-{name}.finished"
+        with FileLock(base / f"made-{name}.lock"):
+            if not finished.exists():
+                folder.mkdir()
+                function(folder)
+                finished.touch()
         return folder
 
     return make

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from make_run import make_run
+from workers import Workers
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @dataclass(frozen=True)
@@ -27,28 +29,23 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+def made(made_once: MakeOnce, on_backend: Workers) -> Path:
     """A folder with `run/model.keras` and `small.zip`."""
     for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
-    folder = tmp_path_factory.mktemp("export")
-    done = subprocess.run(
-        [sys.executable, root / "tests" / "export" / "make_run.py", folder],
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+    return made_once("run", lambda folder: on_backend("tensorflow", make_run, folder))
 
 
 @pytest.fixture(scope="session")
-def exported(made: Path, command) -> Exported:
+def exported(made: Path, made_once: MakeOnce, command) -> Exported:
     """All formats, published."""
-    artifacts = made / "artifacts"
-    arguments = ("--data", made / "small.zip", "--output", artifacts / "baseline_cnn", "--calibration", 32)
-    done = command("export", made / "run" / "model.keras", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Exported(made / "run", made / "small.zip", artifacts, done.stdout + done.stderr)
+
+    def export(folder: Path) -> None:
+        arguments = ("--data", made / "small.zip", "--output", folder / "baseline_cnn", "--calibration", 32)
+        done = command("export", made / "run" / "model.keras", *arguments, backend="tensorflow")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "output.txt").write_text(done.stdout + done.stderr)
+
+    artifacts = made_once("exported", export)
+    return Exported(made / "run", made / "small.zip", artifacts, (artifacts / "output.txt").read_text())

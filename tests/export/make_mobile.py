@@ -1,41 +1,43 @@
-"""Export for phones several times in one process: `python tests/export/make_mobile.py MODEL DATA ARTIFACTS`.
-
-First with the weights of red and blue exchanged, then rightly, then beside another published model, then of no model.
-Prints `exit CODE` after each. At last a copy of the output gets that other model.
-"""
+"""Exports for phones, one after the other. Runs on TensorFlow."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
-from export import mobile, phone, publish
-from export.__main__ import main
-from fer_zoo.console import run
+from commands import run_command
 
 
-def export(model: Path, data: Path, artifacts: Path) -> None:
-    output = artifacts / "baseline_cnn"
-    print("exit", run(main, ["--target", "mobile", *map(str, (model, "--data", data, "--output", output))]), flush=True)
+def make_mobile(model: Path, data: Path, artifacts: Path) -> tuple[list[int], str, str]:
+    """Export for phones with red's weight exchanged for blue's, rightly, beside another model, and of no model.
 
+    At last a copy of the output gets that other model.
 
-if __name__ == "__main__":
-    model, data, artifacts = map(Path, sys.argv[1:])
-    right = phone.LUMA, mobile.PHONES
-    phone.LUMA, mobile.PHONES = phone.LUMA[::-1], mobile.PHONES[:1]
-    export(model, data, artifacts.with_name("wrong"))
-    phone.LUMA, mobile.PHONES = right
-    export(model, data, artifacts)
+    Returns:
+        The exit codes, all of stdout and all of stderr.
+    """
+    from export import mobile, phone, publish
+
+    def export(model: Path, artifacts: Path) -> None:
+        arguments = ["--target", "mobile", model, "--data", data, "--output", artifacts / "baseline_cnn"]
+        done.append(run_command("export", list(map(str, arguments)), {}))
+
+    done: list = []
+    with patch.object(phone, "LUMA", phone.LUMA[::-1]), patch.object(mobile, "PHONES", mobile.PHONES[:1]):
+        export(model, artifacts.with_name("wrong"))
+    export(model, artifacts)
     (artifacts / "baseline_cnn" / "model.keras").write_bytes(b"another")
-    export(model, data, artifacts)
+    export(model, artifacts)
     text = artifacts.with_name("text.keras")
     text.write_text("not a model")
-    export(text, data, artifacts.with_name("wrong"))
-    for name, original in (("kept", model), ("outdated", text)):
-        folder = artifacts.with_name(name)
-        shutil.copytree(artifacts / "baseline_cnn", folder)
-        publish.remove_outdated_mobile(folder, original)
+    export(text, artifacts.with_name("wrong"))
+    output = "".join(one.stdout for one in done)
+    with redirect_stdout(StringIO()) as removed:
+        for name, original in (("kept", model), ("outdated", text)):
+            shutil.copytree(artifacts / "baseline_cnn", artifacts.with_name(name))
+            publish.remove_outdated_mobile(artifacts.with_name(name), original)
+    errors = "".join(one.stderr for one in done)
+    return [one.returncode for one in done], output + removed.getvalue(), errors

@@ -1,32 +1,31 @@
-"""Write a run folder and a small FER2013 zip into a folder: `python tests/export/make_run.py FOLDER`.
-
-The model is untrained, with batch statistics of its own, and the test images are those it is sure about, so that int8
-changes no answer.
-"""
+"""A run folder and a small FER2013 zip. Runs on TensorFlow."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
-import keras
 import numpy as np
 from PIL import Image
 
 from fer_zoo.data import load_dataset
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models import build_model
+
+if TYPE_CHECKING:
+    import keras
 
 TRAIN, TEST = 32, 60
 
 
-def main(folder: Path) -> None:
+def make_run(folder: Path) -> None:
+    """Write `run/model.keras` and `small.zip` into a folder.
+
+    The model is untrained, with batch statistics of its own, and the test images are those it is sure about, so that
+    int8 changes no answer.
+    """
     dataset = load_dataset()
     train, test = dataset.subset("train"), dataset.subset("test")
     model = calibrated(train.images[::20])
@@ -49,6 +48,10 @@ def main(folder: Path) -> None:
 
 def calibrated(images: np.ndarray) -> keras.Model:
     """An untrained model with real batch statistics, scales and shifts, and probabilities that differ."""
+    import keras
+
+    from fer_zoo.models import build_model
+
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
     model = build_model("baseline_cnn")
@@ -65,7 +68,3 @@ def calibrated(images: np.ndarray) -> keras.Model:
     values = hidden @ kernel
     logits.set_weights([kernel * 3 / values.std(0), -3 * values.mean(0) / values.std(0)])
     return model
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 
-from fer_zoo.backend import installed_backends
+from fer_zoo.data.augment import Augmentation
+from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig, Transfer
 
-SCRIPT = """
-import json, sys
-from dataclasses import replace
-from pathlib import Path
-from fer_zoo.backend import select_backend
-select_backend(sys.argv[1])
-import keras, numpy as np
-from keras import layers
-from fer_zoo.data.augment import Augmentation
-from fer_zoo.data.batches import Batches, one_hot
-from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
-from fer_zoo.training import run, transfer
-from fer_zoo.training.config import Transfer, TrainingConfig
-from fer_zoo.training.features import FeatureBatches
+if TYPE_CHECKING:
+    import keras
 
-folder = Path(sys.argv[2])
-data = folder / "small.zip"
 
-def tiny(name="tiny", **options):
+def tiny(name: str = "tiny", **options: Any) -> keras.Model:
+    """A backbone of four convolutions under the zoo's head."""
+    import keras
+    from keras import layers
+
+    from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
+
     image = gray_image()
     x = to_rgb(image, 32, 1 / 127.5, -1.0)
     for index in range(4):
@@ -39,114 +37,163 @@ def tiny(name="tiny", **options):
         x = layers.ReLU(6.0, name=f"relu{index}")(x)
     return keras.Model(image, expression_head(x, 7, 0.3), name="tiny")
 
-run.build_model = tiny
-run.load_backbone = lambda model, source: None
-config = TrainingConfig(
-    backend=sys.argv[1], data=str(data), epochs=2, batch_size=16, augmentation=Augmentation(), schedule="cosine",
-    warmup_epochs=0.5, ema=0.9, transfer=Transfer("none", head_epochs=3, head_views=2, unfreeze=0.5, lowest_rate=0.1),
-)
 
-def trained(name):
-    run.train(config, folder / name)
-    return keras.models.load_model(folder / name / "model.keras")
+class KilledError(Exception):
+    """A run ended by force."""
 
-keras.utils.set_random_seed(config.seed)
-start = tiny()
-whole = trained("whole")
 
-class Killed(Exception):
-    pass
+def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
+    """Train the tiny model in both phases, whole, killed and resumed, with and without cache; what came of it."""
+    import keras
 
-def killing(save, after):
-    def save_and_kill(path, model, history):
+    from fer_zoo.training import run
+
+    config = TrainingConfig(
+        backend=backend,
+        data=str(folder / "small.zip"),
+        epochs=2,
+        batch_size=16,
+        augmentation=Augmentation(),
+        schedule="cosine",
+        warmup_epochs=0.5,
+        ema=0.9,
+        transfer=Transfer("none", head_epochs=3, head_views=2, unfreeze=0.5, lowest_rate=0.1),
+    )
+    keras.utils.set_random_seed(config.seed)
+    start = tiny()
+    with patch.object(run, "build_model", tiny), patch.object(run, "load_backbone", lambda model, source: None):
+        whole = _trained(config, folder / "whole")
+        # Killing is the costly part; on the other backends, tests/training/test_run.py kills a run of one phase.
+        resumed = _killed_and_resumed(config, folder / "killed") if backend == "tensorflow" else None
+        config = replace(config, augmentation=None)
+        _trained(config, folder / "every time")
+        config = replace(config, transfer=replace(config.transfer, cache=True))
+        _trained(config, folder / "once")
+    history = _history(folder / "whole")
+
+    def kernel_moved(name: str) -> float:
+        before, after = (model.get_layer(name).get_weights()[0] for model in (start, whole))
+        return float(np.abs(before - after).max())
+
+    return {
+        "phases": [entry["phase"] for entry in history],
+        "epochs": [entry["epoch"] for entry in history],
+        "left": {path.name for path in (folder / "whole").iterdir()},
+        "same": resumed is None
+        or (_same_weights(whole, resumed) and _without_times(history) == _without_times(_history(folder / "killed"))),
+        "moved": {name: kernel_moved(name) for name in ("conv0", "conv1", "logits")},
+        "trainable": all(layer.trainable for layer in whole.layers),
+        "config": TrainingConfig.load(folder / "once" / "config.json") == config,
+        "losses": {
+            name: [entry["selection_loss"] for entry in _history(folder / name)] for name in ("every time", "once")
+        },
+        "files of a cached run": {path.name for path in (folder / "once").iterdir()},
+        "files of another run": {path.name for path in (folder / "every time").iterdir()},
+        **_parts(config.transfer),
+        **_features(start, folder),
+        **_rates(config.transfer),
+    }
+
+
+def _trained(config: TrainingConfig, folder: Path) -> keras.Model:
+    import keras
+
+    from fer_zoo.training import run
+
+    run.train(config, folder)
+    return keras.models.load_model(folder / "model.keras")
+
+
+def _killed_and_resumed(config: TrainingConfig, folder: Path) -> keras.Model:
+    """The model of a run that is killed in each phase."""
+    from fer_zoo.training import run, transfer
+
+    for module, after in ((transfer, 2), (run, 1)):
+        with patch.object(module, "save_checkpoint", _killing(module.save_checkpoint, after)), suppress(KilledError):
+            _trained(config, folder)
+    return _trained(config, folder)
+
+
+def _killing(save: Callable[..., None], after: int) -> Callable[..., None]:
+    def save_and_kill(path: Path, model: keras.Model, history: list[dict[str, Any]]) -> None:
         save(path, model, history)
         if len(history) == after:
-            raise Killed
+            raise KilledError
+
     return save_and_kill
 
-# Killing is the costly part; on the other backends, tests/training/test_run.py kills a run of one phase.
-kills = ((transfer, 2), (run, 1)) if sys.argv[1] == "tensorflow" else ()
-kept = transfer.save_checkpoint, run.save_checkpoint
-for module, after in kills:
-    module.save_checkpoint = killing(module.save_checkpoint, after)
-    try:
-        trained("killed")
-    except Killed:
-        pass
-    transfer.save_checkpoint, run.save_checkpoint = kept
-resumed = trained("killed") if kills else whole
 
-config = replace(config, augmentation=None)
-trained("every time")
-config = replace(config, transfer=replace(config.transfer, cache=True))
-trained("once")
-frozen = tiny()
-transfer.freeze(frozen, config.transfer)
-lower, upper = transfer.split_frozen(frozen)
-noise = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 1)).astype("float32")
-parts = keras.ops.convert_to_numpy(upper(lower(noise)))
+def _parts(settings: Transfer) -> dict[str, Any]:
+    """Where the frozen part of the tiny model ends, and how far both parts are from the whole."""
+    import keras
 
-def same(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+    from fer_zoo.training import transfer
 
-def split_whole(model):
-    return keras.Model(model.input, model.get_layer("logits").output)
+    frozen = tiny()
+    transfer.freeze(frozen, settings)
+    lower, upper = transfer.split_frozen(frozen)
+    noise = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 1)).astype("float32")
+    whole = keras.Model(frozen.input, frozen.get_layer("logits").output)
+    difference = keras.ops.convert_to_numpy(upper(lower(noise)) - whole(noise))
+    return {"meet": lower.layers[-1].name, "parts": float(np.abs(difference).max())}
 
-def kernel_moved(name):
-    return float(np.abs(whole.get_layer(name).get_weights()[0] - start.get_layer(name).get_weights()[0]).max())
 
-history = json.loads((folder / "whole" / "history.json").read_text())
-batches = Batches(np.random.default_rng(0).integers(0, 256, (40, 48, 48)).astype("uint8"),
-                  one_hot(np.arange(40) % 7), 16, 1)
-backbone, head = transfer.split(start)
-features = FeatureBatches(backbone, batches, 3, folder / "features")
-x, y, w = features.batch(1, 2)
-images, targets, weights = batches.batch(1, 2)
-expected = keras.ops.convert_to_numpy(backbone(images))
+def _features(model: keras.Model, folder: Path) -> dict[str, Any]:
+    """How far cached features and targets are from those of the backbone."""
+    import keras
 
-model = tiny()
-transfer.freeze(model, config.transfer)
-rates = dict(zip([v.path for v in model.trainable_variables], transfer.rates(model, config.transfer), strict=True))
-value = [keras.Variable(np.ones(3, "float32"), name=name) for name in "ab"]
-optimizer = transfer.with_rates(keras.optimizers.SGD, [1.0, 0.1])(0.5)
-optimizer.build(value)
-optimizer.apply([keras.ops.ones(3), keras.ops.ones(3)], value)
-print(json.dumps({
-    "phases": [entry["phase"] for entry in history],
-    "epochs": [entry["epoch"] for entry in history],
-    "left": sorted(path.name for path in (folder / "whole").iterdir()),
-    "same": same(whole, resumed) and [dict(e, seconds=0) for e in history] == [
-        dict(e, seconds=0)
-        for e in json.loads((folder / ("killed" if kills else "whole") / "history.json").read_text())],
-    "best": max(history, key=lambda entry: entry["selection_accuracy"])["phase"],
-    "moved": {name: kernel_moved(name) for name in ("conv0", "conv1", "logits")},
-    "trainable": all(layer.trainable for layer in whole.layers),
-    "features": float(np.abs(x - expected).max() / np.abs(expected).max()),
-    "targets": bool(np.array_equal(y, targets) and np.array_equal(w, weights)),
-    "views": len(features.views),
-    "rates": rates,
-    "steps": [float(keras.ops.convert_to_numpy(v)[0]) for v in value],
-    "config": TrainingConfig.load(folder / "once" / "config.json") == config,
-    "losses": {name: [entry["selection_loss"] for entry in json.loads((folder / name / "history.json").read_text())]
-               for name in ("every time", "once")},
-    "cached": sorted(path.name for path in (folder / "once").iterdir()) == sorted(
-        path.name for path in (folder / "every time").iterdir()),
-    "meet": lower.layers[-1].name,
-    "parts": float(np.abs(parts - keras.ops.convert_to_numpy(split_whole(frozen)(noise))).max()),
-}))
-"""
+    from fer_zoo.training import transfer
+    from fer_zoo.training.features import FeatureBatches
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 48, 48)).astype("uint8")
+    batches = Batches(images, one_hot(np.arange(40) % 7), 16, 1)
+    backbone, _ = transfer.split(model)
+    features = FeatureBatches(backbone, batches, 3, folder / "features")
+    x, y, w = features.batch(1, 2)
+    images, targets, weights = batches.batch(1, 2)
+    expected = keras.ops.convert_to_numpy(backbone(images))
+    return {
+        "features": float(np.abs(x - expected).max() / np.abs(expected).max()),
+        "targets": bool(np.array_equal(y, targets) and np.array_equal(w, weights)),
+        "views": len(features.views),
+    }
+
+
+def _rates(settings: Transfer) -> dict[str, Any]:
+    """The learning rate of each variable, and what an optimizer with two rates makes of two ones."""
+    import keras
+
+    from fer_zoo.training import transfer
+
+    model = tiny()
+    transfer.freeze(model, settings)
+    rates = zip([v.path for v in model.trainable_variables], transfer.rates(model, settings), strict=True)
+    value = [keras.Variable(np.ones(3, "float32"), name=name) for name in "ab"]
+    optimizer = transfer.with_rates(keras.optimizers.SGD, [1.0, 0.1])(0.5)
+    optimizer.build(value)
+    optimizer.apply([keras.ops.ones(3), keras.ops.ones(3)], value)
+    return {"rates": dict(rates), "steps": [float(keras.ops.convert_to_numpy(v)[0]) for v in value]}
+
+
+def _same_weights(one: keras.Model, other: keras.Model) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def _history(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "history.json").read_text())
+
+
+def _without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [entry | {"seconds": 0} for entry in history]
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])
-def facts(request: pytest.FixtureRequest, part_of_bundle, tmp_path_factory: pytest.TempPathFactory) -> dict:
-    if request.param not in installed_backends():
-        pytest.skip(f"{request.param} is not installed")
+def facts(
+    request: pytest.FixtureRequest, part_of_bundle, tmp_path_factory: pytest.TempPathFactory, on_backend
+) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp(request.param)
     part_of_bundle(folder / "small.zip", 80)
-    command = [sys.executable, "-c", SCRIPT, request.param, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return on_backend(request.param, transfer_facts, request.param, folder)
 
 
 @pytest.mark.slow
@@ -156,7 +203,7 @@ def test_two_phases_make_one_run(facts: dict) -> None:
     assert facts["config"]
     assert facts["trainable"]
     expected = {"model.keras", "config.json", "history.csv", "history.json", "curves.png", "evaluation.json"}
-    assert expected <= set(facts["left"])
+    assert expected <= facts["left"]
     assert not [name for name in facts["left"] if "checkpoint" in name or "best" in name or "features" in name]
 
 
@@ -185,7 +232,7 @@ def test_frozen_layers_are_computed_once(facts: dict) -> None:
     assert facts["parts"] < 1e-5
     assert facts["losses"]["once"] == pytest.approx(facts["losses"]["every time"], abs=5e-3)
     assert len(set(facts["losses"]["once"])) == 5
-    assert facts["cached"]
+    assert facts["files of a cached run"] == facts["files of another run"]
 
 
 @pytest.mark.slow
