@@ -13,9 +13,10 @@ from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
+from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
-from .options import Options, manifest_of, positive, reports_folder, select
+from .options import REPORT_PACKAGES, Options, manifest_of, positive, reports_folder, select
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int | None:
     if arguments and arguments[0] in _OTHER_COMMANDS:
         return import_module(f"{__package__}.{arguments[0]}").main(arguments[1:])
     parsed = _parser().parse_args(arguments)
+    require(*REPORT_PACKAGES, "ai_edge_litert")
     options = _options(parsed)
     from .latency import run_latency
     from .parity import run_parity

@@ -26,6 +26,7 @@ from fer_zoo.faces.crop import SCALE, SHIFT, crop_square, square_of
 from fer_zoo.faces.photos import SUFFIXES
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
 from .options import reports_folder
@@ -75,6 +76,7 @@ CHOSEN = Candidate("box", False, SCALE, SHIFT)
 
 def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
+    require("matplotlib")
     classifier = load_classifier(options.model)
     dataset = load_dataset(options.data)
     report: Row = {"model": options.model, "face_pixels": _FACE, "margin_pixels": _MARGIN, "chosen": asdict(CHOSEN)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from fer_zoo.console import out
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import atomic_path, write_json, write_text
-from fer_zoo.zoo import artifacts_dir, load_manifest
+from fer_zoo.packages import require
+from fer_zoo.zoo import Artifact, artifacts_dir, find_artifact, find_file, load_manifest
 
+from .float32 import float32_file
+from .options import reports_folder
 from .tensors import Tensor, tensors_of
 
 _MAX_DB = 120.0  # Float rounding; beyond that two tensors are equal.
@@ -57,20 +61,22 @@ def main(arguments: list[str]) -> int:
         prog="python -m benchmarks debug",
         description="Compare the tensors inside a quantized graph with those of its float32 file.",
     )
-    parser.add_argument("model", help="of the manifest, as NAME:FORMAT:PRECISION, or a .onnx or .tflite file")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="float32 file (default: that of the manifest)")
+    parser.add_argument("model", help="quantized file of the zoo as NAME:FORMAT:PRECISION, or a .onnx or .tflite file")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="float32 file (default: the model's own)")
     parser.add_argument("--images", type=int, default=32, metavar="N", help="test images to run (default: 32)")
     parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports in the artifacts folder")
     given = parser.parse_args(arguments)
     if given.images < 1:
         raise UsageError(f"--images is {given.images}; it must be at least 1")
-    quantized, full = _files(given.model, given.against)
+    quantized, entry = _quantized_file(given.model)
+    require("onnx" if quantized.suffix == ".onnx" else "ai_edge_litert", "matplotlib")
     images = load_dataset(given.data).subset("public_test").images
     chosen = images[np.linspace(0, len(images) - 1, min(given.images, len(images))).astype(int)]
     batch = chosen[..., None].astype(np.float32)
-    pairs = pair_tensors(tensors_of(full, batch), tensors_of(quantized, batch))
-    folder = given.output or artifacts_dir() / "reports"
+    with _float_file(entry, given.against) as full:
+        pairs = pair_tensors(tensors_of(full, batch), tensors_of(quantized, batch))
+    folder = given.output or reports_folder(artifacts_dir())
     stem = f"debug-{quantized.parent.name}-{quantized.name.replace('.', '-')}"
     report = {"model": str(given.model), "images": len(batch), "pairs": [asdict(pair) for pair in pairs]}
     write_json(folder / f"{stem}.json", report)
@@ -160,25 +166,23 @@ def _cosine(reference: np.ndarray, other: np.ndarray) -> float:
     return float(a @ b / max(math.sqrt((a @ a) * (b @ b)), 1e-30))
 
 
-def _files(model: str, against: Path | None) -> tuple[Path, Path]:
-    """The quantized and the float file."""
-    root = artifacts_dir()
-    manifest = load_manifest(root)
-    path = Path(model)
-    named = [a for a in manifest if str(a.reference) == model or path.resolve() == root / a.path]
-    if not named and not path.is_file():
-        known = ", ".join(str(a.reference) for a in manifest if a.format != "keras")
-        raise UsageError(f"there is no model {model!r}; give a file or one of {known}")
+def _quantized_file(model: str) -> tuple[Path, Artifact | None]:
+    """The file that the argument names or is, and its entry in the manifest, `None` for a file of one's own."""
+    root, path = artifacts_dir(), Path(model)
+    if not path.is_file():
+        return find_file(model), find_artifact(model, load_manifest(root))
+    return path, next((a for a in load_manifest(root) if path.resolve() == (root / a.path).resolve()), None)
+
+
+def _float_file(entry: Artifact | None, against: Path | None) -> AbstractContextManager[Path]:
+    """The float32 file to compare with: `against`, else that of the same model and format in the zoo."""
     if against is None:
-        same = (a for a in manifest if named and (a.model, a.format) == (named[0].model, named[0].format))
-        full = next((a for a in same if a.precision == "fp32"), None)
-        if full is None:
-            raise UsageError(f"the manifest has no float32 file for {model}; give one with --against")
-        against = root / full.path
-    for file in (against, root / named[0].path if named else path):
-        if not file.is_file():
-            raise UsageError(f"there is no file {file}")
-    return (root / named[0].path if named else path), against
+        if entry is None:
+            raise UsageError("the model is not one of the zoo; give its float32 file with --against")
+        return float32_file(entry.model, entry.format)
+    if not against.is_file():
+        raise UsageError(f"there is no file {against}")
+    return nullcontext(against)
 
 
 def _departure(pairs: list[Pair]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from fer_zoo import __version__
 from fer_zoo.cpu import cores
 from fer_zoo.errors import FerZooError
+from fer_zoo.packages import require
 
 # Instructions that decide how fast int8, bfloat16 and float32 arithmetic can be.
 _FLAGS = (
@@ -30,11 +31,10 @@ def now() -> str:
 
 def describe() -> dict[str, Any]:
     """Processor, memory, system, versions, load and commit, as they are now."""
-    try:
-        import cpuinfo
-        import psutil
-    except ImportError as error:
-        raise FerZooError(f"{error.name} is not installed; run `pip install 'fer-zoo[benchmark]'`") from error
+    require("cpuinfo", "psutil")
+    import cpuinfo
+    import psutil
+
     cpu = cpuinfo.get_cpu_info()
     flags = set(cpu.get("flags", ()))
     return {

@@ -13,6 +13,9 @@ from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
 from fer_zoo.zoo import Artifact, Reference, load_manifest
 
+# What every measurement needs: the description of the machine, the plots, the metrics.
+REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
+
 
 @dataclass(frozen=True)
 class Options:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation.parity import compare
 from fer_zoo.files import atomic_path, write_json, write_text
-from fer_zoo.zoo import artifacts_dir, load_manifest
+from fer_zoo.packages import require
+from fer_zoo.zoo import artifacts_dir
 
-from .options import positive
+from .float32 import float32_file
+from .options import positive, reports_folder
 
 _KINDS = {
     "per tensor": "weights, one scale",
@@ -61,19 +64,20 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks sensitivity", description="Round one layer at a time to int8, and count the cost."
     )
-    parser.add_argument("model", help="of the manifest, by name, or a float32 .onnx file")
+    parser.add_argument("model", help="name of a model of the zoo, or a float32 .onnx file")
     parser.add_argument("--images", type=positive, default=1024, metavar="N", help="of PublicTest (default: 1024)")
     parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled images)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports in the artifacts folder")
     given = parser.parse_args(arguments)
-    path = _file(given.model)
+    require("onnx", "matplotlib")
     dataset = load_dataset(given.data)
     test, training = dataset.subset("public_test"), dataset.subset("train")
     chosen = test.take(_spread(len(test), given.images))
     calibration = training.images[_spread(len(training), _CALIBRATION_IMAGES)]
-    costs = measure(path, chosen.images, chosen.labels, calibration)
+    with _file(given.model) as path:
+        costs = measure(path, chosen.images, chosen.labels, calibration)
     name = path.parent.name if path.name == "model.onnx" else path.stem
-    stem = (given.output or artifacts_dir() / "reports") / f"sensitivity-{name}"
+    stem = (given.output or reports_folder(artifacts_dir())) / f"sensitivity-{name}"
     report = {"model": name, "images": len(chosen), "costs": [asdict(cost) for cost in costs]}
     write_json(stem.with_suffix(".json"), report)
     _plot(stem.with_suffix(".png"), costs, name)
@@ -93,13 +97,10 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
         calibration: uint8 `[n, 48, 48]`, from which the ranges of activations are taken.
 
     Raises:
-        UsageError: onnx is not installed.
         FerZooError: The graph has no layer with weights.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise UsageError("onnx is not installed; run `pip install 'fer-zoo[export]'`") from error
+    import onnx
+
     model = onnx.load(path)
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     found = [node for node in model.graph.node if node.op_type in _WEIGHTED and node.input[1] in weights]
@@ -122,19 +123,13 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
     return costs
 
 
-def _file(model: str) -> Path:
-    if model.endswith(".onnx"):
-        path = Path(model)
-    else:
-        entries = [a for a in load_manifest() if (a.format, a.precision) == ("onnx", "fp32")]
-        if model not in [entry.model for entry in entries]:
-            raise UsageError(f"there is no model {model!r}; choose one of {', '.join(e.model for e in entries)}")
-        path = artifacts_dir() / next(entry.path for entry in entries if entry.model == model)
-        if not path.is_file():
-            raise UsageError(f"{path} is too large for git; make it with `python -m export {model}`")
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}")
-    return path
+def _file(model: str) -> AbstractContextManager[Path]:
+    """The float32 ONNX file that the argument names or is."""
+    if not model.endswith(".onnx"):
+        return float32_file(model)
+    if not Path(model).is_file():
+        raise UsageError(f"there is no file {model}")
+    return nullcontext(Path(model))
 
 
 def _spread(total: int, wanted: int) -> np.ndarray:

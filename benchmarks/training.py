@@ -11,14 +11,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.backend import BACKENDS, installed_backends
+from fer_zoo.backend import BACKENDS, require_backends
 from fer_zoo.console import out, progress, run
 from fer_zoo.cpu import has_fast_bfloat16
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_csv, write_json, write_text
+from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
 from .machine import describe, now, run_child
+from .options import REPORT_PACKAGES, reports_folder
 from .training_step import BATCH, PEAK, WAYS
 
 Row = dict[str, Any]
@@ -29,9 +31,8 @@ ACCURACIES = (0.593, 0.66, 0.70)
 
 def main(arguments: list[str]) -> int | None:
     given = _parser().parse_args(arguments)
-    backends = given.backends or installed_backends()
-    if missing := [backend for backend in backends if backend not in installed_backends()]:
-        raise UsageError(f"{', '.join(missing)} is not installed; run `pip install 'fer-zoo[{missing[0]}]'`")
+    backends = require_backends(*given.backends or ())
+    require(*REPORT_PACKAGES)
     # Emulated, a step in bfloat16 takes minutes and says nothing.
     precisions = ["float32"] if has_fast_bfloat16() is False else ["float32", "bfloat16"]
     ways = [way for way in WAYS if way.rpartition(" ")[2] in precisions]
@@ -220,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=2, help="each combination is timed once a round")
     parser.add_argument("--seconds", type=float, default=6.0, help="timed, after five steps of warm-up")
     parser.add_argument("--runs", nargs="*", type=Path, default=[], metavar="RUN", help="folders of training runs")
-    parser.add_argument("--output", type=Path, default=artifacts_dir() / "reports")
+    parser.add_argument("--output", type=Path, default=reports_folder(artifacts_dir()))
     return parser
 
 

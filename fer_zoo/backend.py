@@ -8,6 +8,7 @@ import sys
 
 from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import UsageError
+from fer_zoo.packages import not_installed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -15,6 +16,20 @@ BACKENDS = ("tensorflow", "jax", "torch")
 def installed_backends() -> list[str]:
     """The backends whose package can be imported, found without importing it."""
     return [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+
+def require_backends(*names: str) -> list[str]:
+    """`names`, or without any all installed backends.
+
+    Raises:
+        UsageError: One of them, or any backend at all, is not installed.
+    """
+    installed = installed_backends()
+    if not installed or importlib.util.find_spec("keras") is None:
+        raise UsageError("no Keras backend is installed; run `pip install 'fer-zoo[tensorflow]'` (or [jax], [torch])")
+    if missing := [name for name in names if name not in installed]:
+        raise not_installed(*missing)
+    return list(names) or installed
 
 
 def select_backend(name: str | None = None) -> str:
@@ -26,13 +41,10 @@ def select_backend(name: str | None = None) -> str:
     Raises:
         UsageError: The backend is unknown or not installed, or Keras already runs on another one.
     """
-    name = name or os.environ.get("KERAS_BACKEND") or next(iter(installed_backends()), None)
-    if name is None or importlib.util.find_spec("keras") is None:
-        raise UsageError("no Keras backend is installed; run `pip install 'fer-zoo[tensorflow]'` (or [jax], [torch])")
+    name = name or os.environ.get("KERAS_BACKEND") or require_backends()[0]
     if name not in BACKENDS:
         raise UsageError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)}")
-    if name not in installed_backends():
-        raise UsageError(f"the backend {name!r} is not installed; run `pip install 'fer-zoo[{name}]'`")
+    require_backends(name)
     if "keras" in sys.modules:
         import keras
 

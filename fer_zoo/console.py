@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from fer_zoo.errors import FerZooError
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.packages import EXTRAS, not_installed
 
 Item = TypeVar("Item")
 
@@ -50,8 +52,14 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
     try:
         return main(sys.argv[1:] if arguments is None else arguments) or 0
     except FerZooError as error:
-        err.print(f"[red]error:[/red] {_plain(error)}")
+        print_error(error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        print_error(not_installed(module))
+        return UsageError.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -59,13 +67,13 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
         err.print("interrupted")
         return 130
     except MemoryError:
-        err.print("[red]error:[/red] not enough memory; use a smaller batch size or fewer images at a time")
+        print_error("not enough memory; use a smaller batch size or fewer images at a time")
         return 1
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            err.print("[red]error:[/red] the disk is full; free some space and run the same command again")
+            print_error("the disk is full; free some space and run the same command again")
         elif error.filename is not None:
-            err.print(f"[red]error:[/red] {_plain(f'{error.filename}: {error.strerror}')}")
+            print_error(f"{error.filename}: {error.strerror}")
         else:
             raise
         return 1
@@ -85,5 +93,6 @@ def native_stderr_silenced() -> Iterator[None]:
         os.close(kept)
 
 
-def _plain(message: object) -> str:
-    return str(message).replace("[", r"\[")
+def print_error(message: object) -> None:
+    """Print what went wrong on stderr, as every command does."""
+    err.print("[red]error:[/red]", escape(str(message)))

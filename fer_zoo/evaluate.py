@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -15,18 +14,17 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, progress, run
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.packages import require
 from fer_zoo.zoo import run_config
 
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    for package in ("sklearn", "matplotlib"):
-        if importlib.util.find_spec(package) is None:
-            raise UsageError(f"{package} is not installed; run `pip install 'fer-zoo[benchmark]'`")
+    require("sklearn", "matplotlib")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
     if classifier.labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
         raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's or FER+'s")

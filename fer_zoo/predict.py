@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.backend import BACKENDS
-from fer_zoo.console import err, out, run, track
+from fer_zoo.console import err, out, print_error, run, track
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.faces import Face, FaceDetector, crop_face
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
             waiting.append(found)
         except FerZooError as error:
             results.failures.append(Failure(shown(path), shown(str(error))))
-            err.print(results.failures[-1].error, markup=False)
+            print_error(results.failures[-1].error)
         if sum(len(found.crops) for found in waiting) >= options.batch_size or drawings:
             _classify(classifier, waiting, labels, results, options)
     _classify(classifier, waiting, labels, results, options)

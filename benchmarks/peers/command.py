@@ -8,9 +8,10 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.cpu import cores
+from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
-from ..options import Options, reports_folder
+from ..options import REPORT_PACKAGES, Options, reports_folder
 from .report import write_peers
 from .run import run_peers
 
@@ -20,6 +21,7 @@ _QUICK = {"queries": 16, "seconds": 0.5, "rounds": 2, "cold_starts": 1, "warmup_
 def main(arguments: list[str]) -> int:
     """Measure, and write `peers.json`, `.csv`, `.md` and `.png`."""
     parsed = _parser().parse_args(arguments)
+    require(*REPORT_PACKAGES, "ai_edge_litert", "onnx")
     artifacts = parsed.artifacts or artifacts_dir()
     limits = _QUICK if parsed.quick else {}
     given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}

@@ -8,9 +8,10 @@ from pathlib import Path
 from fer_zoo.console import err, out
 from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
+from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
-from ..options import Options, positive, reports_folder
+from ..options import REPORT_PACKAGES, Options, positive, reports_folder
 from .datasets import load_faces
 from .report import write_robustness
 from .run import run_robustness
@@ -19,6 +20,7 @@ from .run import run_robustness
 def main(arguments: list[str]) -> int:
     """Measure, and write `robustness.json`, `.csv`, `.md` and the plots."""
     parsed = _parser().parse_args(arguments)
+    require(*REPORT_PACKAGES)
     if parsed.dataset and (parsed.data or parsed.ferplus):
         raise UsageError(
             "--dataset is another data set in the place of FER2013: give no --data and no --ferplus with it"

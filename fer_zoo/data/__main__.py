@@ -11,6 +11,7 @@ from fer_zoo.console import out, run
 from fer_zoo.data.check import check, print_check
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.packages import not_installed
 
 KAGGLE = "msambare/fer2013"
 BY_HAND = (
@@ -37,7 +38,7 @@ def download(output: Path | None = None) -> Path:
     try:
         import kagglehub
     except ImportError as error:
-        raise FerZooError(f"downloading needs kagglehub: pip install kagglehub. {BY_HAND}") from error
+        raise FerZooError(f"{not_installed('kagglehub')}. {BY_HAND}") from error
     try:
         folder = Path(kagglehub.dataset_download(KAGGLE))
     except Exception as error:  # kagglehub lets through what requests, urllib3 and its own code raise

@@ -18,6 +18,7 @@ from fer_zoo.data.readers import Decoded, open_source
 from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import atomic_path, write_json
+from fer_zoo.packages import not_installed
 
 _FACES = 12
 _COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff725c", "test": "#efb118"}
@@ -132,7 +133,7 @@ def check(path: str | Path | None = None, output: str | Path | None = None) -> C
         if importlib.util.find_spec("matplotlib"):
             _draw(Path(output) / "check.png", decoded, result.counts, disputed)
         else:
-            err.print("check.png is not drawn: pip install matplotlib")
+            err.print(f"check.png was not drawn: {not_installed('matplotlib')}", markup=False)
     return result
 
 

@@ -56,7 +56,7 @@ def test_command_on_onnx(zoo, tmp_path, capsys, monkeypatch):
     assert "Most is lost at **probabilities**" in path.with_suffix(".md").read_text()
     assert "Most is lost at probabilities" in capsys.readouterr().out
     assert run(main, ["nothing:onnx", *common]) == 2
-    assert "give a file or one of linear:onnx:fp32" in capsys.readouterr().err
+    assert "there is no model 'nothing'" in capsys.readouterr().err
     assert run(main, [str(zoo.artifacts / "linear/model.keras"), "--against", str(path), *common]) == 2
 
 

@@ -71,5 +71,5 @@ def test_command(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_unknown_models_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(main, ["nothing", "--output", str(tmp_path)]) == 2
-    assert "choose one of baseline_cnn" in capsys.readouterr().err
+    assert "there is no model 'nothing'" in capsys.readouterr().err
     assert run(main, ["missing.onnx", "--output", str(tmp_path)]) == 2

@@ -44,7 +44,7 @@ def test_a_run_that_began_with_trained_weights_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("benchmarks.training.installed_backends", lambda: ["jax"])
+    monkeypatch.setattr("fer_zoo.backend.installed_backends", lambda: ["jax"])
     with pytest.raises(UsageError, match="pip install 'fer-zoo\\[torch\\]'"):
         main(["--backends", "torch", "--output", str(tmp_path)])
 

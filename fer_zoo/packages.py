@@ -1,0 +1,46 @@
+"""Optional packages: which extra of fer_zoo installs each, and the sentence where one is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from fer_zoo.errors import UsageError
+
+# By the name that is imported; the smallest extra that brings it.
+EXTRAS = {
+    "ai_edge_litert": "litert",
+    "cpuinfo": "benchmark",
+    "cv2": "video",
+    "flatbuffers": "export",
+    "h5py": "export",
+    "jax": "jax",
+    "kagglehub": "download",
+    "keras": "tensorflow",
+    "matplotlib": "benchmark",
+    "onnx": "export",
+    "psutil": "benchmark",
+    "scipy": "benchmark",
+    "sklearn": "benchmark",
+    "tensorboard": "tensorboard",
+    "tensorflow": "tensorflow",
+    "tf2onnx": "export",
+    "torch": "torch",
+}
+
+
+def require(*modules: str) -> None:
+    """Check before long work that all optional modules are installed, without importing them.
+
+    Raises:
+        UsageError: Some are missing; the sentence has the command that installs them.
+    """
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise not_installed(*missing)
+
+
+def not_installed(*modules: str) -> UsageError:
+    """The error where optional modules are missing; they must be in `EXTRAS`."""
+    extras = ",".join(sorted({EXTRAS[module] for module in modules}))
+    verb = "is" if len(modules) == 1 else "are"
+    return UsageError(f"{', '.join(modules)} {verb} not installed; run `pip install 'fer-zoo[{extras}]'`")
