@@ -14,6 +14,7 @@ from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
+from fer_zoo.tables import print_table
 from fer_zoo.zoo import artifacts_dir
 
 from .options import REPORT_PACKAGES, Options, manifest_of, positive, reports_folder, select
@@ -133,23 +134,22 @@ def _options(parsed: argparse.Namespace) -> Options:
 
 def _show(report: dict[str, Any]) -> None:
     """The summary without its widest columns, failed rows in red."""
-    from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
 
     from .markdown import headline
 
     columns, rows = headline(report)
-    shown = [i for i, column in enumerate(columns) if column not in ("95 % interval", "relative", "memory")]
+    chosen = [i for i, column in enumerate(columns) if column not in ("95 % interval", "relative", "memory")]
     table = Table(box=None, pad_edge=False)
-    for i in shown:
-        table.add_column(columns[i], justify="left" if i == 0 else "right", overflow="fold")
+    for i in chosen:
+        # "p50, batch 1, 1 thread" in three lines is as wide as the figures below it.
+        heading = columns[i].replace(", ", "\n")
+        table.add_column(heading, justify="left" if i == 0 else "right", no_wrap=i > 0)
     for artifact, cells in zip(report["artifacts"], rows, strict=True):
         bad = artifact["status"] in ("failed", "error")
-        table.add_row(*(cells[i].replace("*", "") for i in shown), style="red" if bad else None)
-    # A file or a pipe has no width that the table would have to fit.
-    wide = Measurement.get(out, out.options.update(max_width=1000), table).maximum
-    (out if out.is_terminal else Console(width=wide)).print(table)
+        table.add_row(*(cells[i].replace("*", "") for i in chosen), style="red" if bad else None)
+    throughput = next((str(c.header) for c in table.columns if str(c.header).startswith("images/s")), "")
+    print_table(table, optional=["cold start", throughput, "agreement", "Δ points"])
     for artifact in report["artifacts"]:
         for problem in (*artifact["missed"], *artifact["errors"]):
             err.print(f"{artifact['name']}: {problem}", style="red", markup=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 from fer_zoo.console import err, out, run
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.tables import print_table
 
 from .stored import read_report
 from .tables import milliseconds, percent, plural, size
@@ -215,7 +216,7 @@ def _show(changes: list[Change]) -> None:
     for change in changes:
         style = _STYLE.get(change.verdict)
         table.add_row(change.artifact, change.measure, change.before, change.after, change.verdict, style=style)
-    out.print(table)
+    print_table(table)
 
 
 if __name__ == "__main__":

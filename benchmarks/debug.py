@@ -21,6 +21,7 @@ from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import atomic_path, write_json, write_text
 from fer_zoo.packages import require
+from fer_zoo.tables import print_table
 from fer_zoo.zoo import Artifact, artifacts_dir, find_artifact, find_file, load_manifest
 
 from .float32 import float32_file
@@ -220,7 +221,7 @@ def _show(pairs: list[Pair]) -> None:
     worst = max(pairs, key=lambda pair: pair.added)
     for pair in pairs:
         table.add_row(*_cells(pair), style="yellow" if pair is worst else None)
-    out.print(table)
+    print_table(table, optional=["cosine"])
 
 
 def _plot(path: Path, pairs: list[Pair], name: str) -> None:

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import EXTRAS, not_installed
 
 Item = TypeVar("Item")
 
-# A table that is piped or logged is not cut to the 80 columns of a terminal that is not there.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+# Seconds between two lines of progress in a log.
+LINE_SECONDS = 15.0
+
+
+class _Progress(Progress):
+    """A bar; where stderr is not a terminal, a plain line for the step just finished, and none in the first seconds."""
+
+    _last_line = math.inf
+
+    def start(self) -> None:
+        super().start()
+        self._last_line = time.monotonic()
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        if err.is_terminal or time.monotonic() - self._last_line < LINE_SECONDS:
+            return
+        self._last_line = time.monotonic()
+        task = next(task for task in self.tasks if task.id == task_id)
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        err.print(f"{task.description}: {task.completed:,.0f}{total}", markup=False)
 
 
 def progress() -> Progress:
-    """A progress bar on stderr with elapsed and remaining time, silent when stderr is not a terminal."""
-    return Progress(
+    """A progress bar on stderr with elapsed and remaining time; lines, 15 seconds apart, where that is no terminal."""
+    return _Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

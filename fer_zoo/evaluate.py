@@ -19,6 +19,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.packages import require
+from fer_zoo.tables import print_table
 from fer_zoo.zoo import run_config
 
 
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
     copies = copies_of_train(dataset, test, trained_on)
     evaluations = write_report(folder, classifier.path.name, test, probabilities, details, trained_on, copies)
-    out.print(_summary(evaluations))
+    print_table(_summary(evaluations), optional=["without copies", "ECE"])
     out.print(f"report: {folder / 'evaluation.md'}", markup=False)
     return 0
 

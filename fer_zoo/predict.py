@@ -17,10 +17,11 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.photos import SUFFIXES, is_animation, open_photo
-from fer_zoo.faces.results import Failure, Prediction, Results
+from fer_zoo.faces.results import BAR, Failure, Prediction, Results
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.inference.images import to_face
+from fer_zoo.tables import print_table
 from fer_zoo.video import VIDEO_SUFFIXES
 
 _FORMATS = ("table", "json", "csv")
@@ -81,7 +82,7 @@ def main(arguments: list[str]) -> int:
         err.print(f"no face was found in {name}; pass --crop if the whole picture is one", markup=False)
     if form == "table" and options.output is None and out.is_terminal:
         if results.predictions or results.without_faces:
-            out.print(results.to_table())
+            print_table(results.to_table(), optional=[BAR])
     else:
         _write(results.to_text(form), options.output)
     return 1 if results.failures else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import math
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ from filelock import FileLock
 from make_models import make_models
 from workers import Workers
 
+from fer_zoo import console
 from fer_zoo.data.dataset import BUNDLED
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +67,12 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
 def _own_cache(made_once: MakeOnce) -> None:
     """Tests decode into a cache of their own, never the user's."""
     os.environ["FER_ZOO_CACHE"] = str(made_once("cache", lambda folder: None))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_progress_lines() -> None:
+    """How long a test takes does not decide what is printed."""
+    console.LINE_SECONDS = math.inf
 
 
 @pytest.fixture(scope="session")

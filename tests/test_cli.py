@@ -57,3 +57,20 @@ def test_a_bug_keeps_its_traceback() -> None:
 
     with pytest.raises(ZeroDivisionError):
         console.run(main, [])
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
+    with console.progress() as bar:
+        task = bar.add_task("parity", total=1200)
+        for name in ("first", "second"):
+            bar.update(task, description=f"parity {name}")
+            bar.advance(task, 600)
+    assert capsys.readouterr().err.split("\n") == ["parity first: 600 of 1,200", "parity second: 1,200 of 1,200", ""]
+
+
+def test_short_work_leaves_nothing_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(console.track(range(3), "counting")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""

@@ -19,6 +19,7 @@ from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.packages import not_installed
+from fer_zoo.tables import print_table
 
 _FACES = 12
 _COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff725c", "test": "#efb118"}
@@ -152,12 +153,12 @@ def print_check(result: Check) -> None:
         table.add_row(name, *(_beside(result.counts[split][name], OFFICIAL[split][label]) for split in splits))
     table.add_section()
     table.add_row("all", *(_beside(sum(result.counts[split].values()), sum(OFFICIAL[split])) for split in splits))
-    out.print(table)
+    print_table(table)
     findings = Table("found", "number", show_header=False)
     findings.columns[1].justify = "right"
     for _, words, number in result.figures():
         findings.add_row(words, f"{number:,}")
-    out.print(findings)
+    print_table(findings)
     for name, reason in list(result.unreadable.items())[:5]:
         out.print(f"cannot read {name}: {reason}", markup=False)
     if unmarked:

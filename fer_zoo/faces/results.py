@@ -8,12 +8,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from fer_zoo.faces.detector import Face
+from fer_zoo.tables import table_text
 
-_BAR = 10
+# Header of the column of bars.
+BAR = " "
+_BAR_WIDTH = 10
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,13 @@ class Results:
         """For a terminal."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("file", overflow="fold")
-        for heading in ("face", "expression", "", ""):
+        for heading in ("face", "expression", BAR, ""):
             table.add_column(heading, no_wrap=True)
         table.add_column("then", style="dim")
         for prediction in self.predictions:
             (label, probability), *others = prediction.expressions
-            filled = round(probability * _BAR)
-            bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR - filled)}[/dim]"
+            filled = round(probability * _BAR_WIDTH)
+            bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR_WIDTH - filled)}[/dim]"
             then = ", ".join(f"{name} {share:.2f}" for name, share in others)
             table.add_row(_escaped(prediction.file), _place(prediction), label, bar, f"{probability:.2f}", then)
         for file in self.without_faces:
@@ -88,9 +90,7 @@ class Results:
         """For a file or a pipe: no colours, and no line is broken to fit a terminal."""
         if not self.predictions and not self.without_faces:
             return ""
-        buffer = io.StringIO()
-        Console(file=buffer, width=10_000).print(self.to_table())
-        return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+        return table_text(self.to_table())
 
     def _to_json(self) -> str:
         content = {

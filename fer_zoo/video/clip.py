@@ -14,6 +14,7 @@ from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.predict import form_of, shown, translated
+from fer_zoo.tables import print_table
 from fer_zoo.video.frames import Video, opencv
 from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.timeline import Timeline, check_plot
@@ -52,7 +53,10 @@ def predict_clip(options: argparse.Namespace) -> int:
         timeline.plot(options.plot)
     form = form_of(options.format, options.output)
     if form == "table" and options.output is None:
-        out.print(timeline.to_table() if timeline.summary() else f"no face was found in {shown(path)}")
+        if timeline.summary():
+            print_table(timeline.to_table())
+        else:
+            out.print(f"no face was found in {shown(path)}", markup=False)
         out.print(f"{timeline.frames} frames in {seconds:.1f} s, {timeline.frames / seconds:.0f} per second")
     else:
         head = {"video": shown(path), "model": shown(classifier.path), "runtime": classifier.runtime}

@@ -78,7 +78,7 @@ class Timeline:
         """`summary` for people."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("face", "from", "to", "frames"):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("expressions")
         for face in self.summary():
             shares = ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in face["expressions"])

@@ -10,6 +10,7 @@ from rich.table import Table
 from fer_zoo.console import out, run
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.models import list_models
+from fer_zoo.tables import print_table
 from fer_zoo.zoo.info import ModelInfo, trained_models
 
 
@@ -18,7 +19,7 @@ def main(arguments: list[str]) -> int:
         arguments
     )
     models = sorted(trained_models(), key=lambda model: (model.task != "FER2013", -model.accuracy.get("test", 0)))
-    out.print(_table(models))
+    print_table(_table(models))
     untrained = set(list_models()) - {model.architecture for model in models}
     timed = sorted({model.latency.cpu for model in models if model.latency})
     out.print(
