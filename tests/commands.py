@@ -18,13 +18,16 @@ from fer_zoo.console import run
 ROOT = Path(__file__).parent.parent
 
 
-def run_command(module: str, arguments: list[str], environment: dict[str, str]) -> CompletedProcess[str]:
-    """Run `python -m MODULE ARGUMENTS` inside this process, in the checkout, with a screen of 200 columns.
+def run_command(
+    module: str, arguments: list[str], environment: dict[str, str], folder: Path = ROOT
+) -> CompletedProcess[str]:
+    """Run `python -m MODULE ARGUMENTS` inside this process, with a screen of 200 columns.
 
     Args:
         module: A module or package with a `main(arguments)`, such as `fer_zoo.train` or `export`.
         arguments: What follows on the command line.
         environment: Variables set meanwhile.
+        folder: Where it runs, else in the checkout.
     """
     found = import_module(module)
     if hasattr(found, "__path__"):
@@ -32,7 +35,7 @@ def run_command(module: str, arguments: list[str], environment: dict[str, str]) 
     with (
         patch.dict(os.environ, {"COLUMNS": "200"} | environment),
         patch.object(sys, "argv", [str(found.__file__), *arguments]),
-        contextlib.chdir(ROOT),
+        contextlib.chdir(folder),
         tempfile.TemporaryFile("w+") as stdout,
         tempfile.TemporaryFile("w+") as stderr,
     ):

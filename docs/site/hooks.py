@@ -1,4 +1,4 @@
-"""MkDocs hooks: pages that lie outside `docs/`, links between them, the notebook as a page, and the table of models.
+"""MkDocs hooks: pages outside `docs/`, links between them, the notebook as a page, the table of models, help texts.
 
 On the site every file keeps its path in the repository, but for `docs/`, which is the site's root, and `README.md`,
 which is its first page. Links are written for a reader of the repository and rewritten here.
@@ -7,15 +7,21 @@ which is its first page. Links are written for a reader of the repository and re
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
+import sys
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from fer_zoo import cli
 from fer_zoo.zoo import trained_models
 
 _ROOT = Path(__file__).parents[2]
@@ -34,6 +40,7 @@ _OUTSIDE = (
 )
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 _MODELS = "<!-- models -->"
+_HELP = re.compile(r"<!-- help: fer-zoo ?(\w*) -->")
 _NOTEBOOK = "notebook.ipynb"
 
 
@@ -50,7 +57,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point the links of the repository at the site's pages, and fill in the table of models."""
+    """Point the links of the repository at the site's pages, and fill in the table of models and help texts."""
     uri = page.file.src_uri
     source = next(path for path in (f"docs/{uri}", uri, f"docs/{_NOTEBOOK}") if (_ROOT / path).exists())
     if uri == "index.md":
@@ -66,7 +73,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         # The site has no model files and no code. A broken link, on the other hand, must fail the strict build.
         return text if (_ROOT / path).exists() or not in_docs else link.group()
 
-    return _LINK.sub(rewritten, markdown).replace(_MODELS, _table_of_models())
+    linked = _LINK.sub(rewritten, markdown).replace(_MODELS, _table_of_models())
+    return _HELP.sub(lambda mark: _help_text(mark[1]), linked)
 
 
 def _on_site(path: str) -> str:
@@ -87,6 +95,18 @@ def _cell_as_markdown(cell: dict[str, Any]) -> str:
         elif text := "".join(output.get("text", data.get("text/plain", ""))):
             parts.append(f"```text\n{text.rstrip()}\n```")
     return "\n\n".join(parts)
+
+
+def _help_text(command: str) -> str:
+    """What `fer-zoo COMMAND --help` prints, 100 columns wide."""
+    with (
+        patch.dict(os.environ, COLUMNS="100"),
+        patch.object(sys, "argv", ["fer-zoo"]),
+        redirect_stdout(StringIO()) as printed,
+        suppress(SystemExit),
+    ):
+        cli.main([*command.split(), "--help"])
+    return f"```text\n{printed.getvalue().rstrip()}\n```"
 
 
 def _table_of_models() -> str:

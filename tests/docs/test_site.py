@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_zoo import cli
 from fer_zoo.zoo import trained_models
 
 load_config = pytest.importorskip("mkdocs.config").load_config
@@ -41,6 +42,13 @@ def test_the_reference_has_signatures_and_docstrings(site: Path) -> None:
     page = (site / "api.html").read_text()
     assert 'id="fer_zoo.inference.classifier.Classifier.predict_proba"' in page
     assert "The probability of each expression." in page
+
+
+def test_the_help_of_every_command_is_on_a_page(site: Path) -> None:
+    page = (site / "commands.html").read_text()
+    for name in cli._COMMANDS:
+        assert f"usage: fer-zoo {name}" in page
+    assert "--learning-rate" in page
 
 
 def test_no_page_loads_anything_from_another_server(site: Path) -> None:
