@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.data import Dataset
-from fer_zoo.evaluation import evaluate
+from fer_zoo.evaluation import evaluate_predictions
 
 _NAMES = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll", "without_train_copies")
 
@@ -25,7 +25,7 @@ def accuracy_row(probabilities: np.ndarray, dataset: Dataset, copies: np.ndarray
         accuracy on that split, `None` without it) and `recall` by class.
     """
     labels = np.asarray(dataset.labels)
-    found = evaluate(probabilities, labels, copies)
+    found = evaluate_predictions(probabilities, labels, copies)
     private = dataset.splits == "private_test"
     right = probabilities.argmax(1) == labels
     return {

@@ -30,7 +30,7 @@ from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import Artifact, artifacts_dir, fine_tuned, load_manifest, run_config, update_manifest
+from fer_zoo.zoo import Artifact, artifacts_dir, fine_tuned, load_manifest, read_keras, run_config, update_manifest
 
 from . import metadata
 from .card import write_card
@@ -179,11 +179,7 @@ def load_model(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise FerZooError(f"{path} does not exist; train a model first: python -m fer_zoo.train")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds for a damaged file.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
-        raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
+    model = read_keras(path)
     shapes = (model.input_shape, model.output_shape)
     expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))
     if shapes not in (expected, (expected[0], (None, len(FERPLUS_EXPRESSIONS)))):

@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer_zoo.data import Dataset, load_dataset
+    from fer_zoo.errors import FerZooError, UsageError
+    from fer_zoo.evaluation import Evaluation, evaluate
+    from fer_zoo.expressions import EXPRESSIONS
+    from fer_zoo.faces import Face, FaceDetector, FaceExpression, crop_face, read_photo
+    from fer_zoo.inference import Classifier, load_classifier
+    from fer_zoo.models import build_model, list_models
+    from fer_zoo.training import TrainingConfig, train
+    from fer_zoo.zoo import ModelInfo, load_model, model_info
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "EXPRESSIONS": "fer_zoo.expressions",
-    "FaceDetector": "fer_zoo.faces",
-    "build_model": "fer_zoo.models",
-    "crop_face": "fer_zoo.faces",
-    "list_models": "fer_zoo.models",
-    "load_classifier": "fer_zoo.inference",
-    "load_dataset": "fer_zoo.data",
-    "read_photo": "fer_zoo.faces",
-}
-
 __all__ = [
     "EXPRESSIONS",
+    "Classifier",
+    "Dataset",
+    "Evaluation",
+    "Face",
     "FaceDetector",
+    "FaceExpression",
+    "FerZooError",
+    "ModelInfo",
+    "TrainingConfig",
+    "UsageError",
     "__version__",
     "build_model",
     "crop_face",
+    "evaluate",
     "list_models",
     "load_classifier",
     "load_dataset",
+    "load_model",
+    "model_info",
     "read_photo",
+    "train",
 ]
 
+# Where each public name is found; type checkers read the imports above.
+_SOURCES = {
+    "fer_zoo.data": ("Dataset", "load_dataset"),
+    "fer_zoo.errors": ("FerZooError", "UsageError"),
+    "fer_zoo.evaluation": ("Evaluation", "evaluate"),
+    "fer_zoo.expressions": ("EXPRESSIONS",),
+    "fer_zoo.faces": ("Face", "FaceDetector", "FaceExpression", "crop_face", "read_photo"),
+    "fer_zoo.inference": ("Classifier", "load_classifier"),
+    "fer_zoo.models": ("build_model", "list_models"),
+    "fer_zoo.training": ("TrainingConfig", "train"),
+    "fer_zoo.zoo": ("ModelInfo", "load_model", "model_info"),
+}
+_MODULE_OF = {name: module for module, names in _SOURCES.items() for name in names}
 
-def __getattr__(name: str) -> Any:
-    """Import on first use, so that inference never pays for Keras."""
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'fer_zoo' has no attribute {name!r}")
+
+if not TYPE_CHECKING:  # With it, a type checker would take any misspelt name for a public one.
+
+    def __getattr__(name: str) -> Any:
+        """Import on first use, so that inference never pays for Keras."""
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        raise AttributeError(f"module 'fer_zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `fer_zoo.train` a function where something imports the command `fer_zoo.train`, a module of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -33,7 +33,7 @@ def require_backends(*names: str) -> list[str]:
 
 
 def select_backend(name: str | None = None) -> str:
-    """Fix the Keras backend of this process: `name`, else `KERAS_BACKEND`, else the first one installed.
+    """Fix the Keras backend of this process: `name`, else the one Keras runs on, `KERAS_BACKEND`, the first installed.
 
     Returns:
         The backend's name.
@@ -41,6 +41,10 @@ def select_backend(name: str | None = None) -> str:
     Raises:
         UsageError: The backend is unknown or not installed, or Keras already runs on another one.
     """
+    if name is None and "keras" in sys.modules:
+        import keras
+
+        name = keras.backend.backend()
     name = name or os.environ.get("KERAS_BACKEND") or require_backends()[0]
     if name not in BACKENDS:
         raise UsageError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)}")

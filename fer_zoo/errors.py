@@ -2,12 +2,36 @@
 
 
 class FerZooError(Exception):
-    """Something failed: the message says what is wrong and what to do. Exit code 1."""
+    """Something failed: the message is one sentence that says what is wrong and what to do.
+
+    Attributes:
+        exit_code: What a command that ends with this error returns, 1.
+
+    Examples:
+        >>> from fer_zoo import FerZooError, read_photo
+        >>> try:
+        ...     read_photo("missing.jpg")
+        ... except FerZooError as error:
+        ...     print(error)
+        there is no file missing.jpg
+    """
 
     exit_code = 1
 
 
 class UsageError(FerZooError):
-    """The call itself is wrong (an unknown option value, a missing path, a backend not installed). Exit code 2."""
+    """The call itself is wrong: an unknown name, a value out of its range, a package that is not installed.
+
+    Attributes:
+        exit_code: What a command that ends with this error returns, 2.
+
+    Examples:
+        >>> from fer_zoo import UsageError, load_classifier
+        >>> try:
+        ...     load_classifier("fernet_tiny:onnx:int4")
+        ... except UsageError as error:
+        ...     print(error)
+        'fernet_tiny:onnx:int4' names an unknown precision 'int4'; choose one of fp32, fp16, int8, dynamic
+    """
 
     exit_code = 2

@@ -7,17 +7,15 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
 from fer_zoo.backend import BACKENDS
-from fer_zoo.console import err, out, progress, run
+from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
-from fer_zoo.errors import FerZooError
+from fer_zoo.data import TrainingData, copies_of_train, load_dataset
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
-from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.evaluation.model import labelled_for, predict
+from fer_zoo.inference import load_classifier
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import run_config
@@ -27,14 +25,12 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     require("sklearn", "matplotlib")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
-    if classifier.labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
-        raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's or FER+'s")
     dataset = load_dataset(options.data)
     for note in dataset.notes:
         err.print(note, markup=False)
-    dataset = labelled_as(dataset, classifier.labels, options.ferplus)
+    dataset = labelled_for(classifier, dataset, options.ferplus)
     test = dataset.subset("test")
-    probabilities = _predict(classifier, test, options.batch_size, options.mirror)
+    probabilities = predict(classifier, test, options.batch_size, options.mirror)
     folder = options.output or Path(
         "runs",
         "evaluate",
@@ -66,17 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
     )
     return parser
-
-
-def _predict(classifier: Classifier, dataset: Dataset, batch_size: int, mirrored: bool) -> np.ndarray:
-    parts = []
-    chunk = max(batch_size, 1)
-    with progress() as bar:
-        task = bar.add_task("predict", total=len(dataset))
-        for start in range(0, len(dataset), chunk):
-            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size, mirrored))
-            bar.advance(task, len(parts[-1]))
-    return np.concatenate(parts)
 
 
 def _summary(evaluations: dict[str, Evaluation]) -> Table:

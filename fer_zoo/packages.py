@@ -17,7 +17,7 @@ EXTRAS = {
     "kagglehub": "download",
     "keras": "tensorflow",
     "matplotlib": "benchmark",
-    "onnx": "export",
+    "onnx": "embed",
     "psutil": "benchmark",
     "scipy": "benchmark",
     "sklearn": "benchmark",

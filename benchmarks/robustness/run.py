@@ -17,7 +17,7 @@ from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.ferplus import join_ferplus
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation import evaluate
+from fer_zoo.evaluation import evaluate_predictions
 from fer_zoo.evaluation.metrics import Evaluation, wilson_interval
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256, write_json
@@ -214,7 +214,7 @@ def _row(
     right: Right,
     shares: np.ndarray | None,
 ) -> dict[str, Any]:
-    evaluation = evaluate(probabilities, labels)
+    evaluation = evaluate_predictions(probabilities, labels)
     guess = probabilities.argmax(1)
     accuracy = {
         name: [right[name, severity][subject.facts["sha256"]] / len(chosen) for severity in SEVERITIES]

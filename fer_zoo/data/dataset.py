@@ -37,6 +37,12 @@ class Dataset:
         fingerprint: Hexadecimal key of the source's content, the name of its cache folder.
         notes: Plain sentences worth telling the user.
         expressions: Names of the classes.
+
+    Examples:
+        >>> from fer_zoo import load_dataset
+        >>> test = load_dataset().subset("test")
+        >>> len(test), test.images.shape, test.expressions[test.labels[0]]
+        (7178, (7178, 48, 48), 'angry')
     """
 
     images: np.ndarray
@@ -92,6 +98,12 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
     Raises:
         UsageError: The path does not exist, is no known form of FER2013, or has unknown classes.
         FerZooError: Nothing in it can be read.
+
+    Examples:
+        >>> from fer_zoo import load_dataset
+        >>> dataset = load_dataset("faces.zip")
+        >>> dataset.has("train"), dataset.images.dtype, dataset.images.shape[1:]
+        (True, dtype('uint8'), (48, 48))
     """
     source = open_source(bundled() if path is None else path)
     fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]

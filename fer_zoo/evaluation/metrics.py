@@ -56,6 +56,13 @@ class Evaluation:
         calibration: The bins behind `ece`.
         without_train_copies: `n`, `accuracy` and `accuracy_interval` of the images that have no exact copy in train;
             `None` where that is not known or nothing is left.
+
+    Examples:
+        >>> from fer_zoo import evaluate
+        >>> test = evaluate("fernet_nano:onnx:int8", "faces.zip")["test"]
+        >>> low, high = test.accuracy_interval
+        >>> bool(low < test.accuracy < high), len(test.confusion)
+        (True, 7)
     """
 
     n: int
@@ -84,7 +91,9 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(probabilities: np.ndarray, labels: np.ndarray, train_copies: np.ndarray | None = None) -> Evaluation:
+def evaluate_predictions(
+    probabilities: np.ndarray, labels: np.ndarray, train_copies: np.ndarray | None = None
+) -> Evaluation:
     """Measure predictions against labels.
 
     Args:

@@ -11,7 +11,7 @@ from fer_zoo.data.training_data import FER2013, TrainingData, is_fer2013_test
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.markdown import to_markdown
-from fer_zoo.evaluation.metrics import Evaluation, evaluate
+from fer_zoo.evaluation.metrics import Evaluation, evaluate_predictions
 from fer_zoo.evaluation.plots import plot_confused_pairs, plot_confusion, plot_per_class, plot_reliability
 from fer_zoo.files import atomic_path, write_json, write_text
 
@@ -89,7 +89,7 @@ def evaluate_splits(
         chosen = np.ones(len(dataset), bool) if split == "test" else dataset.splits == split
         if chosen.any():
             seen = None if copies is None else copies[chosen]
-            evaluations[split] = evaluate(probabilities[chosen], dataset.labels[chosen], seen)
+            evaluations[split] = evaluate_predictions(probabilities[chosen], dataset.labels[chosen], seen)
     return evaluations
 
 

@@ -7,15 +7,17 @@ import math
 import numpy as np
 from PIL import Image
 
+from fer_zoo.errors import UsageError
 from fer_zoo.expressions import IMAGE_SIZE
 from fer_zoo.faces.detector import Face
+from fer_zoo.faces.photos import Photo, photo_array
 
 # The square's side and the shift of its centre, in lengths of the detected box (the mean of its width and height).
 SCALE = 1.1
 SHIFT = 0.0
 
 
-def crop_face(image: np.ndarray, face: Face, size: int = IMAGE_SIZE) -> np.ndarray:
+def crop_face(image: np.ndarray | Photo, face: Face, size: int = IMAGE_SIZE) -> np.ndarray:
     """Cut out one face as the models want it: an upright square, gray, small.
 
     Gray is ITU-R 601 luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`. Then each axis is resampled with a triangle
@@ -24,14 +26,29 @@ def crop_face(image: np.ndarray, face: Face, size: int = IMAGE_SIZE) -> np.ndarr
     goes on with its outermost pixels.
 
     Args:
-        image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
-        face: A face found in it.
+        image: A photo as `read_photo` takes it, or uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
+        face: A face that `FaceDetector.detect` found in it.
         size: Side of the result in pixels.
 
     Returns:
         uint8 `[size, size]`.
+
+    Raises:
+        UsageError: An argument is of another kind.
+        FerZooError: The file cannot be read.
+
+    Examples:
+        >>> from fer_zoo import FaceDetector, crop_face, read_photo
+        >>> photo = read_photo("photo.jpg")
+        >>> crops = [crop_face(photo, face) for face in FaceDetector().detect(photo)]
+        >>> crops[0].dtype, crops[0].shape
+        (dtype('uint8'), (48, 48))
     """
-    return crop_square(image, *square_of(face), size)
+    if not isinstance(face, Face):
+        raise UsageError(f"a face must be a Face, as FaceDetector.detect returns it, not {type(face).__name__}")
+    if size < 1:
+        raise UsageError(f"the crop's size must be at least 1, not {size}")
+    return crop_square(photo_array(image), *square_of(face), size)
 
 
 def square_of(face: Face, scale: float = SCALE, shift: float = SHIFT) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
+from fer_zoo.faces.photos import Photo, photo_array
 
 MODEL = Path(__file__).with_name("yunet.onnx")
 
@@ -24,7 +25,14 @@ class Face:
         box: x, y, width and height in pixels; it ends at the forehead and the chin, and may reach beyond the image.
         landmarks: float32 `[5, 2]`, x and y of the person's right eye, left eye, nose, right and left corner of the
             mouth.
-        score: 0..1.
+        score: How surely it is a face, 0..1.
+
+    Examples:
+        >>> from fer_zoo import FaceDetector
+        >>> [face] = FaceDetector().detect("photo.jpg")
+        >>> x, y, width, height = face.box
+        >>> bool(x < face.landmarks[2, 0] < x + width)  # The nose lies in the box.
+        True
     """
 
     box: tuple[float, float, float, float]
@@ -43,6 +51,11 @@ class FaceDetector:
 
     Raises:
         UsageError: An argument is out of its range.
+
+    Examples:
+        >>> from fer_zoo import FaceDetector
+        >>> len(FaceDetector(score_threshold=0.8).detect("photo.jpg"))
+        1
     """
 
     def __init__(self, threads: int = 1, score_threshold: float = 0.7, size: int = 640) -> None:
@@ -63,19 +76,26 @@ class FaceDetector:
         self.score_threshold = score_threshold
         self.size = size
 
-    def detect(self, image: np.ndarray) -> list[Face]:
+    def detect(self, image: np.ndarray | Photo) -> list[Face]:
         """Find the faces of one image.
 
         Args:
-            image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
+            image: A photo as `read_photo` takes it, or uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
 
         Returns:
             The faces, the best score first.
 
         Raises:
-            UsageError: `image` is no such array.
+            UsageError: `image` is no photo and no such array.
+            FerZooError: The file cannot be read.
+
+        Examples:
+            >>> from fer_zoo import FaceDetector
+            >>> [face] = FaceDetector().detect("photo.jpg")
+            >>> len(face.box), face.landmarks.shape, face.score > 0.7
+            (4, (5, 2), True)
         """
-        _check(image)
+        image = photo_array(image)
         height, width = image.shape[:2]
         image = shrink(image, self.size)
         rows, columns = image.shape[:2]
@@ -99,9 +119,3 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
         return image
     shape = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR))
-
-
-def _check(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2 or 0 in image.shape:
-        shape = list(image.shape)
-        raise UsageError(f"an image must be uint8 [h, w, 3] (RGB) or [h, w] (gray), not {image.dtype} {shape}")

@@ -14,8 +14,14 @@ class FaceExpression(Face):
     """One face in an image and the expression on it.
 
     Attributes:
-        probabilities: float32 `[7]`, in the order of `Classifier.labels`.
+        probabilities: float32 `[7]` (`[8]` for FER+'s expressions), in the order of `Classifier.labels`.
         label: The most probable expression.
+
+    Examples:
+        >>> from fer_zoo import load_classifier
+        >>> [face] = load_classifier("fernet_tiny:onnx:int8").analyze("photo.jpg")
+        >>> face.label, face.probabilities.shape
+        ('happy', (7,))
     """
 
     probabilities: np.ndarray

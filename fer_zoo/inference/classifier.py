@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
+from fer_zoo.faces.photos import Photo, open_photo, photo_array
+from fer_zoo.inference.images import to_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 from fer_zoo.zoo import FORMATS, find_file
 
@@ -20,6 +23,10 @@ from fer_zoo.zoo import FORMATS, find_file
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
+
+
+# Faces to classify: a photo that shows one face, crops as an array, or a list of either.
+Faces = np.ndarray | Photo | Sequence[np.ndarray | Photo]
 
 
 class Classifier:
@@ -32,6 +39,14 @@ class Classifier:
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
         run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`
             (8 of FER+'s expressions).
+
+    Examples:
+        >>> from fer_zoo import load_classifier
+        >>> classifier = load_classifier("fernet_tiny:onnx:int8")
+        >>> classifier.runtime, classifier.labels[3]
+        ('onnxruntime', 'happy')
+        >>> [face.label for face in classifier.analyze("photo.jpg")]
+        ['happy']
     """
 
     def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras) -> None:
@@ -40,6 +55,7 @@ class Classifier:
         self.labels = model.labels or (FERPLUS_EXPRESSIONS if model.output_shape[1:] == (8,) else EXPRESSIONS)
         self.input_shape = model.input_shape
         self.run = model.run
+        self._model = model
         self._detector: FaceDetector | None = None
         expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
         if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
@@ -48,11 +64,13 @@ class Classifier:
             classes = _text((None, len(self.labels)))
             raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
 
-    def predict_proba(self, images: np.ndarray, batch_size: int = 256, mirrored: bool = False) -> np.ndarray:
+    def predict_proba(self, images: Faces, batch_size: int = 256, mirrored: bool = False) -> np.ndarray:
         """The probability of each expression.
 
         Args:
-            images: uint8 or float, gray, 0..255: `[n, 48, 48]`, `[n, 48, 48, 1]`, or one `[48, 48]`.
+            images: Faces, cut out as `crop_face` does. uint8 or float, gray, 0..255: `[n, 48, 48]`, `[n, 48, 48, 1]`,
+                or one `[48, 48]`; or a photo that shows one face and nothing else, as `read_photo` takes it, which is
+                shrunk to 48x48; or a list of either.
             batch_size: Images in one call of the runtime.
             mirrored: Average with the answer for the mirror image: a little better, in twice the time.
 
@@ -60,38 +78,78 @@ class Classifier:
             float32 `[n, len(labels)]`, columns in the order of `labels`.
 
         Raises:
-            UsageError: `images` is no such array, or `batch_size` is below 1.
-            FerZooError: The runtime failed, or gave values that are not numbers.
-        """
-        if batch_size < 1:
-            raise UsageError(f"the batch size must be at least 1, not {batch_size}")
-        images = _batched(np.asarray(images))
-        if mirrored:
-            return (self.predict_proba(images, batch_size) + self.predict_proba(images[:, :, ::-1], batch_size)) / 2
-        size = self.input_shape[0] or batch_size
-        result = np.empty((len(images), len(self.labels)), np.float32)
-        for start in range(0, len(images), size):
-            batch = images[start : start + size]
-            _check_values(batch)
-            result[start : start + size] = self._checked_run(np.ascontiguousarray(batch, np.float32))
-        return result
+            UsageError: `images` has another shape or other values, or `batch_size` is below 1.
+            FerZooError: A file cannot be read, the runtime failed, or gave values that are not numbers.
 
-    def analyze(self, image: np.ndarray, detector: FaceDetector | None = None) -> list[FaceExpression]:
+        Examples:
+            >>> from fer_zoo import load_classifier, load_dataset
+            >>> test = load_dataset().subset("test")
+            >>> probabilities = load_classifier("fernet_tiny:onnx:int8").predict_proba(test.images[:100])
+            >>> probabilities.shape, probabilities.dtype
+            ((100, 7), dtype('float32'))
+        """
+        crops = _crops(images)
+        if mirrored:
+            return (self.predict_proba(crops, batch_size) + self.predict_proba(crops[:, :, ::-1], batch_size)) / 2
+        probabilities = [self._checked(self.run, batch) for batch in self._batches(crops, batch_size)]
+        return np.concatenate([np.empty((0, len(self.labels)), np.float32), *probabilities])
+
+    def embed(self, images: Faces, batch_size: int = 256) -> np.ndarray:
+        """The features from which the model computes its logits: to cluster faces, or to train a classifier on.
+
+        Files of one model in float32 give the same features; those of an int8 file are those of float32 rounded, and in
+        some files each is multiplied by its own constant, so compare features of one file only.
+
+        Args:
+            images: Faces, as `predict_proba` takes them.
+            batch_size: Images in one call of the runtime.
+
+        Returns:
+            float32 `[n, d]`; `d` is 128 for fernet_nano, 192 for fernet_tiny, 256 for fernet_base, baseline_cnn and
+            mobilenet_v2, 1024 for mobilenet_face, 1280 for efficientnet_lite0, and the same for their FER+ models.
+
+        Raises:
+            UsageError: As in `predict_proba`; the model is an ensemble, which has no such features, or not an ONNX or
+                Keras file; or onnx is not installed.
+            FerZooError: As in `predict_proba`.
+
+        Examples:
+            >>> from fer_zoo import load_classifier, load_dataset
+            >>> test = load_dataset().subset("test")
+            >>> load_classifier("fernet_tiny").embed(test.images[:100]).shape
+            (100, 192)
+        """
+        if not isinstance(self._model, OnnxRuntime | Keras):
+            raise UsageError(f"{self.runtime} gives no features; load the model's ONNX or Keras file to embed faces")
+        run = self._model.embed
+        crops = _crops(images)
+        if not len(crops):
+            return self.embed(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8))[:0]
+        return np.concatenate([self._checked(run, batch) for batch in self._batches(crops, batch_size)])
+
+    def analyze(self, image: np.ndarray | Photo, detector: FaceDetector | None = None) -> list[FaceExpression]:
         """Find the faces of a photo and the expression on each.
 
         Args:
-            image: uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray), as `fer_zoo.faces.read_photo` gives it.
+            image: A photo as `read_photo` takes it, or uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
             detector: What finds the faces; by default `FaceDetector()`, made at the first call.
 
         Returns:
             Box, landmarks, probabilities and label of each face, the one that is most surely a face first.
 
         Raises:
-            UsageError: `image` is no such array.
-            FerZooError: The runtime failed.
+            UsageError: `image` is no photo and no such array.
+            FerZooError: The file cannot be read, or the runtime failed.
+
+        Examples:
+            >>> from fer_zoo import load_classifier
+            >>> [face] = load_classifier("fernet_tiny:onnx:int8").analyze("photo.jpg")
+            >>> face.label
+            'happy'
         """
         if detector is None:
             detector = self._detector = self._detector or FaceDetector()
+        image = photo_array(image)
         faces = detector.detect(image)
         if not faces:
             return []
@@ -101,16 +159,26 @@ class Classifier:
             for face, row in zip(faces, probabilities, strict=True)
         ]
 
-    def _checked_run(self, batch: np.ndarray) -> np.ndarray:
+    def _batches(self, crops: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+        """float32 batches as the runtime takes them."""
+        if batch_size < 1:
+            raise UsageError(f"the batch size must be at least 1, not {batch_size}")
+        size = self.input_shape[0] or batch_size
+        for start in range(0, len(crops), size):
+            batch = crops[start : start + size]
+            _check_values(batch)
+            yield np.ascontiguousarray(batch, np.float32)
+
+    def _checked(self, run: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
         try:
-            probabilities = self.run(batch)
-        except MemoryError:
+            values = run(batch)
+        except (UsageError, MemoryError):
             raise
         except Exception as error:  # Each runtime has exceptions of its own.
             raise FerZooError(f"{self.runtime} could not run {self.path}: {_first_line(error)}") from error
-        if not np.isfinite(probabilities).all():
-            raise FerZooError(f"{self.path} gave probabilities that are not numbers (NaN or infinite)")
-        return probabilities
+        if not np.isfinite(values).all():
+            raise FerZooError(f"{self.path} gave values that are not numbers (NaN or infinite)")
+        return values
 
 
 def load_classifier(
@@ -133,7 +201,14 @@ def load_classifier(
     Raises:
         UsageError: There is no such file, name or runtime, or the runtime is not installed.
         FerZooError: The file is not a model, or one with another input or output.
+
+    Examples:
+        >>> from fer_zoo import load_classifier
+        >>> load_classifier("fernet_nano:onnx:int8").labels
+        ('angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise')
     """
+    if not isinstance(model, str | os.PathLike):
+        raise UsageError(f"a model must be a name or the path of a model file, not {type(model).__name__}")
     if threads < 1:
         raise UsageError(f"the number of threads must be at least 1, not {threads}")
     if runtime not in (None, "openvino"):
@@ -174,7 +249,16 @@ def _resolve(model: str) -> Path:
     return path
 
 
-def _batched(images: np.ndarray) -> np.ndarray:
+def _crops(images: Faces) -> np.ndarray:
+    """`[n, 48, 48, 1]` of whatever `predict_proba` takes."""
+    if isinstance(images, list | tuple):
+        if not any(isinstance(image, Photo) for image in images) and len({np.shape(image) for image in images}) == 1:
+            return _crops(np.asarray(images))
+        return np.concatenate([np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 1), np.uint8), *map(_crops, images)])
+    if isinstance(images, Photo):
+        images = to_face(open_photo(images))
+    if not isinstance(images, np.ndarray):
+        raise UsageError(f"images must be an array, a photo of one face or a list of them, not {type(images).__name__}")
     if images.dtype.kind not in "uif":
         raise UsageError(f"images must be numbers in 0..255, not {images.dtype}")
     if images.shape == (IMAGE_SIZE, IMAGE_SIZE):

@@ -1,4 +1,7 @@
-"""One class for each runtime, all alike: `input_shape`, `output_shape`, `labels` and `run(batch)`."""
+"""One class for each runtime, all alike: `input_shape`, `output_shape`, `labels` and `run(batch)`.
+
+Those whose inner tensors can be reached also have `embed(batch)`, the features from which the logits are computed.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,23 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_zoo.backend import select_backend
 from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.packages import not_installed
+from fer_zoo.zoo import read_keras
+
+if TYPE_CHECKING:
+    import keras
+    import onnxruntime
 
 Shape = tuple[int | None, ...]
+
+_NO_FEATURES = "the model averages the answers of several: it has no features before its logits; embed with one of them"
 
 
 class OnnxRuntime:
@@ -52,6 +63,8 @@ class OnnxRuntime:
             options.optimized_model_filepath = str(save_as)
             if save_as.suffix == ".ort":
                 options.add_session_config_entry("session.save_model_format", "ORT")
+        self._path, self._options = path, options
+        self._features: onnxruntime.InferenceSession | None = None
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         _expect_one(len(inputs), len(outputs))
@@ -64,6 +77,14 @@ class OnnxRuntime:
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([self._output], {self._input: batch})[0]
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        import onnxruntime
+
+        if self._features is None:
+            content = _features_of(self._path)
+            self._features = onnxruntime.InferenceSession(content, self._options, providers=["CPUExecutionProvider"])
+        return self._features.run(None, {self._input: batch})[0]
 
 
 class LiteRT:
@@ -157,9 +178,8 @@ class Keras:
 
     def __init__(self, path: Path, threads: int, backend: str | None) -> None:
         _set_threads(select_backend(backend), threads)
-        import keras
-
-        self._model = keras.models.load_model(path, compile=False)
+        self._model = read_keras(path)
+        self._features: keras.Model | None = None
         _expect_one(len(self._model.inputs), len(self._model.outputs))
         _expect_float32(self._model.inputs[0].dtype)
         self.input_shape: Shape = tuple(self._model.inputs[0].shape)
@@ -167,6 +187,35 @@ class Keras:
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._model.predict_on_batch(batch))
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        import keras
+
+        if self._features is None:
+            logits = self._model.get_layer("logits")
+            if not isinstance(logits, keras.layers.Dense):
+                raise UsageError(_NO_FEATURES)
+            self._features = keras.Model(self._model.inputs, logits.input)
+        return np.asarray(self._features.predict_on_batch(batch))
+
+
+def _features_of(path: Path) -> bytes:
+    """The ONNX model in `path` with one output, the tensor that the logits are computed from."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise not_installed("onnx") from error
+    model = onnx.load(path)
+    makers = {output: node for node in model.graph.node for output in node.output}
+    node = makers.get(model.graph.output[0].name)
+    for operation in ("Softmax", "Add"):  # Their first input comes from the layer before.
+        if node is not None and node.op_type == operation:
+            node = makers.get(node.input[0])
+    if node is None or node.op_type not in ("MatMul", "Gemm"):
+        raise UsageError(_NO_FEATURES)
+    del model.graph.output[:]
+    model.graph.output.append(onnx.ValueInfoProto(name=node.input[0]))
+    return model.SerializeToString()
 
 
 def _set_threads(backend: str, threads: int) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS, expressions_of
-from fer_zoo.zoo import trained_models
+from fer_zoo.zoo import load_model, trained_models
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +40,7 @@ def list_models(pretrained: bool = False) -> list[str]:
         pretrained: List trained models, which `load_classifier`, `load_model` and `build_model(…, pretrained=True)`
             take. Else architectures, which `build_model` builds untrained.
 
-    Example:
+    Examples:
         >>> from fer_zoo import list_models
         >>> "resnet50" in list_models(), "resnet50" in list_models(pretrained=True)
         (True, False)
@@ -53,21 +55,36 @@ def describe_model(name: str) -> str:
     return _MODELS[_known(name)]
 
 
-def build_model(name: str, **options: Any) -> keras.Model:
-    """Build an untrained model by name.
+def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras.Model:
+    """Build a model by name, untrained or with trained weights.
 
     Args:
-        name: One of `list_models()`; its file `fer_zoo/models/<name>.py` has a function of that name.
-        **options: Passed to that function.
+        name: One of `list_models()`, whose file `fer_zoo/models/<name>.py` has a function of that name; where
+            `pretrained`, one of `list_models(pretrained=True)`.
+        pretrained: Load trained weights, as `load_model` does.
+        **options: Passed to the model's function. A pretrained model takes `classes` alone: with another number than it
+            was trained for, its last layer with weights is a new, untrained one.
 
     Returns:
         A Keras model on the zoo's one input contract: `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
-        `probabilities`, float32 `[batch, 7]`. Its last two layers are `logits` and `probabilities`. With the option
-        `classes=8` they are FER+'s expressions, and the model is called `<name>_ferplus`.
+        `probabilities`, float32 `[batch, classes]`. Its last two layers are `logits` and `probabilities`. 7 classes are
+        FER2013's expressions; 8 are FER+'s, and the model is called `<name>_ferplus`.
 
     Raises:
-        UsageError: There is no such model, it has no such option, or an option has an impossible value.
+        UsageError: There is no such model, it has no such option, or an option has an impossible value; no Keras
+            backend is installed.
+        FerZooError: The file with the weights is damaged, or this Keras is too old for it.
+
+    Examples:
+        >>> from fer_zoo import build_model
+        >>> build_model("fernet_nano", dropout=0.2).output_shape
+        (None, 7)
+        >>> build_model("fernet_nano", pretrained=True, classes=8).output_shape
+        (None, 8)
     """
+    if pretrained:
+        return _pretrained(name, **options)
+    select_backend()
     function = getattr(import_module(f"fer_zoo.models.{_known(name)}"), name)
     known = inspect.signature(function).parameters
     for option, value in options.items():
@@ -84,6 +101,26 @@ def build_model(name: str, **options: Any) -> keras.Model:
     if expressions_of(model.output_shape[1]) == FERPLUS_EXPRESSIONS:
         model.name += "_ferplus"
     return model
+
+
+def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.Model:
+    if options:
+        raise UsageError(f"{next(iter(options))!r} cannot be chosen for a pretrained model; only classes can")
+    if name in _MODELS and name not in list_models(pretrained=True):
+        raise UsageError(f"{name} has no trained weights; `fer-zoo models` lists the models that have")
+    model = load_model(name)
+    if classes in (None, model.output_shape[1]):
+        return model
+    import keras
+
+    expressions = expressions_of(classes)
+    logits = model.get_layer("logits")
+    if not isinstance(logits, keras.layers.Dense):
+        raise UsageError(f"{name} averages several models and has no last layer to replace; take one of them")
+    x = keras.layers.Dense(classes, name="logits")(logits.input)
+    x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
+    suffix = "_ferplus" if expressions == FERPLUS_EXPRESSIONS else ""
+    return keras.Model(model.inputs, x, name=model.name.removesuffix("_ferplus") + suffix)
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
@@ -112,6 +149,10 @@ def _refuse_other_kinds(name: str, option: str, value: Any, default: Any) -> Non
 
 
 def _known(name: str) -> str:
-    if name not in _MODELS:
-        raise UsageError(f"unknown model {name!r}; choose one of {', '.join(list_models())}")
-    return name
+    if name in _MODELS:
+        return name
+    if name in list_models(pretrained=True):
+        raise UsageError(f"{name} is a trained model, not an architecture; pass pretrained=True, or use load_model")
+    close = difflib.get_close_matches(str(name), _MODELS)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(list_models())}"
+    raise UsageError(f"there is no architecture {name!r}; {hint}")

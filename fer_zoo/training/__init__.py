@@ -1,5 +1,47 @@
-"""Training on any Keras backend. Importing this package imports no Keras; `fer_zoo.training.run` does."""
+"""Training on any Keras backend. Importing this package imports no Keras; `train` does."""
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_zoo.backend import select_backend
 from fer_zoo.training.config import TrainingConfig
 
-__all__ = ["TrainingConfig"]
+if TYPE_CHECKING:
+    from fer_zoo.evaluation import Evaluation
+
+__all__ = ["TrainingConfig", "train"]
+
+
+def train(
+    config: TrainingConfig, folder: str | os.PathLike[str], *, tensorboard: bool = False
+) -> dict[str, Evaluation]:
+    """Train a model, as `python -m fer_zoo.train` does, or go on from the checkpoint of a stopped run.
+
+    Args:
+        config: All settings of the run.
+        folder: Where the run is written: `model.keras` (of the best epoch), `config.json`, history, plots and the
+            report of the evaluation.
+        tensorboard: Also write TensorBoard event files.
+
+    Returns:
+        The evaluation of the trained model on each test split: `test` (all test images), and `public_test` and
+        `private_test` where the data tells them apart.
+
+    Raises:
+        UsageError: The backend is not installed or Keras runs on another one, or the data cannot be used.
+        FerZooError: The loss became infinite, or the checkpoint in `folder` does not fit.
+
+    Examples:
+        >>> from fer_zoo import TrainingConfig, train
+        >>> config = TrainingConfig(model="fernet_nano", data="faces.zip", epochs=1)
+        >>> evaluations = train(config, "runs/first")
+        >>> 0 < evaluations["test"].accuracy < 1
+        True
+    """
+    select_backend(config.backend)
+    from fer_zoo.training import run
+
+    return run.train(config, Path(folder), tensorboard)

@@ -17,9 +17,8 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
-from fer_zoo.training.trained import load_trained
 from fer_zoo.training.warm_start import layer_shapes
-from fer_zoo.zoo import run_config
+from fer_zoo.zoo import read_keras, run_config
 
 _OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
 
@@ -48,7 +47,7 @@ def average(
         UsageError: A file is missing or of another architecture, or there are no PublicTest images.
         FerZooError: A file is no Keras model, or no mean has a lower loss than the best model alone.
     """
-    models = [load_trained(path) for path in paths]
+    models = [read_keras(path) for path in paths]
     for path, other in zip(paths, models, strict=True):
         if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")

@@ -97,6 +97,15 @@ class TrainingConfig:
             those of the second phase, whose epochs may be 0.
         precision: Of the compute in a training step: `float32` or `bfloat16`.
         seed: Of weights, dropout, shuffling and augmentation.
+
+    Raises:
+        UsageError: A setting is out of its range, or two exclude each other.
+
+    Examples:
+        >>> from fer_zoo import TrainingConfig
+        >>> config = TrainingConfig(model="fernet_tiny", schedule="cosine", learning_rate=3e-3)
+        >>> config.epochs, config.batch_size
+        (30, 128)
     """
 
     model: str = "baseline_cnn"

@@ -16,8 +16,7 @@ from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
-from fer_zoo.training.trained import load_trained
-from fer_zoo.zoo import fine_tuned_file, load_manifest, run_config
+from fer_zoo.zoo import fine_tuned_file, load_manifest, read_keras, run_config
 
 
 def build_ensemble(
@@ -142,7 +141,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
 
 
 def _load(path: Path) -> keras.Model:
-    model = load_trained(path)
+    model = read_keras(path)
     if [layer.name for layer in model.layers[-2:]] != ["logits", "probabilities"]:
         raise FerZooError(f"{path} is no model of the zoo: its last layers are not logits and probabilities")
     return model

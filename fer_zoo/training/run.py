@@ -68,11 +68,8 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     kind = kind_of(dataset)
     keras.utils.set_random_seed(config.seed)
     _deterministic()
-    model = build_model(
-        config.model,
-        **parse_options(config.model_options),
-        **({} if config.dropout is None else {"dropout": config.dropout}),
-    )
+    options = parse_options(config.model_options) | ({} if config.dropout is None else {"dropout": config.dropout})
+    model = build_model(config.model, **options)
     if expressions_of(model.output_shape[1]) != dataset.expressions:
         if config.data and not config.ferplus:
             raise UsageError("FER+'s eight expressions need its votes for these images; pass them with --ferplus")

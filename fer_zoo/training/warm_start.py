@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 
 from fer_zoo.errors import UsageError
-from fer_zoo.training.trained import load_trained
-from fer_zoo.zoo import original_path
+from fer_zoo.zoo import keras_file, read_keras
 
 
 def warm_start(model: keras.Model, source: str) -> None:
@@ -23,8 +20,8 @@ def warm_start(model: keras.Model, source: str) -> None:
         UsageError: There is no such model, or it is of another architecture; says what differs.
         FerZooError: The file cannot be loaded.
     """
-    path = _path(source)
-    trained = load_trained(path)
+    path = keras_file(source)
+    trained = read_keras(path)
     found, wanted = layer_shapes(trained), layer_shapes(model)
     names = [name for name in wanted if name != "logits"]
     first = [name for name in found if name != "logits"][: len(names)]
@@ -36,14 +33,6 @@ def warm_start(model: keras.Model, source: str) -> None:
         names.append("logits")
     for name in names:
         model.get_layer(name).set_weights(trained.get_layer(name).get_weights())
-
-
-def _path(source: str) -> Path:
-    if shipped := original_path(source):
-        return shipped
-    if Path(source).is_file():
-        return Path(source)
-    raise UsageError(f"there is no model {source}; --warm-start takes a .keras file or the name of a shipped model")
 
 
 def layer_shapes(model: keras.Model) -> dict[str, list[tuple[int, ...]]]:

@@ -43,7 +43,7 @@ class ModelInfo:
         latency: Of the int8 ONNX file; `None` where no report is there (an installed package has none).
         license: SPDX expression for the weights, and what else binds them.
 
-    Example:
+    Examples:
         >>> from fer_zoo import model_info
         >>> info = model_info("fernet_tiny")
         >>> info.task, len(info.labels), info.params
@@ -89,7 +89,7 @@ def model_info(name: str) -> ModelInfo:
     Raises:
         UsageError: There is no such trained model; names the closest ones.
 
-    Example:
+    Examples:
         >>> from fer_zoo import model_info
         >>> model_info("fernet_base_ferplus").labels[-1]
         'contempt'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation import evaluate
+from fer_zoo.evaluation import evaluate_predictions
 from fer_zoo.evaluation.metrics import calibration_bins, wilson_interval
 from fer_zoo.expressions import EXPRESSIONS
 
@@ -24,7 +24,7 @@ def certain(predictions: np.ndarray, confidence: float | np.ndarray) -> np.ndarr
 
 
 def test_three_of_the_seven_classes_by_hand():
-    evaluation = evaluate(certain(PREDICTIONS, 0.7), LABELS)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS)
     assert evaluation.n == 10
     assert evaluation.accuracy == pytest.approx(0.7)
     angry, disgust, happy = (evaluation.per_class[name] for name in ("angry", "disgust", "happy"))
@@ -41,7 +41,7 @@ def test_three_of_the_seven_classes_by_hand():
 
 
 def test_rows_of_the_confusion_matrix_are_labels():
-    evaluation = evaluate(certain(PREDICTIONS, 0.7), LABELS)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS)
     assert evaluation.confusion[0] == (3, 1, 0, 0, 0, 0, 0)
     assert evaluation.confusion[1] == (1, 2, 0, 0, 0, 0, 0)
     assert evaluation.confusion[3] == (1, 0, 0, 2, 0, 0, 0)
@@ -50,7 +50,7 @@ def test_rows_of_the_confusion_matrix_are_labels():
 
 def test_confused_pairs_are_ordered_by_count():
     labels = np.array([2, 2, 2, 5, 5, 6])
-    evaluation = evaluate(certain(np.array([5, 5, 2, 2, 5, 6]), 0.5), labels)
+    evaluation = evaluate_predictions(certain(np.array([5, 5, 2, 2, 5, 6]), 0.5), labels)
     pairs = [(pair.true, pair.predicted, pair.count) for pair in evaluation.confused_pairs]
     assert pairs == [("fear", "sad", 2), ("sad", "fear", 1)]
     assert evaluation.confused_pairs[0].share == pytest.approx(2 / 3)
@@ -60,7 +60,7 @@ def test_calibration_error_by_hand():
     labels = np.zeros(10, int)
     predictions = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
     confidence = np.array([0.95] * 4 + [0.55] * 6)
-    evaluation = evaluate(certain(predictions, confidence), labels)
+    evaluation = evaluate_predictions(certain(predictions, confidence), labels)
     assert evaluation.ece == pytest.approx(0.4 * abs(3 / 4 - 0.95) + 0.6 * abs(3 / 6 - 0.55), abs=1e-6)
     filled = [(round(bin.lower * 15), bin.count, bin.accuracy) for bin in evaluation.calibration if bin.count]
     assert filled == [(8, 6, 0.5), (14, 4, 0.75)]
@@ -82,15 +82,15 @@ def test_wilson_interval(successes, n, interval):
 def test_the_accuracy_without_train_copies_leaves_them_out():
     copies = np.zeros(10, bool)
     copies[[0, 1, 2, 9]] = True
-    rest = evaluate(certain(PREDICTIONS, 0.7), LABELS, copies).without_train_copies
+    rest = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, copies).without_train_copies
     assert (rest["n"], rest["accuracy"]) == (6, pytest.approx(4 / 6))
     assert rest["accuracy_interval"] == pytest.approx(wilson_interval(4, 6))
-    assert evaluate(certain(PREDICTIONS, 0.7), LABELS).without_train_copies is None
-    assert evaluate(certain(PREDICTIONS, 0.7), LABELS, np.ones(10, bool)).without_train_copies is None
+    assert evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS).without_train_copies is None
+    assert evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, np.ones(10, bool)).without_train_copies is None
 
 
 def test_everything_goes_into_json():
-    evaluation = evaluate(certain(PREDICTIONS, 0.7), LABELS, np.arange(10) < 3)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, np.arange(10) < 3)
     content = json.loads(json.dumps(evaluation.to_json()))
     assert tuple(content["per_class"]) == EXPRESSIONS
     assert content["confusion"][0] == [3, 1, 0, 0, 0, 0, 0]
@@ -112,4 +112,4 @@ def test_everything_goes_into_json():
 )
 def test_arrays_that_do_not_fit_are_refused(probabilities, labels, words):
     with pytest.raises(FerZooError, match=words):
-        evaluate(probabilities, labels)
+        evaluate_predictions(probabilities, labels)

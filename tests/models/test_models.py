@@ -19,7 +19,9 @@ def test_every_model_is_listed_and_described() -> None:
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="baseline_cnn"):
+    with pytest.raises(UsageError, match="'vgg'; choose one of baseline_cnn, "):
+        build_model("vgg")
+    with pytest.raises(UsageError, match=r"'resnet_9000'; did you mean resnet50\?"):
         build_model("resnet_9000")
 
 

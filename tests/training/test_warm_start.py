@@ -90,7 +90,7 @@ def test_a_damaged_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(FerZooError, match="not a Keras model that can be loaded"):
         warm_start(build_model("fernet_nano"), str(tmp_path / "broken.keras"))
-    with pytest.raises(UsageError, match="there is no model absent; --warm-start takes"):
+    with pytest.raises(UsageError, match="there is no model 'absent'; `fer-zoo models` lists all"):
         warm_start(build_model("fernet_nano"), "absent")
 
 

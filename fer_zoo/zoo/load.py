@@ -1,0 +1,102 @@
+"""Trained Keras models, by their name or from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_zoo.backend import select_backend
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.zoo.find import find_file
+from fer_zoo.zoo.reference import Reference
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_model(model: str | os.PathLike[str], *, backend: str | None = None) -> keras.Model:
+    """Load a trained Keras model with its weights, to train it on or to take it apart.
+
+    To classify faces, `load_classifier` is lighter and faster.
+
+    Args:
+        model: One of `list_models(pretrained=True)`, or the path of a `.keras` file.
+        backend: `tensorflow`, `jax` or `torch`; `None` is the one that Keras runs on, else as in `select_backend`.
+
+    Returns:
+        The Keras model, not compiled. One of the zoo maps `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
+        `probabilities`, float32 `[batch, 7]` (8 for FER+'s expressions); its last two layers are `logits` and
+        `probabilities`.
+
+    Raises:
+        UsageError: There is no such model, it does not ship as a Keras file, or no such backend is installed.
+        FerZooError: The file is damaged, or this Keras is too old for it.
+
+    Examples:
+        >>> from fer_zoo import load_model
+        >>> model = load_model("fernet_nano")
+        >>> model.input_shape, model.output_shape, model.count_params()
+        ((None, 48, 48, 1), (None, 7), 59895)
+    """
+    path = keras_file(model)
+    select_backend(backend)
+    return read_keras(path)
+
+
+def keras_file(model: str | os.PathLike[str]) -> Path:
+    """The `.keras` file that a name of the zoo means; a path stays as it is.
+
+    Raises:
+        UsageError: There is no model of that name, or it does not ship as a Keras file.
+    """
+    if not isinstance(model, str | os.PathLike):
+        raise UsageError(f"a model must be a name or the path of a .keras file, not {type(model).__name__}")
+    path = Path(model)
+    if path.suffix == ".keras" or path.exists() or os.sep in str(path):
+        return path
+    reference = Reference.parse(str(model))
+    if reference.format not in (None, "keras"):
+        raise UsageError(f"{reference} is no Keras model; load_classifier runs ONNX and TFLite files")
+    return find_file(f"{reference.model}:keras")
+
+
+def read_keras(path: Path) -> keras.Model:
+    """The Keras model in a file, not compiled, on the backend that Keras runs on.
+
+    Raises:
+        UsageError: There is no such file.
+        FerZooError: The file cannot be loaded; says so where a newer Keras wrote it.
+    """
+    import keras
+
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras raises many kinds for a damaged file.
+        written_by = _keras_version(path)
+        if written_by and _numbers(written_by) > _numbers(keras.__version__):
+            raise FerZooError(
+                f"{path} was written by Keras {written_by}, which Keras {keras.__version__} cannot read; "
+                f"run `pip install 'keras>={written_by}'`"
+            ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:300]
+        raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
+
+
+def _keras_version(path: Path) -> str | None:
+    """Of the Keras that wrote the file, `None` where it does not say."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return str(json.loads(file.read("metadata.json"))["keras_version"])
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
