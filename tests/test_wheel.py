@@ -34,7 +34,7 @@ def test_the_wheel_has_one_top_level_package(wheel: Path) -> None:
     assert {"fer_zoo/data/train_copies.txt", "fer_zoo/artifacts/manifest.json", "fer_zoo/export/__main__.py"} <= set(
         names
     )
-    assert "fer_zoo/artifacts/baseline_cnn/model.onnx" in names
+    assert {"fer_zoo/artifacts/baseline_cnn/model.onnx", "fer_zoo/py.typed"} <= set(names)
     assert {"fer_zoo/serve/static/vendor/onnxruntime/ort-wasm-simd.wasm", "fer_zoo/serve/docs.html"} <= set(names)
     assert {"fer_zoo/faces/yunet.onnx", "fer_zoo/faces/yunet.LICENSE"} <= set(names)
     assert not [name for name in names if name.endswith((".png", ".zip")) or "/reports/" in name]
