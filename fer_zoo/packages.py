@@ -9,6 +9,7 @@ from fer_zoo.errors import UsageError
 # By the name that is imported; the smallest extra that brings it.
 EXTRAS = {
     "ai_edge_litert": "litert",
+    "av": "video",
     "cpuinfo": "benchmark",
     "cv2": "video",
     "flatbuffers": "export",

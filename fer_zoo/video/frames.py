@@ -1,4 +1,4 @@
-"""Reading and writing videos, and cameras, with OpenCV."""
+"""Reading videos and cameras with OpenCV."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ import numpy as np
 
 from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
-
-# By the end of the file name; all of these codecs are in OpenCV's own packages.
-_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
 
 class Frame(NamedTuple):
@@ -128,36 +125,6 @@ class Latest:
         with self._changed:
             self._ended = True
             self._changed.notify()
-
-
-class VideoWriter:
-    """Writes RGB frames as a video; the codec follows the end of its name.
-
-    Raises:
-        UsageError: OpenCV is not installed, or it writes no file of such a name.
-        FerZooError: The file cannot be written.
-    """
-
-    def __init__(self, path: Path, rate: float, width: int, height: int) -> None:
-        cv2 = opencv()
-        check_video_name(path)
-        codec = cv2.VideoWriter_fourcc(*_CODECS[path.suffix.lower()])
-        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, rate, (width, height))
-        if not self._writer.isOpened():
-            raise FerZooError(f"OpenCV cannot write {path}")
-
-    def write(self, image: np.ndarray) -> None:
-        cv2 = opencv()
-        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-    def close(self) -> None:
-        self._writer.release()
-
-
-def check_video_name(path: Path) -> None:
-    """Raise UsageError where `VideoWriter` would for the name."""
-    if path.suffix.lower() not in _CODECS:
-        raise UsageError(f"{path} is no name for an annotated video: it must end in {', '.join(_CODECS)}")
 
 
 def opencv() -> Any:

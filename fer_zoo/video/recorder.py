@@ -11,9 +11,10 @@ import numpy as np
 
 from fer_zoo.faces.annotate import annotate, caption
 from fer_zoo.files import atomic_path
-from fer_zoo.video.frames import Frame, VideoWriter, check_video_name
+from fer_zoo.video.frames import Frame
 from fer_zoo.video.timeline import Timeline
 from fer_zoo.video.tracker import TrackedFace
+from fer_zoo.video.writer import VideoWriter, check_video_name
 
 
 class Recorder:
@@ -52,8 +53,7 @@ class Recorder:
         if self._writer is None:
             height, width = frame.image.shape[:2]
             temporary = self._stack.enter_context(atomic_path(self._annotated))
-            self._writer = VideoWriter(temporary, self._rate, width, height)
-            self._stack.callback(self._writer.close)
+            self._writer = self._stack.enter_context(VideoWriter(temporary, self._rate, width, height))
         drawn = self.drawn(frame, faces)
         due = round(frame.seconds * self._rate) + 1 - self._written if self._real_time else 1
         for _ in range(due):

@@ -19,11 +19,11 @@ def moving(shared) -> list[np.ndarray]:
 def short_clip(moving, tmp_path_factory) -> Path:
     """`moving` as a file of 10 frames per second."""
     pytest.importorskip("cv2")
-    from fer_zoo.video.frames import VideoWriter
+    pytest.importorskip("av")
+    from fer_zoo.video.writer import VideoWriter
 
     path = tmp_path_factory.mktemp("videos") / "short.mp4"
-    writer = VideoWriter(path, 10, 320, 256)
-    for image in moving:
-        writer.write(image)
-    writer.close()
+    with VideoWriter(path, 10, 320, 256) as writer:
+        for image in moving:
+            writer.write(image)
     return path

@@ -17,10 +17,12 @@ from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.faces import read_photo
 
 pytest.importorskip("cv2")
+pytest.importorskip("av")
 
 import itertools
 
-from fer_zoo.video.frames import Video, VideoWriter
+from fer_zoo.video.frames import Video
+from fer_zoo.video.writer import VideoWriter
 
 
 @pytest.fixture
@@ -72,10 +74,9 @@ def test_the_table(call, short_clip):
 
 
 def test_a_video_without_faces(call, tmp_path):
-    writer = VideoWriter(tmp_path / "black.mp4", 10, 64, 48)
-    for _ in range(3):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.close()
+    with VideoWriter(tmp_path / "black.mp4", 10, 64, 48) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
     code, stdout, _ = call(predict.main, tmp_path / "black.mp4", "--plot", tmp_path / "plot.png")
     assert code == 0
     assert "no face was found in" in stdout

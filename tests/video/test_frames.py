@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.video.frames import Frame, Latest, Video, VideoWriter
+from fer_zoo.video.frames import Frame, Latest, Video
 
 
 def test_what_is_written_is_read_again(short_clip, moving):
@@ -17,20 +17,6 @@ def test_what_is_written_is_read_again(short_clip, moving):
     assert [frame.seconds for frame in frames] == pytest.approx([i / 10 for i in range(12)], abs=0.01)
     for frame, image in zip(frames, moving, strict=True):
         assert np.abs(frame.image.astype(int) - image).mean() < 6
-
-
-@pytest.mark.parametrize("suffix", ["avi", "webm", "mkv", "mov"])
-def test_other_containers(tmp_path, suffix):
-    pytest.importorskip("cv2")
-    path = tmp_path / f"a.{suffix}"
-    writer = VideoWriter(path, 25, 64, 48)
-    for _ in range(5):
-        writer.write(np.full((48, 64, 3), (200, 40, 40), np.uint8))
-    writer.close()
-    with Video(path) as video:
-        frames = list(video)
-    assert len(frames) == 5
-    assert np.abs(frames[-1].image.mean(axis=(0, 1)) - [200, 40, 40]).max() < 12
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Writing videos that browsers play: H.264 in .mp4, .m4v, .mov and .mkv, VP9 in .webm, MJPEG in .avi, with PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from fer_zoo.console import err
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.packages import require
+
+# Encoders by the end of the file name, the first one that this FFmpeg has; the second one is the old MPEG-4 Part 2.
+_H264 = ("libx264", "mpeg4")
+_ENCODERS = {
+    ".mp4": _H264,
+    ".m4v": _H264,
+    ".mov": _H264,
+    ".mkv": _H264,
+    ".webm": ("libvpx-vp9",),
+    ".avi": ("mjpeg",),
+}
+
+_FINE = {"qmin": "2", "qmax": "5"}
+_OPTIONS = {
+    "libx264": {"preset": "veryfast", "crf": "21"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "7", "crf": "28", "b": "0"},
+    "mpeg4": _FINE,
+    "mjpeg": _FINE,
+}
+
+
+class VideoWriter:
+    """Writes RGB frames as a video; used as a context, at whose end the file is read again and its frames counted.
+
+    Args:
+        path: Its suffix chooses container and codec.
+        rate: Frames a second.
+        width: Of the frames, in pixels; an odd one is filled up by repeating the last column.
+        height: Of the frames; as `width`.
+
+    Raises:
+        UsageError: PyAV is not installed, or no video ends like `path`.
+        FerZooError: The file cannot be written, or has fewer frames than were written.
+    """
+
+    def __init__(self, path: Path, rate: float, width: int, height: int) -> None:
+        check_video_name(path)
+        import av
+
+        self._path = path
+        self._count = 0
+        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        name = _encoder(path)
+        try:
+            # An index at the start lets a browser play before it has the whole file.
+            faststart = {"movflags": "faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+            self._container: Any = av.open(str(path), "w", options=faststart)
+            fraction = Fraction(rate).limit_denominator(1001)
+            stream: Any = self._container.add_stream(name, rate=fraction, options=_OPTIONS[name])
+        except av.FFmpegError as error:
+            raise self._failed(error) from error
+        stream.width, stream.height = width + width % 2, height + height % 2
+        stream.pix_fmt = "yuvj420p" if name == "mjpeg" else "yuv420p"
+        self._stream = stream
+
+    def write(self, image: np.ndarray) -> None:
+        """Append a frame, uint8 `[h, w, 3]`, RGB."""
+        import av
+
+        frame = av.VideoFrame.from_ndarray(np.pad(image, self._padding, mode="edge"), format="rgb24")
+        frame.pts = self._count
+        self._count += 1
+        self._encode(frame)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        import av
+
+        try:
+            if kind is None:
+                self._encode(None)
+        finally:
+            try:
+                self._container.close()
+            except av.FFmpegError as problem:
+                raise self._failed(problem) from problem
+        if kind is None:
+            self._check()
+
+    def _encode(self, frame: Any) -> None:
+        import av
+
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except av.FFmpegError as error:
+            raise self._failed(error) from error
+
+    def _check(self) -> None:
+        """Libraries report little of a disk that was full: the file itself tells."""
+        import av
+
+        try:
+            with av.open(str(self._path)) as container:
+                found = sum(packet.size > 0 for packet in container.demux(video=0))
+        except av.FFmpegError as error:
+            raise self._failed(error) from error
+        if found != self._count:
+            raise FerZooError(
+                f"the annotated video has only {found} of its {self._count} frames; is there space on the disk?"
+            )
+
+    def _failed(self, error: Any) -> FerZooError:
+        return FerZooError(f"the annotated video cannot be written to {self._path.parent} ({error.strerror})")
+
+
+def check_video_name(path: Path) -> None:
+    """Raise UsageError where `VideoWriter` would, before there is a frame to write."""
+    if path.suffix.lower() not in _ENCODERS:
+        raise UsageError(f"{path} is no name for an annotated video: it must end in {', '.join(_ENCODERS)}")
+    require("av")
+
+
+def _encoder(path: Path) -> str:
+    """The name of the encoder for the file."""
+    from av.codec import codecs_available
+
+    names = _ENCODERS[path.suffix.lower()]
+    found = next((name for name in names if name in codecs_available), None)
+    if found is None:
+        raise FerZooError(f"PyAV's FFmpeg has no encoder for {path.suffix} ({', '.join(names)}); choose another suffix")
+    if found != names[0]:
+        err.print(f"there is no H.264 encoder: {path.suffix} becomes MPEG-4 Part 2, which browsers do not play")
+    return found
