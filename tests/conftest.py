@@ -21,9 +21,11 @@ import pytest
 from commands import run_command
 from filelock import FileLock
 from make_models import make_models
+from PIL import Image
 from workers import Workers
 
 from fer_zoo import console
+from fer_zoo.data import load_dataset
 from fer_zoo.data.dataset import BUNDLED
 
 ROOT = Path(__file__).parent.parent
@@ -101,6 +103,17 @@ def part_of_bundle() -> Callable[[Path, int], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def happy_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JPEG of 480x480 pixels, in colour, with one happy face: one of FER2013's test images, enlarged."""
+    face = Image.fromarray(load_dataset().subset("test").images[1020]).resize((240, 240), Image.Resampling.BICUBIC)
+    photo = Image.new("RGB", (480, 480), "gray")
+    photo.paste(face, (120, 120))
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    photo.save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import fer_zoo
 from fer_zoo import console
 from fer_zoo.backend import select_backend
-from fer_zoo.data import load_dataset
 
 DOCUMENTED = [name for name in fer_zoo.__all__ if callable(getattr(fer_zoo, name))]
 NEED_KERAS = {"build_model", "load_model", "train"}
@@ -54,13 +53,12 @@ def test_importing_a_command_does_not_shadow_the_function(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, part_of_bundle: Callable[[Path, int], Path]) -> Path:
+def files(
+    tmp_path_factory: pytest.TempPathFactory, happy_photo: Path, part_of_bundle: Callable[[Path, int], Path]
+) -> Path:
     """What the examples read: a photo with one happy face, and a few images of FER2013."""
     folder = tmp_path_factory.mktemp("examples")
-    face = Image.fromarray(load_dataset().subset("test").images[1020]).resize((240, 240), Image.Resampling.BICUBIC)
-    photo = Image.new("RGB", (480, 480), "gray")
-    photo.paste(face, (120, 120))
-    photo.save(folder / "photo.jpg")
+    shutil.copyfile(happy_photo, folder / "photo.jpg")
     part_of_bundle(folder / "faces.zip", 50)
     return folder
 

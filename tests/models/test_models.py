@@ -131,3 +131,33 @@ def test_impossible_options_are_refused_in_a_sentence(options: dict, message: st
     pytest.importorskip("keras")
     with pytest.raises(UsageError, match=message):
         build_model("fernet_nano", **options)
+
+
+def test_a_pretrained_model_for_other_classes_keeps_all_but_its_last_layer() -> None:
+    pytest.importorskip("keras")
+    trained, other = build_model("fernet_nano", pretrained=True), build_model("fernet_nano", pretrained=True, classes=8)
+    assert (trained.name, other.name) == ("fernet_nano", "fernet_nano_ferplus")
+    assert (trained.output_shape, other.output_shape) == ((None, 7), (None, 8))
+    assert [layer.name for layer in other.layers] == [layer.name for layer in trained.layers]
+    *before, kernel, bias = trained.get_weights()
+    *after, new_kernel, new_bias = other.get_weights()
+    assert all(np.array_equal(one, same) for one, same in zip(before, after, strict=True))
+    assert (kernel.shape, new_kernel.shape, bias.shape, new_bias.shape) == ((128, 7), (128, 8), (7,), (8,))
+    assert not new_bias.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet50", {"pretrained": True}, "resnet50 has no trained weights"),
+        ("fernet_base_ferplus", {}, "is a trained model, not an architecture; pass pretrained=True"),
+        ("fernet_nano", {"pretrained": True, "dropout": 0.2}, "'dropout' cannot be chosen for a pretrained model"),
+        ("fernet_nano", {"pretrained": True, "classes": 5}, "there are 7 expressions"),
+        ("nonsense", {"pretrained": True}, "there is no model 'nonsense'"),
+        (None, {}, "there is no architecture None"),
+    ],
+)
+def test_impossible_requests_are_told_in_a_sentence(name: str, options: dict, message: str) -> None:
+    pytest.importorskip("keras")
+    with pytest.raises(UsageError, match=message):
+        build_model(name, **options)
