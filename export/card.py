@@ -134,6 +134,8 @@ def _files(artifacts: list[Artifact]) -> str:
         if large
         else ""
     )
+    needs = artifacts[0].oldest_keras
+    note += f"\n\nmodel.keras has standard layers only; it loads in Keras {needs} and newer." if needs else ""
     return _table(header, rows) + note
 
 

@@ -27,6 +27,7 @@ from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
 from fer_zoo.files import sha256, write_text
 from fer_zoo.inference import load_classifier
+from fer_zoo.models.keras_file import oldest_keras
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
 from fer_zoo.tables import print_table
@@ -315,6 +316,7 @@ def _artifacts(
             license=facts["license"],
             source=command if parity else config.get("command", ""),
             commit=config.get("commit") or "",
+            oldest_keras=oldest_keras(path) if target.format == "keras" else "",
             shipped=path.stat().st_size <= (_MOST_SHIPPED if parity else most_original),
         )
 

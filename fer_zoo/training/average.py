@@ -16,6 +16,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
 from fer_zoo.training.warm_start import layer_shapes
 from fer_zoo.zoo import read_keras, run_config
@@ -74,7 +75,7 @@ def average(
     fitted = calibrate(model, images, labels, class_offsets)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "model.keras") as temporary:
-        model.save(temporary)
+        save_keras(model, temporary)
     joined = [paths[member] for member in sorted(members)]
     for name in _OF_THE_FIRST:
         if (joined[0].parent / name).exists():

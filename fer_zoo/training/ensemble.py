@@ -15,6 +15,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.models.ensemble import ensemble, fit_weights
+from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.zoo import fine_tuned_file, load_manifest, read_keras, run_config
 
@@ -65,7 +66,7 @@ def build_ensemble(
         temperature = fit_temperature(np.log(mean), test.labels[chosen])
     model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
     with atomic_path(folder / "model.keras") as temporary:
-        model.save(temporary)
+        save_keras(model, temporary)
     shares = weights or [1.0] * len(members)
     parts = [
         {
@@ -136,7 +137,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
         made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
-        made.save(temporary)
+        save_keras(made, temporary)
     return folder / "model.keras"
 
 

@@ -27,6 +27,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.models import build_model, parse_options
+from fer_zoo.models.keras_file import save_keras
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.training.acceleration import all_cores, training_model
 from fer_zoo.training.calibration import calibrate, calibration_facts
@@ -257,7 +258,7 @@ class _Epochs(keras.callbacks.Callback):
         past = [*self.earlier, *self.past]
         if entry["selection_accuracy"] > max((other["selection_accuracy"] for other in past), default=-1.0):
             with atomic_path(self.folder / "model.keras") as temporary, all_trainable(self.published):
-                self.published.save(temporary)
+                save_keras(self.published, temporary)
         self.past.append(entry)
         write_history(self.folder, [*self.earlier, *self.past])
         save_checkpoint(self.folder / "checkpoint.npz", self.model, self.past)
@@ -355,7 +356,7 @@ def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: 
         details |= calibration_facts(*fitted, selection.expressions)
     if details:
         with atomic_path(folder / "model.keras") as temporary:
-            model.save(temporary)
+            save_keras(model, temporary)
     return details
 
 

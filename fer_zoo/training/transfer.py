@@ -19,6 +19,7 @@ from fer_zoo.data.augment import augment
 from fer_zoo.data.batches import Batches
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path
+from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.features import FeatureBatches, write_features
@@ -88,7 +89,7 @@ def train_head(
         with np.load(folder / "head_best.npz") as best:
             head.set_weights([best[f"arr_{index}"] for index in range(len(best.files))])
         with atomic_path(folder / "model.keras") as temporary:
-            model.save(temporary)
+            save_keras(model, temporary)
     chosen = np.random.default_rng(config.seed).permutation(len(batches.images))[:_STATISTICS_IMAGES]
     images = batches.images[np.sort(chosen)]
     if batches.augmentation:

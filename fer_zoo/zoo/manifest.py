@@ -37,6 +37,7 @@ class Artifact:
         license: SPDX expression for the weights, and what else binds them.
         source: The command that made it.
         commit: Of the project when it was made.
+        oldest_keras: The oldest Keras that loads it, e.g. `3.10`; of `.keras` files.
         shipped: Whether the file comes with the project; a large one is made by `python -m export MODEL`.
     """
 
@@ -64,6 +65,7 @@ class Artifact:
     license: str = "MIT"
     source: str = ""
     commit: str = ""
+    oldest_keras: str = ""
     shipped: bool = True
 
     @property

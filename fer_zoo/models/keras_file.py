@@ -1,0 +1,84 @@
+"""`.keras` files that older Keras 3 reads too."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+_CONFIG = "config.json"
+_OLDEST = "3.10"
+
+
+@dataclass(frozen=True)
+class _NewKey:
+    """A config key that Keras has added since 3.10: a Keras that does not know it refuses the file."""
+
+    name: str
+    default: Any
+    since: str
+
+
+_NEW_KEYS = {
+    key.name: key
+    for key in (
+        _NewKey("quantization_config", None, "3.13"),  # Dense
+        _NewKey("renorm", False, "3.14"),  # BatchNormalization
+        _NewKey("renorm_clipping", None, "3.14"),
+        _NewKey("renorm_momentum", 0.99, "3.14"),
+        _NewKey("input_axes", None, "3.15"),  # initializers that scale with the fan, HeNormal for one
+        _NewKey("output_axes", None, "3.15"),
+    )
+}
+
+
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Write `model` as a `.keras` file that Keras 3.10 and newer read, if its layers exist there.
+
+    Keras writes every setting of a layer, those that older versions do not know among them. Such settings are left out
+    where they have their default value, which is what an older version computes anyway. Weights are not touched.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as file:
+        content = {entry.filename: file.read(entry) for entry in file.infolist()}
+    content[_CONFIG] = json.dumps(_without_new_keys(json.loads(content[_CONFIG]))).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in content.items():
+            file.writestr(name, data)
+
+
+def oldest_keras(path: Path) -> str:
+    """The oldest Keras that reads a `.keras` file, such as `3.10`, as far as its settings tell."""
+    with zipfile.ZipFile(path) as file:
+        config = json.loads(file.read(_CONFIG))
+    versions = [_OLDEST, *(_NEW_KEYS[name].since for name in _keys(config) if name in _NEW_KEYS)]
+    return max(versions, key=_numbers)
+
+
+def _without_new_keys(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_without_new_keys(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        name: _without_new_keys(value)
+        for name, value in config.items()
+        if name not in _NEW_KEYS or value != _NEW_KEYS[name].default
+    }
+
+
+def _keys(config: Any) -> set[str]:
+    if isinstance(config, list):
+        return set().union(*map(_keys, config))
+    if not isinstance(config, dict):
+        return set()
+    return set(config).union(*map(_keys, config.values()))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
