@@ -34,7 +34,7 @@ def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> N
     from fer_zoo.data import load_dataset
     from fer_zoo.data.batches import one_hot
     from fer_zoo.models.macs import count_macs
-    from fer_zoo.training.acceleration import all_cores
+    from fer_zoo.sharding import all_cores
 
     training = load_dataset().subset("train")
     images, targets = training.images[: 4 * BATCH, ..., None].astype("float32"), one_hot(training.labels[: 4 * BATCH])

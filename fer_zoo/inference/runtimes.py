@@ -20,7 +20,6 @@ from fer_zoo.packages import not_installed
 from fer_zoo.zoo import read_keras
 
 if TYPE_CHECKING:
-    import keras
     import onnxruntime
 
 Shape = tuple[int | None, ...]
@@ -178,25 +177,30 @@ class Keras:
 
     def __init__(self, path: Path, threads: int, backend: str | None) -> None:
         _set_threads(select_backend(backend), threads)
+        from fer_zoo.inference.predictor import Predictor
+
         self._model = read_keras(path)
-        self._features: keras.Model | None = None
+        self._predict = Predictor(self._model)
+        self._predict_features: Predictor | None = None
         _expect_one(len(self._model.inputs), len(self._model.outputs))
         _expect_float32(self._model.inputs[0].dtype)
         self.input_shape: Shape = tuple(self._model.inputs[0].shape)
         self.output_shape: Shape = tuple(self._model.outputs[0].shape)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        return np.asarray(self._model.predict_on_batch(batch))
+        return self._predict(batch, len(batch))
 
     def embed(self, batch: np.ndarray) -> np.ndarray:
-        import keras
+        if self._predict_features is None:
+            import keras
 
-        if self._features is None:
+            from fer_zoo.inference.predictor import Predictor
+
             logits = self._model.get_layer("logits")
             if not isinstance(logits, keras.layers.Dense):
                 raise UsageError(_NO_FEATURES)
-            self._features = keras.Model(self._model.inputs, logits.input)
-        return np.asarray(self._features.predict_on_batch(batch))
+            self._predict_features = Predictor(keras.Model(self._model.inputs, logits.input))
+        return self._predict_features(batch, len(batch))
 
 
 def _features_of(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
 from fer_zoo.training.warm_start import layer_shapes
@@ -86,7 +87,7 @@ def average(
     if class_offsets:
         config["training"] = config.get("training", {}) | {"class_offsets": True}
     write_json(folder / "config.json", config)
-    probabilities = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
+    probabilities = Predictor(model)(test.images[..., None])
     facts = {"mean of the weights of": " and ".join(map(str, joined))}
     facts |= calibration_facts(*fitted, dataset.expressions)
     trained_on = TrainingData.of_config(config)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
+from fer_zoo.inference.predictor import Predictor
+
 
 def calibrate(
     model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False
@@ -76,7 +78,7 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
 
 def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     logits = keras.Model(model.inputs, model.get_layer("logits").output)
-    return logits.predict(images[..., None].astype(np.float32), batch_size=256, verbose=0).astype(np.float64)
+    return Predictor(logits)(images[..., None]).astype(np.float64)
 
 
 def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> tuple[float, np.ndarray]:

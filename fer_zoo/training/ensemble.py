@@ -14,6 +14,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import fit_temperature
@@ -54,13 +55,13 @@ def build_ensemble(
             )
     dataset = labelled_as(load_dataset(data), expressions_of(classes))
     test = dataset.subset("test")
-    images = test.images[..., None].astype(np.float32)
+    images = test.images[..., None]
     temperature = 1.0
     if fit:
         chosen = test.splits == "public_test"
         if not chosen.any():
             raise UsageError(f"{dataset.source} has no PublicTest images to fit the weights on")
-        probabilities = np.stack([member.predict(images[chosen], batch_size=256, verbose=0) for member in members])
+        probabilities = np.stack([Predictor(member)(images[chosen]) for member in members])
         weights = fit_weights(probabilities, test.labels[chosen]).tolist()
         mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
         temperature = fit_temperature(np.log(mean), test.labels[chosen])
@@ -95,7 +96,7 @@ def build_ensemble(
     )
     names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
     facts = {"members": names, "temperature": f"{temperature:.3f}"}
-    probabilities = model.predict(images, batch_size=256, verbose=0)
+    probabilities = Predictor(model)(images)
     copies = copies_of_train(dataset, test, trained_on)
     return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
 

@@ -12,6 +12,7 @@ from fer_zoo import console
 from fer_zoo.data.augment import augment
 from fer_zoo.data.batches import Batch, Batches
 from fer_zoo.files import atomic_path
+from fer_zoo.inference.predictor import Predictor
 
 _BATCH = 64
 
@@ -64,15 +65,9 @@ class FeatureBatches:
 def write_features(backbone: keras.Model, images: np.ndarray, path: Path) -> None:
     """Write the features of images, uint8 `[n, 48, 48]`, as float16 `.npy`, `[n, height, width, channels]`."""
     shape = (len(images), *backbone.output_shape[1:])
+    predict = Predictor(backbone)
     with atomic_path(path) as temporary:
         features = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
         for start in console.track(range(0, len(images), _BATCH), "features"):
-            features[start : start + _BATCH] = _features(backbone, images[start : start + _BATCH])
+            features[start : start + _BATCH] = predict(images[start : start + _BATCH, ..., None], _BATCH)
         features.flush()
-
-
-def _features(backbone: keras.Model, images: np.ndarray) -> np.ndarray:
-    count = len(images)
-    # One shape for all batches: a compiled backbone is compiled once.
-    padded = np.concatenate([images, np.zeros((_BATCH - count, *images.shape[1:]), images.dtype)])
-    return np.asarray(backbone.predict_on_batch(padded[..., None].astype(np.float32)))[:count]

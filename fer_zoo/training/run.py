@@ -26,10 +26,12 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
+from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.keras_file import save_keras
 from fer_zoo.models.weights import load_backbone
-from fer_zoo.training.acceleration import all_cores, training_model
+from fer_zoo.sharding import all_cores
+from fer_zoo.training.acceleration import training_model
 from fer_zoo.training.calibration import calibrate, calibration_facts
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
@@ -203,7 +205,8 @@ class _Epochs(keras.callbacks.Callback):
         self.folder = folder
         self.published = published
         self.part = part
-        self.images = selection.images[..., None].astype(np.float32)
+        self.predict = Predictor(published)
+        self.images = selection.images[..., None]
         self.labels = selection.labels
         self.earlier = earlier
         self.past = history
@@ -245,7 +248,7 @@ class _Epochs(keras.callbacks.Callback):
         if not self.config.transfer and not self.config.warm_start:
             _correct_statistics(self.published, steps=(epoch + 1) * self.steps)
         seconds = time.perf_counter() - self.started
-        probabilities = self.published.predict(self.images, batch_size=256, verbose=0)
+        probabilities = self.predict(self.images)
         entry = {
             "epoch": len(self.earlier) + epoch + 1,
             **({"phase": "fine-tuning"} if self.config.transfer else {}),
@@ -361,7 +364,7 @@ def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: 
 
 
 def _accuracy(model: keras.Model, images: Dataset) -> float:
-    answers = model.predict(images.images[..., None].astype(np.float32), batch_size=256, verbose=0)
+    answers = Predictor(model)(images.images[..., None])
     return float((answers.argmax(1) == images.labels).mean())
 
 
@@ -373,7 +376,7 @@ def _evaluate(
         return {}
     test = dataset.subset("test")
     best = keras.models.load_model(folder / "model.keras")
-    probabilities = best.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
+    probabilities = Predictor(best)(test.images[..., None])
     details = {"trained on": f"{config.backend}, {config.precision}", "data": dataset.source} | details
     copies = copies_of_train(dataset, test, trained_on)
     title = f"{config.model}, trained on {config.backend}"

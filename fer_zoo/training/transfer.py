@@ -19,7 +19,9 @@ from fer_zoo.data.augment import augment
 from fer_zoo.data.batches import Batches
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path
+from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.keras_file import save_keras
+from fer_zoo.sharding import training_step_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.features import FeatureBatches, write_features
@@ -56,13 +58,7 @@ def train_head(
     """
     assert config.transfer is not None
     backbone, head = split(model)
-    head.compile(
-        optimizer=keras.optimizers.Adam(config.transfer.head_learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    head.optimizer.build(head.trainable_variables)
+    compile_head(head, config)
     history = load_checkpoint(folder / "head_checkpoint.npz", head)
     if (folder / "checkpoint.npz").exists():
         return history
@@ -98,10 +94,22 @@ def train_head(
     return history
 
 
+def compile_head(head: keras.Model, config: TrainingConfig) -> None:
+    """Make the head ready to fit, with the optimizer of the first phase."""
+    assert config.transfer is not None
+    head.compile(
+        optimizer=keras.optimizers.Adam(config.transfer.head_learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    head.optimizer.build(head.trainable_variables)
+
+
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """The backbone (image to features) and the head (features to logits) of a model; they share its layers."""
     features = next(layer for layer in model.layers if layer.name.startswith("head_")).input
-    return keras.Model(model.input, features), keras.Model(features, model.get_layer("logits").output)
+    return keras.Model(model.input, features), training_step_model(features, model.get_layer("logits").output)
 
 
 def reestimate_statistics(backbone: keras.Model, images: np.ndarray) -> None:
@@ -118,16 +126,15 @@ def reestimate_statistics(backbone: keras.Model, images: np.ndarray) -> None:
     norms = [layer for layer in backbone.layers if isinstance(layer, layers.BatchNormalization)]
     if not norms:
         return
-    probe = keras.Model(backbone.input, [layer.input for layer in norms])
+    probe = Predictor(keras.Model(backbone.input, [layer.input for layer in norms]))
     size = 32
     means: list[list[np.ndarray]] = [[] for _ in norms]
     squares: list[list[np.ndarray]] = [[] for _ in norms]
     for start in console.track(range(0, len(images) - len(images) % size or 1, size), "batch statistics"):
-        outputs = probe.predict_on_batch(images[start : start + size, ..., None].astype(np.float32))
+        outputs = probe.batch(images[start : start + size, ..., None], min(size, len(images)))
         for index, output in enumerate(outputs if isinstance(outputs, list) else [outputs]):
-            values = np.asarray(output, np.float32)
-            means[index].append(values.mean((0, 1, 2), np.float64))
-            squares[index].append(np.square(values).mean((0, 1, 2), np.float64))
+            means[index].append(output.mean((0, 1, 2), np.float64))
+            squares[index].append(np.square(output).mean((0, 1, 2), np.float64))
     for layer, mean, square in zip(norms, means, squares, strict=True):
         new_mean = np.mean(mean, 0)
         new_variance = np.maximum(np.mean(square, 0) - new_mean**2, 0)
@@ -258,6 +265,9 @@ class _HeadEpochs(keras.callbacks.Callback):
     def __exit__(self, *exception: object) -> None:
         self.bar.stop()
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.predict = Predictor(self.model)
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
         self.epoch = epoch
@@ -274,7 +284,7 @@ class _HeadEpochs(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise FerZooError(f"the loss became {logs['loss']} in epoch {epoch + 1}; try a lower --head-learning-rate")
         seconds = time.perf_counter() - self.started
-        logits = self.model.predict(self.selection.astype(np.float32), batch_size=256, verbose=0)
+        logits = self.predict(self.selection)
         entry: dict[str, Any] = {
             "epoch": epoch + 1,
             "phase": "head",
