@@ -88,7 +88,7 @@ class Dataset:
         return self.splits != "train" if split == "test" else self.splits == split
 
 
-def load_dataset(path: str | Path | None = None) -> Dataset:
+def load_dataset(path: str | os.PathLike[str] | None = None) -> Dataset:
     """Load FER2013 from wherever it is, without decoding any image the second time.
 
     Args:
@@ -105,7 +105,9 @@ def load_dataset(path: str | Path | None = None) -> Dataset:
         >>> dataset.has("train"), dataset.images.dtype, dataset.images.shape[1:]
         (True, dtype('uint8'), (48, 48))
     """
-    source = open_source(bundled() if path is None else path)
+    if not isinstance(path, str | os.PathLike | None):
+        raise UsageError(f"the data must be the path of a folder, a zip or a CSV, not {type(path).__name__}")
+    source = open_source(bundled() if path is None else Path(path))
     fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
     shown = f"data/{BUNDLED.name}" if path is None else str(path)
     folder = cache_dir() / fingerprint

@@ -51,7 +51,7 @@ def evaluate(
     """
     require("sklearn")
     classifier = model if isinstance(model, Classifier) else load_classifier(model, threads=cores())
-    dataset = data if isinstance(data, Dataset) else load_dataset(None if data is None else Path(data))
+    dataset = data if isinstance(data, Dataset) else load_dataset(data)
     dataset = labelled_for(classifier, dataset, ferplus)
     test = dataset.subset("test")
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))

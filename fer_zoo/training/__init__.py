@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_zoo.backend import select_backend
+from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def train(
         `private_test` where the data tells them apart.
 
     Raises:
-        UsageError: The backend is not installed or Keras runs on another one, or the data cannot be used.
+        UsageError: The backend is not installed or Keras runs on another one, the data cannot be used, or `folder` has
+            a run with other settings.
         FerZooError: The loss became infinite, or the checkpoint in `folder` does not fit.
 
     Examples:
@@ -41,7 +43,12 @@ def train(
         >>> 0 < evaluations["test"].accuracy < 1
         True
     """
+    if not isinstance(config, TrainingConfig):
+        raise UsageError(f"the settings must be a TrainingConfig, not {type(config).__name__}")
+    folder = Path(folder)
+    if (folder / "config.json").exists() and TrainingConfig.load(folder / "config.json") != config:
+        raise UsageError(f"{folder} has a run with other settings; give another folder")
     select_backend(config.backend)
     from fer_zoo.training import run
 
-    return run.train(config, Path(folder), tensorboard)
+    return run.train(config, folder, tensorboard)

@@ -96,7 +96,7 @@ def model_info(name: str) -> ModelInfo:
     """
     models = {model.name: model for model in trained_models()}
     if name not in models:
-        raise unknown_model(name, models)
+        raise unknown_model(str(name), models)
     return models[name]
 
 
