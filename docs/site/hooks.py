@@ -88,10 +88,10 @@ def _cell_as_markdown(cell: dict[str, Any]) -> str:
     parts = [f"```python\n{source}\n```"]
     for output in cell["outputs"]:
         data = output.get("data", {})
-        if "image/png" in data:
-            parts.append(f"![](data:image/png;base64,{''.join(data['image/png']).strip()})")
-        elif "text/markdown" in data:
-            parts.append("".join(data["text/markdown"]))
+        if "image/jpeg" in data:
+            parts.append(f"![](data:image/jpeg;base64,{''.join(data['image/jpeg']).strip()})")
+        elif text := data.get("text/markdown") or data.get("text/html"):
+            parts.append("".join(text))
         elif text := "".join(output.get("text", data.get("text/plain", ""))):
             parts.append(f"```text\n{text.rstrip()}\n```")
     return "\n\n".join(parts)
