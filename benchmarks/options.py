@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fer_zoo
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
-from fer_zoo.zoo import Artifact, Reference, load_manifest
+from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest
 
 # What every measurement needs: the description of the machine, the plots, the metrics.
 REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
@@ -64,7 +63,7 @@ class Options:
 
 def reports_folder(artifacts: Path) -> Path:
     """Where reports go by default: with the artifacts, but not inside an installed package."""
-    return Path("reports") if Path(fer_zoo.__file__).parent in artifacts.parents else artifacts / "reports"
+    return Path("reports") if in_package(artifacts) else artifacts / "reports"
 
 
 def manifest_of(options: Options) -> list[Artifact]:

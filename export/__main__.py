@@ -1,4 +1,4 @@
-"""Export a trained model: `python -m export runs/baseline_cnn-jax/model.keras`, `--target mobile` for phones."""
+"""Export a trained model: `python -m export runs/NAME/model.keras` writes `runs/NAME/export/`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fer_zoo.backend import select_backend
-from fer_zoo.console import run
+from fer_zoo.console import out, run
 from fer_zoo.errors import UsageError
-from fer_zoo.zoo import artifacts_dir, original_path
+from fer_zoo.files import sha256
+from fer_zoo.zoo import artifacts_dir, load_manifest, original_path
+
+from .destination import MOBILE, destination_of, sha_of_original
 
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
@@ -30,18 +34,52 @@ def main(arguments: list[str]) -> int | None:
         raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
     if given.target == "mobile" and "tflite" not in formats:
         raise UsageError("--target mobile writes TFLite; leave out --formats")
-    published = None if given.model.exists() else original_path(str(given.model), absent=True)
-    _start(published or given.model, given.calibration, can_be_made=published is not None)
-    with _original(published or given.model) as model:
+    if given.publish and given.output:
+        raise UsageError("--publish writes into the zoo's own folder; leave out --output")
+    name = _name_in_zoo(given.model)
+    original = original_path(name, absent=True) if name else None
+    _start(original or given.model, given.calibration, can_be_made=original is not None)
+    # A model of the zoo is exported there: its own files are all that can lie in its folder.
+    into_zoo = given.publish or (name is not None and given.output is None)
+    if into_zoo:
+        destination_of(given.model, "", publish=True)
+        if name and given.target == "mobile" and not given.force and _has_phone_files(original):
+            return 0
+    with _original(original or given.model) as model:
+        settings: dict[str, Any] = {"data": given.data, "calibration_images": given.calibration}
+        settings |= {"ferplus": given.ferplus}
         if given.target == "mobile":
             from .mobile import publish_mobile
 
-            publish_mobile(model, given.output, given.data, given.calibration, given.ferplus)
-        else:
-            from .publish import publish
+            publish_mobile(model, given.output, **settings, into_zoo=into_zoo, force=given.force)
+            return 0
+        from .publish import complete, publish
 
-            publish(model, given.output, given.data, given.calibration, formats, given.ferplus, tuple(given.leave_out))
+        settings |= {"formats": formats, "leave_out": tuple(given.leave_out)}
+        if name and into_zoo and not given.force:
+            complete(name, model, **settings)
+        else:
+            publish(model, given.output, **settings, into_zoo=into_zoo, force=given.force)
     return 0
+
+
+def _name_in_zoo(model: Path) -> str | None:
+    """The name of the zoo's model that is meant, by its name or its file; `None` for any other."""
+    if not model.exists():
+        return str(model) if original_path(str(model), absent=True) else None
+    originals = {a.model: artifacts_dir() / a.path for a in load_manifest() if a.format == "keras"}
+    return next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
+
+
+def _has_phone_files(original: Path | None) -> bool:
+    """Whether the zoo has this model's files for phones already, which is printed then."""
+    if original is None or not original.is_file():
+        return False
+    folder = original.parent / MOBILE
+    there = sha_of_original(folder) == sha256(original)
+    if there:
+        out.print(f"the files for phones are in {folder}; --force makes them again", markup=False)
+    return there
 
 
 @contextmanager
@@ -91,12 +129,19 @@ def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Write ONNX (fp32, int8) and TFLite (fp32, fp16, int8) files and publish them if parity holds.",
+        description="Write ONNX (fp32, int8) and TFLite (fp32, fp16, int8) files beside the model, if parity holds.",
         epilog="`compare-quantizers MODEL.keras` measures what other quantizers would have made of the model.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="or the name of a published model")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/<name of the model>")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL.keras",
+        help="or the name of a model of the zoo, to make what is missing of it",
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="else the folder export beside the model")
+    parser.add_argument("--publish", action="store_true", help="write into the zoo instead: artifacts/<model's name>")
+    parser.add_argument("--force", action="store_true", help="replace what lies there, another model's files too")
     parser.add_argument(
         "--target",
         choices=("zoo", "mobile"),

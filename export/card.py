@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fer_zoo.data.training_data import FER2013, OWN, SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
 from fer_zoo.zoo import Artifact, run_config
+
+from .reproduce import not_kept, recipe_command
 
 _PLOTS = {
     "curves.png": "Learning curves",
@@ -31,21 +34,24 @@ def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, E
     """
     original = artifacts[0]
     config = run_config(folder)
+    data = TrainingData.of_config(config)
+    own = data is not None and data.kind == OWN
+    beyond = f", trained on {data.name}" if data and data.kind != FER2013 else ""
     sections = (
-        f"# {original.model}",
-        _summary(original, config),
-        f"## Accuracy\n\n{_accuracy(evaluations)}",
+        f"# {original.model}{beyond}",
+        _summary(original, config, data),
+        f"## Accuracy\n\n{_accuracy(evaluations, data)}",
         f"## Expressions, all test images\n\n{_classes(evaluations['test'])}",
         f"## Files\n\n{_files(artifacts)}",
         _quantization(artifacts),
-        _usage(original),
-        _care(),
+        _usage(artifacts),
+        f"## What it can't tell\n\n{care(own)}",
         *(f"## {title}\n\n![{title}]({name})" for name, title in _PLOTS.items() if (folder / name).exists()),
     )
     write_text(folder / "README.md", "\n\n".join(section for section in sections if section) + "\n")
 
 
-def _summary(original: Artifact, config: dict[str, Any]) -> str:
+def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | None) -> str:
     lines = [
         _about(original.model, config),
         "",
@@ -55,8 +61,8 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
     training, members = config.get("training", {}), config.get("members")
     if "command" in config:
         lines.append(f"- command: `{config['command']}`")
-    if "data" in config:
-        lines.append(f"- data: FER2013, {config['data']['images']:,} images in all")
+    if data:
+        lines.append(f"- data: {data.text}")
     if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
         others = "teach by their votes" if training.get("ambiguous") else "are out"
         rest = "" if members else f"; other images {others}"
@@ -72,9 +78,9 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
             lines.append(f"  - {100 * share:.3g}% `{part['command'] or part['path']}`")
     if training.get("transfer"):
         lines.append(f"- fine-tuned from {Path(training['transfer']['weights']).name}")
-    if training.get("warm_start"):
-        earlier = "an earlier " if training["warm_start"] == original.model else ""
-        lines.append(f"- began with the weights of {earlier}{training['warm_start']}")
+    if start := training.get("warm_start"):
+        earlier = start == original.model and _in_zoo(original)
+        lines.append(f"- began with the weights of {'an earlier ' * earlier}{start}")
     if training.get("teachers"):
         teachers = ", ".join(Path(teacher).parent.name or teacher for teacher in training["teachers"])
         lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")
@@ -85,8 +91,31 @@ def _summary(original: Artifact, config: dict[str, Any]) -> str:
         lines.append(
             "- the logits have an offset for each class, fitted with their temperature where the epoch was chosen"
         )
-    lines.append(f"- licence of the weights: {original.license}; FER2013 itself has terms of its own")
+    own = data is not None and data.kind == OWN
+    if _in_zoo(original) and not own:
+        lines += _again(original.model, config)
+    terms = "" if own else "; FER2013 itself has terms of its own"
+    lines.append(f"- licence of the weights: {original.license}{terms}")
     return "\n".join(lines).strip()
+
+
+def _again(model: str, config: dict[str, Any]) -> list[str]:
+    """Lines that say how the model can be trained again by others."""
+    lines = []
+    if lost := not_kept(model, config):
+        lines.append(f"- not kept, so that these commands cannot be run again as they are: {', '.join(lost)}")
+    if command := recipe_command(model):
+        lines.append(f"- what can be run again: `{command}` ([what it gives](../../docs/training.md))")
+    lines.append(
+        "- files: `fer2013.zip` is [the full FER2013](../../data/README.md), `ferplus.csv` FER+'s votes; "
+        "[where pretrained weights come from](../../docs/pretrained.md)"
+    )
+    return lines
+
+
+def _in_zoo(original: Artifact) -> bool:
+    """Whether the card is of a published model, not of one's own, which may have the same name."""
+    return Path(original.path).parent != Path()
 
 
 def _about(name: str, config: dict[str, Any]) -> str:
@@ -94,8 +123,8 @@ def _about(name: str, config: dict[str, Any]) -> str:
     return describe_model(known) if known in list_models() else ""
 
 
-def _accuracy(evaluations: dict[str, Evaluation]) -> str:
-    names = {"test": "all test images", "public_test": "PublicTest", "private_test": "PrivateTest"}
+def _accuracy(evaluations: dict[str, Evaluation], data: TrainingData | None) -> str:
+    names = SPLIT_NAMES | {"test": "all test images"}
     rows = []
     for split, e in evaluations.items():
         rest = e.without_train_copies
@@ -104,9 +133,11 @@ def _accuracy(evaluations: dict[str, Evaluation]) -> str:
         row = [names[split], f"{e.n:,}", f"{e.accuracy:.2%}", f"{low:.1%} to {high:.1%}", f"{e.macro_f1:.3f}"]
         rows.append([*row, f"{e.ece:.3f}", without])
     header = ["split", "images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies of train images"]
-    note = (
-        "What was chosen was chosen on PublicTest; PrivateTest chose nothing. More in [evaluation.md](evaluation.md)."
-    )
+    if data is None or data.chosen_on == "public_test":
+        chosen = "What was chosen was chosen on PublicTest; PrivateTest chose nothing."
+    else:
+        chosen = f"What was chosen was chosen on {SPLIT_NAMES[data.chosen_on]}; no test image chose anything."
+    note = f"{chosen} More in [evaluation.md](evaluation.md)."
     return f"{_table(header, rows)}\n\n{note}"
 
 
@@ -155,14 +186,18 @@ def _quantization(artifacts: list[Artifact]) -> str:
     )
 
 
-def _usage(original: Artifact) -> str:
+def _usage(artifacts: list[Artifact]) -> str:
+    original = artifacts[0]
     labels = original.output["labels"]
+    files = {(a.format, a.precision): Path(a.path).name for a in artifacts}
+    onnx = files.get(("onnx", "fp32"), "model.onnx")
+    reference = original.model if _in_zoo(original) else onnx if ("onnx", "fp32") in files else "model.keras"
     return f"""## Use
 
 ```python
 from fer_zoo import load_classifier
 
-classifier = load_classifier("{original.model}")
+classifier = load_classifier("{reference}")
 probabilities = classifier.predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
 ```
 
@@ -171,7 +206,7 @@ Without fer_zoo, on ONNX Runtime or LiteRT:
 ```python
 import onnxruntime
 
-session = onnxruntime.InferenceSession("model.onnx")
+session = onnxruntime.InferenceSession("{onnx}")
 (probabilities,) = session.run(None, {{"image": images}})  # float32 [n, 48, 48, 1] -> float32 [n, {len(labels)}]
 ```
 
@@ -189,13 +224,17 @@ probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["inde
 ```"""
 
 
-def _care() -> str:
+def care(own: bool) -> str:
+    """What a model cannot tell, and what must not be done with it; `own` where its images were not FER2013's."""
+    if own:
+        people, sample = "the people who labelled its images", "Its training images are no fair sample of anybody."
+    else:
+        people = "people who labelled web photos"
+        sample = "FER2013's labels are noisy and its faces are not a fair sample of anybody."
     return (
-        "## What it can't tell\n\n"
-        "An expression is not an emotion: the model names what a face looks like to people who labelled web photos, "
-        "not what somebody feels. FER2013's labels are noisy and its faces are not a fair sample of anybody. In the "
-        "European Union the AI Act (Regulation 2024/1689, Article 5) bans inferring emotions at work and in education. "
-        "Do not decide about people with it."
+        f"An expression is not an emotion: the model names what a face looks like to {people}, "
+        f"not what somebody feels. {sample} In the European Union the AI Act (Regulation 2024/1689, Article 5) bans "
+        "inferring emotions at work and in education. Do not decide about people with it."
     )
 
 

@@ -17,11 +17,11 @@ from fer_zoo.evaluation.paired import paired_test
 from fer_zoo.evaluation.parity import compare
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import artifacts_dir
+from fer_zoo.zoo import artifacts_dir, in_package
 
 from .convert import to_onnx, to_tflite
 from .folding import fold
-from .publish import calibration_sample, load_model
+from .make import calibration_sample, load_model
 from .quantizer_report import Row, finished_rows, write_report, write_rows
 from .quantizers import Models, Quantizer, quantizers
 
@@ -35,7 +35,8 @@ def compare_quantizers(
 
     Args:
         source: A `model.keras` on the zoo's contract.
-        output: Folder of the report; `experiments/quantizers` in the artifacts folder where not given.
+        output: Folder of the report; `experiments/quantizers` in the artifacts folder where not given, `quantizers`
+            after pip install.
         data: Folder, zip or CSV; `None` is the bundled sample.
         calibration: Training images to calibrate on.
         fresh: Drop the rows of an earlier run.
@@ -52,7 +53,8 @@ def compare_quantizers(
     folded = fold(model)
     models = Models(folded, images, labels)
     reference = model.predict(test.images[..., None].astype(np.float32), batch_size=256, verbose=0)
-    output = output or artifacts_dir() / "experiments" / "quantizers"
+    if output is None:
+        output = Path("quantizers") if in_package(artifacts_dir()) else artifacts_dir() / "experiments" / "quantizers"
     report = {"model": model.name, "sha256": sha256(source), "n": len(test), "calibration_images": len(images)}
     report |= {"data": dataset.fingerprint}
     finished = {} if fresh else finished_rows(output, report)

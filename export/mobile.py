@@ -24,16 +24,17 @@ from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.expressions import IMAGE_SIZE, LABELS
 from fer_zoo.files import sha256, write_json, write_text
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import artifacts_dir
 
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
+from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
+from .make import calibration_sample, dataset_for, facts_of, load_model
 from .mobile_card import mobile_card
 from .phone import LUMA, take_rgb
-from .publish import MOBILE, calibration_sample, dataset_for, facts_of, load_model
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
+from .reproduce import portable
 
 _DESCRIPTION = (
     "Names the facial expression of one face that fills the picture, as people who labelled web photos would. An "
@@ -64,31 +65,34 @@ def publish_mobile(
     data: str | None = None,
     calibration_images: int = 512,
     ferplus: Path | None = None,
+    into_zoo: bool = False,
+    force: bool = False,
 ) -> Path:
-    """Export a trained model for phones and publish it if every file passes its parity gates.
+    """Export a trained model for phones, beside its run or into the zoo, if every file passes its parity gates.
 
     The gates are held on all test images twice: gray, and tinted at random, which a model that took the colours in the
     wrong order would not pass. As in `publish`, a failure leaves the output as it was.
 
     Args:
         source: A `model.keras` on the zoo's contract.
-        output: The model's folder; `artifacts/<model name>` where not given.
+        output: The model's folder; `export` beside `source` where not given.
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
         ferplus: FER+'s votes, which are the labels of a model of eight expressions.
+        into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
+        force: Replace files of another model that lie there.
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
         the TFLite files too, and `mobile.json` and `README.md` with what was measured.
 
     Raises:
-        FerZooError: The model does not fit the contract, or a gate is missed; nothing is published then.
+        UsageError: Another model lies there.
+        FerZooError: The model does not fit the contract, or a gate is missed; nothing is written then.
     """
     model = load_model(source)
-    output = (output or artifacts_dir() / model.name).resolve()
-    original = output / "model.keras"
-    if original.exists() and sha256(original) != sha256(source):
-        raise UsageError(f"{original} is another model than {source}; publish that first, or give another --output")
+    output = destination_of(source, model.name, output, into_zoo).folder
+    _refuse_replacing(output, source, force)
     dataset = dataset_for(model, data, ferplus)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
@@ -99,15 +103,26 @@ def publish_mobile(
         entries = _measure(model, folder, dataset.subset("test"), bar)
         for name, content in task_metadata.label_files(_labels(model)).values():
             write_text(folder / name, content)
-        command = shlex.join(["python", "-m", "export", *sys.argv[1:]])
+        command = portable(shlex.join(["python", "-m", "export", *sys.argv[1:]]))
         facts = {"schema": 1, **facts, "command": command, "files": entries}
         write_json(folder / "mobile.json", facts)
         write_text(folder / "README.md", mobile_card(facts))
         (output / MOBILE).mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             os.replace(path, output / MOBILE / path.name)
-    console.out.print(f"published {len(PHONES)} files for phones in {output / MOBILE}")
+    console.out.print(f"{len(PHONES)} files for phones are in {output / MOBILE}", markup=False)
     return output / MOBILE
+
+
+def _refuse_replacing(output: Path, source: Path, force: bool) -> None:
+    """Files for phones lie beside those of the same model, and replace none of another one without `force`."""
+    original, folder = output / "model.keras", output / MOBILE
+    if original.exists() and sha256(original) != sha256(source):
+        raise UsageError(f"{original} is another model than {source}; export that first, or pass another --output")
+    if force or sha_of_original(folder) == sha256(source) or not folder.exists() or not any(folder.iterdir()):
+        return
+    if not agreed(f"{folder} holds files of another model. Replace them?"):
+        raise UsageError(f"{folder} holds files of another model; choose another --output, or pass --force")
 
 
 def tinted(images: np.ndarray) -> np.ndarray:
@@ -195,7 +210,7 @@ def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress) -> 
         )
     print_table(table, optional=["mean |Δp|", "kB"])
     if missed:
-        raise FerZooError(f"nothing was published, parity gates are missed: {'; '.join(missed)}")
+        raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
     return entries
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
+
+from fer_zoo.data.training_data import OWN
+
+from .card import care
 
 
 def mobile_card(facts: dict[str, Any]) -> str:
@@ -36,8 +41,13 @@ Indonesian) and normalization are in the file as TFLite Metadata.
 {facts["sha256_of_keras_original"][:12]}…), on gray images and on the same ones tinted at random. Made by
 `{facts["command"]}`.
 
-An expression is not an emotion: the model names what a face looks like to people who labelled web photos, not what
-somebody feels. FER2013's labels are noisy and its faces are not a fair sample of anybody. In the European Union the AI
-Act (Regulation 2024/1689, Article 5) bans inferring emotions at work and in education. Do not decide about people with
-it. The weights are MIT-licensed; FER2013 has terms of its own.
+{_care(facts)}
 """
+
+
+def _care(facts: dict[str, Any]) -> str:
+    own = facts.get("training_data", "").startswith(OWN)
+    terms = f"Licence of the weights: {facts['license']}"
+    if facts["license"] == "MIT":
+        terms = "The weights are MIT-licensed"
+    return textwrap.fill(f"{care(own)} {terms}{'' if own else '; FER2013 has terms of its own'}.", 120)

@@ -17,7 +17,7 @@ from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, open_photo, photo_array
 from fer_zoo.inference.images import to_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
-from fer_zoo.zoo import FORMATS, find_file
+from fer_zoo.zoo import FORMATS, find_file, load_manifest
 
 # Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
@@ -191,7 +191,8 @@ def load_classifier(
     """Load a model file for whatever runtime it needs.
 
     Args:
-        model: A path to a `.onnx`, `.tflite` or `.keras` file, or the name of a model in the manifest. A name alone
+        model: A path to a `.onnx`, `.tflite` or `.keras` file or to the folder of an export, or the name of a model in
+            the manifest. A name alone
             means its exact ONNX file, or the int8 one of a large model that ships without; `name:tflite` and
             `name:onnx:int8` choose a format and a precision.
         threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
@@ -239,7 +240,7 @@ def _resolve(model: str) -> Path:
     if not path.exists():
         raise UsageError(f"there is no model {path}")
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; give the model file in it ({', '.join(_SUFFIXES)})")
+        return _exported(path)
     if path.suffix not in _SUFFIXES:
         raise UsageError(f"{path} is not a model file: its name must end in {', '.join(_SUFFIXES)}")
     if not path.stat().st_size:
@@ -247,6 +248,16 @@ def _resolve(model: str) -> Path:
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise FerZooError(f"{path} is damaged or not a .keras model: it is not a zip file")
     return path
+
+
+def _exported(folder: Path) -> Path:
+    """The model file of a folder that `python -m export` wrote: its exact ONNX file, else the first."""
+    files = [folder / artifact.path for artifact in load_manifest(folder)]
+    if not files or len({path.parent for path in files}) > 1:
+        raise UsageError(
+            f"{folder} is a folder, and no export of a model; give the model file in it ({', '.join(_SUFFIXES)})"
+        )
+    return next((path for path in files if path.suffix == ".onnx"), files[0])
 
 
 def _crops(images: Faces) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from fer_zoo.files import write_json
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
 
 SCHEMA = 1
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,13 @@ def artifacts_dir() -> Path:
     """The artifacts folder: `FER_ZOO_ARTIFACTS`, else inside the installed package, else the checkout's."""
     if os.environ.get("FER_ZOO_ARTIFACTS"):
         return Path(os.environ["FER_ZOO_ARTIFACTS"])
-    package = Path(__file__).parents[1]
-    installed = package / "artifacts"
-    return installed if installed.is_dir() else package.parent / "artifacts"
+    installed = _PACKAGE / "artifacts"
+    return installed if installed.is_dir() else _PACKAGE.parent / "artifacts"
+
+
+def in_package(path: Path) -> bool:
+    """Whether `path` is inside the installed package, where nothing may write."""
+    return _PACKAGE in path.resolve().parents
 
 
 def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Artifact]:
@@ -101,10 +108,10 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
     return [entry for entry in entries if absent or entry.shipped or (folder / entry.path).exists()]
 
 
-def update_manifest(artifacts: list[Artifact], folder: Path | None = None) -> None:
-    """Add `artifacts` to the manifest, each in place of an older entry with the same path."""
+def update_manifest(artifacts: list[Artifact], folder: Path | None = None, removed: Collection[Artifact] = ()) -> None:
+    """Add `artifacts` to the manifest, each in place of an older entry with the same path, and take `removed` out."""
     folder = folder or artifacts_dir()
-    entries = {artifact.path: artifact for artifact in _entries(folder)}
+    entries = {artifact.path: artifact for artifact in _entries(folder) if artifact not in removed}
     entries |= {artifact.path: artifact for artifact in artifacts}
     ordered = sorted(entries.values(), key=lambda a: (a.model, FORMATS.index(a.format), PRECISIONS.index(a.precision)))
     write_json(folder / "manifest.json", {"schema": SCHEMA, "artifacts": [asdict(artifact) for artifact in ordered]})

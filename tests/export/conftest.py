@@ -42,8 +42,9 @@ def exported(made: Path, made_once: MakeOnce, command) -> Exported:
     """All formats, published."""
 
     def export(folder: Path) -> None:
-        arguments = ("--data", made / "small.zip", "--output", folder / "baseline_cnn", "--calibration", 32)
-        done = command("export", made / "run" / "model.keras", *arguments, backend="tensorflow")
+        arguments = ("--data", made / "small.zip", "--publish", "--calibration", 32)
+        model = made / "run" / "model.keras"
+        done = command("export", model, *arguments, backend="tensorflow", FER_ZOO_ARTIFACTS=str(folder))
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "output.txt").write_text(done.stdout + done.stderr)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fer_zoo.data import load_dataset
+from fer_zoo.data import TrainingData, load_dataset
+from fer_zoo.data.training_data import kind_of
 from fer_zoo.expressions import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def make_run(folder: Path) -> None:
     sure = np.argsort(probabilities[:, -2] - probabilities[:, -1])[:TEST] * 8
     (folder / "run").mkdir()
     model.save(folder / "run" / "model.keras")
-    config = {"backend": "jax", "command": "python -m fer_zoo.train --backend jax", "commit": "0" * 40}
-    (folder / "run" / "config.json").write_text(json.dumps(config))
     (folder / "run" / "history.csv").write_text("epoch,loss\n1,1.5\n")
     with zipfile.ZipFile(folder / "small.zip", "w") as archive:
         for name, part, rows in (("train", train, range(0, len(train), len(train) // TRAIN)), ("test", test, sure)):
@@ -44,6 +43,10 @@ def make_run(folder: Path) -> None:
                 Image.fromarray(part.images[row]).save(file, "PNG")
                 prefix = ("Training", "PublicTest", "PrivateTest")[0 if name == "train" else 1 + row // 8 % 2]
                 archive.writestr(f"{name}/{EXPRESSIONS[part.labels[row]]}/{prefix}_{row}.png", file.getvalue())
+    own = load_dataset(folder / "small.zip")
+    data = TrainingData.of(kind_of(own), own, own.subset("train"), own.subset("public_test"))
+    config = {"backend": "jax", "command": "python -m fer_zoo.train --backend jax", "commit": "0" * 40}
+    (folder / "run" / "config.json").write_text(json.dumps(config | {"data": data.to_json()}))
 
 
 def calibrated(images: np.ndarray) -> keras.Model:

@@ -13,8 +13,11 @@ import pytest
 from commands import run_command
 
 from export.__main__ import main
+from export.destination import destination_of, refuse_replacing
 from fer_zoo.errors import UsageError
-from fer_zoo.zoo import load_manifest, update_manifest
+from fer_zoo.files import sha256, write_text
+from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import Artifact, load_manifest, manifest, update_manifest
 
 
 def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -22,9 +25,9 @@ def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     import onnx
     from onnx import numpy_helper
 
-    from export import publish
+    from export import make
 
-    quantize = publish.onnx_int8
+    quantize = make.onnx_int8
 
     def damaged(prepared: object, path: Path, images: object) -> None:
         quantize(prepared, path, images)
@@ -34,55 +37,129 @@ def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
                 tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
         onnx.save(model, path)
 
-    with patch.object(publish, "onnx_int8", damaged):
+    with patch.object(make, "onnx_int8", damaged):
         return run_command("export", arguments, {})
 
 
 @pytest.mark.slow
-def test_a_missed_gate_publishes_nothing(made: Path, on_backend, tmp_path: Path) -> None:
+def test_a_missed_gate_writes_nothing(made: Path, on_backend, tmp_path: Path) -> None:
     arguments = ["--data", made / "small.zip", "--output", tmp_path / "art" / "model", "--formats", "onnx"]
     arguments = [made / "run" / "model.keras", *arguments, "--calibration", "16"]
     done = on_backend("tensorflow", export_damaged, list(map(str, arguments)))
     assert done.returncode == 1
-    assert "nothing was published, parity gates are missed: model.int8.onnx: accuracy_delta is" in done.stderr
+    assert "nothing was written, parity gates are missed: model.int8.onnx: accuracy_delta is" in done.stderr
     assert done.stdout.count("MISSED") == 1
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "art").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_new_model_may_not_leave_old_files_beside_it(exported, command, tmp_path: Path) -> None:
+def test_an_export_lies_beside_its_run_and_leaves_the_zoo_alone(
+    made: Path, command, root: Path, tmp_path: Path
+) -> None:
+    manifest = (root / "artifacts" / "manifest.json").read_bytes()
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    arguments = ("--data", made / "small.zip", "--formats", "onnx", "--leave-out", "onnx:int8")
+    for _ in range(2):  # A run's own export is made again without a question.
+        done = command("export", run / "model.keras", *arguments, backend="tensorflow")
+        assert done.returncode == 0, done.stderr
+    folder = run / "export"
+    assert f"use it: fer-zoo predict PHOTO --model {folder}" in done.stdout
+    assert [a.path for a in load_manifest(folder)] == ["model.keras", "model.onnx"]
+    assert load_classifier(folder).path == folder / "model.onnx"
+    card = (folder / "README.md").read_text()
+    assert 'load_classifier("model.onnx")' in card
+    assert 'load_classifier("baseline_cnn")' not in card
+    assert (root / "artifacts" / "manifest.json").read_bytes() == manifest
+    assert not list(run.glob(".exporting-*"))
+
+
+@pytest.mark.slow
+def test_another_model_is_replaced_only_where_told_to(exported, command, tmp_path: Path) -> None:
+    zoo = shutil.copytree(exported.artifacts, tmp_path / "artifacts")
     other = tmp_path / "model.keras"
-    other.write_bytes((exported.run / "model.keras").read_bytes())
-    with other.open("ab") as file:
-        file.write(b"\0")  # A zip may have a tail: the same model with another checksum.
-    before = load_manifest(exported.artifacts)
-    arguments = ("--data", exported.data, "--output", exported.folder, "--formats", "onnx")
-    done = command("export", other, *arguments, backend="tensorflow")
+    other.write_bytes((exported.run / "model.keras").read_bytes() + b"\0")  # The same model with another checksum.
+    arguments = ("--data", exported.data, "--publish", "--formats", "onnx", "--leave-out", "onnx:int8")
+    settings = {"backend": "tensorflow", "FER_ZOO_ARTIFACTS": str(zoo)}
+    done = command("export", other, *arguments, **settings)
     assert done.returncode == 2
-    assert "would keep baseline_cnn/model.tflite" in done.stderr
-    assert load_manifest(exported.artifacts) == before
+    assert "baseline_cnn holds another model, baseline_cnn; choose another --output, or pass --force" in done.stderr
+    assert _content(zoo) == _content(exported.artifacts)
+    assert command("export", other, *arguments, "--force", **settings).returncode == 0
+    assert [a.path for a in load_manifest(zoo)] == ["baseline_cnn/model.keras", "baseline_cnn/model.onnx"]
+    assert not list((zoo / "baseline_cnn").glob("*.tflite"))
+
+
+@pytest.mark.slow
+def test_a_name_makes_the_files_of_the_zoo_that_are_missing(exported, command, tmp_path: Path) -> None:
+    zoo = shutil.copytree(exported.artifacts, tmp_path / "artifacts")
+    before = _content(zoo)
+    settings = {"backend": "tensorflow", "FER_ZOO_ARTIFACTS": str(zoo)}
+    done = command("export", "baseline_cnn", "--data", exported.data, **settings)
+    assert "every file of baseline_cnn that was asked for is in " in done.stdout
+    (zoo / "baseline_cnn" / "model.onnx").unlink()
+    done = command("export", "baseline_cnn", "--data", exported.data, **settings)
+    assert done.returncode == 0, done.stderr
+    assert "made model.onnx in " in done.stdout
+    after = _content(zoo)
+    # Names inside the file count on in this process, so that its hash differs; the manifest has the new one.
+    assert {name for name in before if before[name] != after[name]} <= {"baseline_cnn/model.onnx", "manifest.json"}
+    (entry,) = (a for a in load_manifest(zoo) if a.path == "baseline_cnn/model.onnx")
+    assert entry.sha256 == sha256(zoo / entry.path)
 
 
 @pytest.mark.slow
 def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_path: Path) -> None:
-    shutil.copytree(exported.artifacts, tmp_path / "artifacts")
-    folder = tmp_path / "artifacts" / "baseline_cnn"
-    card, paths = (folder / "README.md").read_text(), [a.path for a in load_manifest(tmp_path / "artifacts")]
-    leave_out = ("--formats", "tflite", "--leave-out", "tflite:fp32", "tflite:int8")
-    arguments = ("--data", exported.data, "--output", folder, "--calibration", 32)
-    done = command("export", folder / "model.keras", *arguments, *leave_out, backend="tensorflow")
-    assert done.returncode == 0, done.stderr
-    assert (folder / "README.md").read_text() == card
-    assert [a.path for a in load_manifest(tmp_path / "artifacts")] == paths
+    zoo = shutil.copytree(exported.artifacts, tmp_path / "artifacts")
+    folder = zoo / "baseline_cnn"
     # One that git leaves out may not be there.
-    large = [replace(a, shipped=False) for a in load_manifest(tmp_path / "artifacts") if a.path.endswith("model.onnx")]
-    update_manifest(large, tmp_path / "artifacts")
+    update_manifest([replace(a, shipped=False) for a in load_manifest(zoo) if a.path.endswith("model.onnx")], zoo)
     (folder / "model.onnx").unlink()
-    done = command("export", folder / "model.keras", *arguments, *leave_out, backend="tensorflow")
+    arguments = ("--data", exported.data, "--publish", "--calibration", 32)
+    leave_out = ("--formats", "tflite", "--leave-out", "tflite:fp32", "tflite:int8")
+    model = exported.run / "model.keras"
+    done = command("export", model, *arguments, *leave_out, backend="tensorflow", FER_ZOO_ARTIFACTS=str(zoo))
     assert done.returncode == 0, done.stderr
     assert "[model.onnx](model.onnx)" in (folder / "README.md").read_text()
     assert (folder / ".gitignore").read_text() == "/model.onnx\n"
+    assert len(load_manifest(zoo, absent=True)) == 6
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """Every file of a zoo by its name, without what the test's fixture keeps beside them."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "run" / "model.keras"
+    write_text(source, "model")
+    beside = destination_of(source, "tiny")
+    assert (beside.folder, beside.in_zoo) == (tmp_path.resolve() / "run" / "export", False)
+    refuse_replacing(beside, source, force=False)
+    write_text(beside.folder / "mobile" / "mobile.json", "{}")
+    refuse_replacing(beside, source, force=False)
+    write_text(beside.folder / "README.md", "mine")
+    with pytest.raises(UsageError, match="is not empty, and what is in it was not made by export; choose another"):
+        refuse_replacing(beside, source, force=False)
+    refuse_replacing(beside, source, force=True)
+    elsewhere = destination_of(source, "tiny", tmp_path / "other")
+    entry = Artifact("tiny", "keras", "fp32", "model.keras", "00", 1, 1, 1, "jax")
+    update_manifest([entry], elsewhere.folder)
+    with pytest.raises(UsageError, match="other holds another model, tiny; choose another --output, or pass --force"):
+        refuse_replacing(elsewhere, source, force=False)
+    update_manifest([replace(entry, sha256=sha256(source))], elsewhere.folder)
+    refuse_replacing(elsewhere, source, force=False)
+
+
+def test_nothing_is_written_into_the_installed_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(manifest, "_PACKAGE", tmp_path.resolve())
+    (tmp_path / "artifacts").mkdir()
+    monkeypatch.delenv("FER_ZOO_ARTIFACTS", raising=False)
+    write_text(tmp_path / "artifacts" / "tiny" / "model.keras", "model")
+    update_manifest([Artifact("tiny", "keras", "fp32", "tiny/model.keras", "00", 1, 1, 1, "jax")])
+    for arguments in (["tiny"], [str(tmp_path / "artifacts" / "tiny" / "model.keras"), "--publish"]):
+        with pytest.raises(UsageError, match=r"inside the installed package.*FER_ZOO_ARTIFACTS to a folder of yours"):
+            main(arguments)
 
 
 @pytest.mark.slow

@@ -146,7 +146,8 @@ def test_facts_inside_the_file(exported, file: str) -> None:
     assert facts["input"]["layout"] == "NHWC"
     assert facts["sha256_of_keras_original"] == sha256(exported.run / "model.keras")
     assert facts["trained_on"] == "jax"
-    assert facts["license"] == "MIT"
+    assert facts["license"] == "not stated"
+    assert facts["training_data"] == "own images (small.zip)"
     assert facts["made_by"].startswith("fer_zoo ")
     assert facts["precision"] == {"model.onnx": "fp32", "model.tflite": "fp32"}.get(file, file.split(".")[1])
 
@@ -154,7 +155,7 @@ def test_facts_inside_the_file(exported, file: str) -> None:
 def test_weights_of_face_recognition_keep_their_terms_with_eight_expressions_and_as_a_member(tmp_path: Path) -> None:
     import keras
 
-    from export.publish import facts_of
+    from export.make import facts_of
 
     image = keras.Input((48, 48, 1))
     small = keras.Model(image, keras.layers.Dense(8)(keras.layers.Flatten()(image)), name="mobilenet_face_ferplus")
@@ -209,6 +210,9 @@ def test_run_files_card_and_plot_are_published(exported) -> None:
     assert all(f"[{file}]({file})" in card for file in ("model.keras", *FILES))
     assert all(word in card for word in (*EXPRESSIONS, "21.9 million", "95 % interval", "AI Act", "not an emotion"))
     assert "(parity.png)" in card
+    assert card.startswith("# baseline_cnn, trained on own images (small.zip)\n")
+    assert "- data: own images (small.zip), 33 training images; the epoch chosen on PublicTest (" in card
+    assert "FER2013" not in card
     accuracy = json.loads((exported.artifacts / "manifest.json").read_text())["artifacts"][0]["metrics"]["test"][
         "accuracy"
     ]

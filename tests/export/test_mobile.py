@@ -217,7 +217,7 @@ def test_mediapipe_gives_the_scores_of_the_classifier(
 @slow
 def test_exchanged_colours_miss_the_gate_and_publish_nothing(mobile: Mobile) -> None:
     assert mobile.exit_codes == [1, 0, 2, 1]
-    assert "nothing was published, parity gates are missed: baseline_cnn.tflite on tinted images: " in mobile.errors
+    assert "nothing was written, parity gates are missed: baseline_cnn.tflite on tinted images: " in mobile.errors
     assert "on gray images" not in mobile.errors
     assert mobile.output.count("MISSED") == 1
     assert mobile.output.count("passed") == 7
@@ -239,7 +239,7 @@ def test_publishing_another_model_removes_files_for_phones(mobile: Mobile) -> No
     folder = mobile.folder.parent.parent
     assert (folder.with_name("kept") / "mobile" / FILES["int8"]).exists()
     assert not (folder.with_name("outdated") / "mobile").exists()
-    assert mobile.output.count("of another model; make it again: python -m export --target mobile") == 1
+    assert mobile.output.count("of another model; make it again with --target mobile") == 1
 
 
 @slow

@@ -1,0 +1,99 @@
+"""Where an export goes, and whether it may go there: it replaces nothing that it did not make, unless told to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fer_zoo import console
+from fer_zoo.errors import UsageError
+from fer_zoo.files import sha256
+from fer_zoo.zoo import Artifact, artifacts_dir, in_package, load_manifest
+
+# The folder for phones within a model's folder: `export.mobile`.
+MOBILE = "mobile"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The folder of an export.
+
+    Attributes:
+        folder: Where its files go.
+        root: Where the manifest is that lists them: the artifacts folder for a model of the zoo, else `folder` itself.
+    """
+
+    folder: Path
+    root: Path
+
+    @property
+    def in_zoo(self) -> bool:
+        """Whether this is a model's folder in the artifacts folder."""
+        return self.folder != self.root
+
+    def entries(self) -> list[Artifact]:
+        """What the manifest lists in the folder, files that are not there included."""
+        return [a for a in load_manifest(self.root, absent=True) if (self.root / a.path).parent == self.folder]
+
+    def holds(self, source: Path) -> bool:
+        """Whether the manifest lists an export of this very `.keras` file in the folder."""
+        return any(a.format == "keras" and a.sha256 == sha256(source) for a in self.entries())
+
+
+def destination_of(source: Path, name: str, output: Path | None = None, publish: bool = False) -> Destination:
+    """Where the export of a model goes.
+
+    Args:
+        source: Its `.keras` file.
+        name: Its name, which is that of its folder in the zoo.
+        output: Folder that was asked for; else `export` beside `source`.
+        publish: Into the zoo instead, the artifacts folder.
+
+    Raises:
+        UsageError: It is inside the installed package.
+    """
+    root = artifacts_dir() if publish else output or source.parent / "export"
+    if in_package(root):
+        raise UsageError(
+            f"{root} is inside the installed package, which is left as it was installed; "
+            "pass --output FOLDER, or set FER_ZOO_ARTIFACTS to a folder of yours"
+        )
+    root = root.resolve()
+    return Destination(root / name if publish else root, root)
+
+
+def refuse_replacing(destination: Destination, source: Path, force: bool) -> None:
+    """Ask on a terminal, and refuse elsewhere, where an export would replace another model or other files.
+
+    A run's own folder `export` is made again without a question.
+
+    Raises:
+        UsageError: Something else lies there, `force` is false, and nobody agreed.
+    """
+    folder = destination.folder
+    if force or destination.holds(source):
+        return
+    entries = destination.entries()
+    if entries and folder != source.parent.resolve() / "export":
+        what = f"{folder} holds another model, {entries[0].model}"
+    elif not entries and folder.exists() and any(path.name != MOBILE for path in folder.iterdir()):
+        what = f"{folder} is not empty, and what is in it was not made by export"
+    else:
+        return
+    if not agreed(f"{what}. Replace it?"):
+        raise UsageError(f"{what}; choose another --output, or pass --force to replace it")
+
+
+def sha_of_original(folder: Path) -> str | None:
+    """The SHA-256 of the Keras original of the files for phones in `folder`, `None` where there are none."""
+    facts = folder / "mobile.json"
+    return json.loads(facts.read_text())["sha256_of_keras_original"] if facts.exists() else None
+
+
+def agreed(question: str) -> bool:
+    """The answer of the person at the terminal, false where there is none."""
+    if not (sys.stdin.isatty() and console.out.is_terminal):
+        return False
+    return console.out.input(f"{question} \\[y/N] ").strip().casefold() in ("y", "yes")

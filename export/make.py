@@ -1,0 +1,316 @@
+"""The files of an export in a temporary folder, each held against the Keras original on the whole test set."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.progress import Progress
+from rich.table import Table
+
+from fer_zoo import __version__, console
+from fer_zoo.cpu import cores
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
+from fer_zoo.data.training_data import FER2013, OWN
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, evaluate_splits
+from fer_zoo.evaluation.parity import Parity, compare, failures
+from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
+from fer_zoo.files import sha256
+from fer_zoo.inference import load_classifier
+from fer_zoo.models.keras_file import oldest_keras
+from fer_zoo.models.macs import count_macs
+from fer_zoo.models.weights import origin
+from fer_zoo.tables import print_table
+from fer_zoo.zoo import Artifact, fine_tuned, read_keras, run_config
+
+from . import metadata
+from .convert import to_onnx, to_tflite
+from .destination import Destination
+from .folding import fold
+from .quantization import prepare, prepare_half
+from .quantize import onnx_int8, tflite_int8
+from .reproduce import portable
+
+_SEED = 2025
+# Bytes above which a file is not kept in git; the manifest says so, and anybody can make it again: an export from the
+# original, the original of an ensemble from its members.
+_MOST_SHIPPED, _MOST_SHIPPED_ORIGINAL = 11_000_000, 20_000_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """One file to write: format, precision and name."""
+
+    format: str
+    precision: str
+    file: str
+
+
+TARGETS = (
+    Target("onnx", "fp32", "model.onnx"),
+    Target("onnx", "int8", "model.int8.onnx"),
+    Target("tflite", "fp32", "model.tflite"),
+    Target("tflite", "fp16", "model.fp16.tflite"),
+    Target("tflite", "int8", "model.int8.tflite"),
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of an export in a temporary folder, and what was measured of them.
+
+    Attributes:
+        model: The Keras original.
+        folder: Of the files, with the `config.json` of the run.
+        targets: The files besides the original.
+        facts: What each says of itself.
+        settings: How each int8 file was quantized.
+        reference: The original's answers on the test images, float32 `[n, classes]`.
+        parities: By file.
+        evaluations: By file and split.
+        trained_on: The original's training data.
+        copies: Test images that the original has seen in training, as `copies_of_train` tells them.
+    """
+
+    model: keras.Model
+    folder: Path
+    targets: list[Target]
+    facts: dict[str, Any]
+    settings: dict[str, dict[str, Any]]
+    reference: np.ndarray
+    parities: dict[str, Parity]
+    evaluations: dict[str, dict[str, Evaluation]]
+    trained_on: TrainingData | None
+    copies: np.ndarray | None
+
+    def artifacts(self, destination: Destination) -> list[Artifact]:
+        """The manifest's entries of the files once they are there, the original first."""
+        return [self._artifact(t, destination) for t in (Target("keras", "fp32", "model.keras"), *self.targets)]
+
+    def _artifact(self, target: Target, destination: Destination) -> Artifact:
+        config = run_config(self.folder)
+        path = self.folder / target.file
+        place = destination.folder.relative_to(destination.root)
+        parity = self.parities.get(target.file)
+        return Artifact(
+            model=self.model.name,
+            format=target.format,
+            precision=target.precision,
+            path=(place / target.file).as_posix(),
+            sha256=sha256(path),
+            bytes=path.stat().st_size,
+            params=self.model.count_params(),
+            macs=count_macs(self.model),
+            trained_on=self.facts["trained_on"],
+            output={"name": "probabilities", "labels": self.facts["labels"]},
+            metrics={split: _metrics(evaluation) for split, evaluation in self.evaluations[target.file].items()},
+            parity={"reference": (place / "model.keras").as_posix(), **parity.to_json()}
+            | self.settings.get(target.file, {})
+            if parity
+            else {},
+            license=self.facts["license"],
+            source=portable(_command() if parity else config.get("command", "")),
+            commit=config.get("commit") or "",
+            oldest_keras=oldest_keras(path) if target.format == "keras" else "",
+            shipped=not destination.in_zoo or path.stat().st_size <= _largest_shipped(target, config),
+        )
+
+
+def make(
+    model: keras.Model,
+    source: Path,
+    folder: Path,
+    dataset: Dataset,
+    targets: list[Target],
+    calibration_images: int,
+    bar: Progress,
+) -> Made:
+    """Write `targets` to `folder`, and hold each against the original on all test images.
+
+    Raises:
+        FerZooError: A gate is missed.
+    """
+    test = dataset.subset("test")
+    trained_on = TrainingData.of_config(run_config(source.parent))
+    copies = copies_of_train(dataset, test, trained_on)
+    facts = facts_of(model, source)
+    settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
+    reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
+    parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference, copies)}
+    for target in bar.track(targets, description="parity"):
+        with console.native_stderr_silenced():
+            classifier = load_classifier(folder / target.file, threads=cores())
+            probabilities = classifier.predict_proba(test.images)
+        parities[target.file] = compare(reference, probabilities, test.labels)
+        evaluations[target.file] = evaluate_splits(test, probabilities, copies)
+    _show(targets, parities, folder)
+    missed = [
+        f"{target.file}: {failure}"
+        for target in targets
+        for failure in failures(parities[target.file], target.precision)
+    ]
+    if missed:
+        raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
+    return Made(model, folder, targets, facts, settings, reference, parities, evaluations, trained_on, copies)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a `.keras` file and hold it against the zoo's contract.
+
+    Raises:
+        UsageError: There is no such file.
+        FerZooError: It is no Keras model, or has another input or output.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; train a model first: python -m fer_zoo.train")
+    model = read_keras(path)
+    shapes = (model.input_shape, model.output_shape)
+    expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))
+    if shapes not in (expected, (expected[0], (None, len(FERPLUS_EXPRESSIONS)))):
+        raise FerZooError(
+            f"{path} maps {shapes[0]} to {shapes[1]}; the zoo's models map {expected[0]} to {expected[1]}"
+        )
+    return model
+
+
+def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None) -> Dataset:
+    """The images, with the labels of the expressions that `model` tells.
+
+    Raises:
+        UsageError: The data cannot be read, or the model tells FER+'s eight and `ferplus` is `None`.
+    """
+    dataset = load_dataset(data)
+    for note in dataset.notes:
+        console.out.print(note)
+    return labelled_as(dataset, expressions_of(model.output_shape[1]), ferplus)
+
+
+def _write_files(
+    model: keras.Model,
+    folder: Path,
+    dataset: Dataset,
+    targets: list[Target],
+    calibration_images: int,
+    facts: dict[str, Any],
+    bar: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Write every target; returns how each int8 file was quantized."""
+    images, _ = calibration_sample(dataset, calibration_images)
+    folded = fold(model)
+    formats = [target.format for target in targets if target.precision == "int8"]
+    prepared = prepare(folded, images, formats) if formats else {}
+    settings: dict[str, dict[str, Any]] = {}
+    for target in bar.track(targets, description="writing"):
+        path = folder / target.file
+        if target.precision == "int8":
+            write = onnx_int8 if target.format == "onnx" else tflite_int8
+            write(prepared[target.format], path, images)
+        elif target.format == "onnx":
+            to_onnx(folded, path)
+        else:
+            half = target.precision == "fp16"
+            to_tflite(prepare_half(folded, images) if half else folded, path, half)
+        if target.precision == "int8":
+            settings[target.file] = {"calibration": "minmax", "images": len(images)}
+    for target in targets:
+        metadata.write(folder / target.file, facts | {"format": target.format, "precision": target.precision})
+    return settings
+
+
+def calibration_sample(dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train images drawn without regard to class, as the model will meet them.
+
+    Returns:
+        Images, float32 `[count, 48, 48, 1]` in 0..255, and their labels, integer `[count]`.
+    """
+    training = dataset.subset("train")
+    order = np.sort(np.random.default_rng(_SEED).permutation(len(training))[:count])
+    return _batch(training.images[order]), np.asarray(training.labels)[order]
+
+
+def _batch(images: np.ndarray) -> np.ndarray:
+    return images[..., None].astype(np.float32)
+
+
+def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
+    """What every file says of itself."""
+    config = run_config(source.parent)
+    trained_on = TrainingData.of_config(config)
+    # Those of FER2013 say nothing of it, so that the zoo's files come out again byte for byte.
+    data = {} if trained_on is None or trained_on.kind == FER2013 else {"training_data": trained_on.name}
+    return {
+        "model": model.name,
+        "labels": list(expressions_of(model.output_shape[1])),
+        "input": {
+            "name": "image",
+            "shape": [None, IMAGE_SIZE, IMAGE_SIZE, 1],
+            "dtype": "float32",
+            "range": [0, 255],
+            "layout": "NHWC",
+        },
+        "output": {"name": "probabilities"},
+        "sha256_of_keras_original": sha256(source),
+        "trained_on": config.get("backend", "unknown"),
+        **data,
+        "license": _license(model.name, config),
+        "made_by": f"fer_zoo {__version__}",
+    }
+
+
+def _license(name: str, config: dict[str, Any]) -> str:
+    """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
+    trained_on = TrainingData.of_config(config)
+    own = "not stated" if trained_on and trained_on.kind == OWN else "MIT"
+    alone = {"model": name, "fine_tuned": fine_tuned(config)}
+    tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
+    origins = dict.fromkeys(origin(member.removesuffix("_ferplus")) for member in tuned)
+    return f"{own}; fine-tuned from {'; '.join(origins)}" if origins else own
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "export", *sys.argv[1:]])
+
+
+def _largest_shipped(target: Target, config: dict[str, Any]) -> float:
+    if target.format != "keras":
+        return _MOST_SHIPPED
+    # Nobody could make the original of a trained model again.
+    return _MOST_SHIPPED_ORIGINAL if config.get("members") else math.inf
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "n": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "accuracy_interval": list(evaluation.accuracy_interval),
+        "macro_f1": evaluation.macro_f1,
+        "ece": evaluation.ece,
+    }
+
+
+def _show(targets: list[Target], parities: dict[str, Parity], folder: Path) -> None:
+    table = Table(
+        "file", "kB", "agreement", "max |Δp|", "mean |Δp|", "Δ accuracy", "Δ macro-F1", "gate", box=None, pad_edge=False
+    )
+    for target in targets:
+        parity = parities[target.file]
+        missed = failures(parity, target.precision)
+        table.add_row(
+            target.file,
+            f"{(folder / target.file).stat().st_size / 1000:.0f}",
+            f"{parity.argmax_agreement:.2%}",
+            f"{parity.max_abs_diff:.2g}",
+            f"{parity.mean_abs_diff:.2g}",
+            f"{100 * parity.accuracy_delta:+.2f}",
+            f"{100 * parity.macro_f1_delta:+.2f}",
+            "MISSED" if missed else "passed",
+            style="red" if missed else None,
+        )
+    print_table(table, optional=["mean |Δp|", "kB"])
