@@ -24,11 +24,11 @@ from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
-from fer_zoo.models.keras_file import oldest_keras
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import Artifact, fine_tuned, read_keras, run_config
+from fer_zoo.zoo.keras_file import oldest_keras
 
 from . import metadata
 from .convert import to_onnx, to_tflite

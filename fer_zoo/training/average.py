@@ -17,10 +17,10 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
-from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
 from fer_zoo.training.warm_start import layer_shapes
 from fer_zoo.zoo import read_keras, run_config
+from fer_zoo.zoo.keras_file import save_keras
 
 _OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
 

@@ -16,9 +16,9 @@ from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
-from fer_zoo.models.keras_file import save_keras
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.zoo import fine_tuned_file, load_manifest, read_keras, run_config
+from fer_zoo.zoo.keras_file import save_keras
 
 
 def build_ensemble(

@@ -28,7 +28,6 @@ from fer_zoo.expressions import expressions_of
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models import build_model, parse_options
-from fer_zoo.models.keras_file import save_keras
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.sharding import all_cores
 from fer_zoo.training.acceleration import training_model
@@ -43,6 +42,7 @@ from fer_zoo.training.targets import cleaned, distilled, targets_of
 from fer_zoo.training.transfer import all_trainable, freeze, rates, split_frozen, train_head, with_rates
 from fer_zoo.training.warm_start import warm_start
 from fer_zoo.zoo import fine_tuned
+from fer_zoo.zoo.keras_file import save_keras
 
 
 def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:

@@ -20,13 +20,13 @@ from fer_zoo.data.batches import Batches
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path
 from fer_zoo.inference.predictor import Predictor
-from fer_zoo.models.keras_file import save_keras
 from fer_zoo.sharding import training_step_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.features import FeatureBatches, write_features
 from fer_zoo.training.history import selection_measures, write_history
 from fer_zoo.training.stream import Stream
+from fer_zoo.zoo.keras_file import save_keras
 
 # Batch statistics are re-estimated on so many training images.
 _STATISTICS_IMAGES = 2048

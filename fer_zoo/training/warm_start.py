@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from fer_zoo.errors import UsageError
-from fer_zoo.zoo import keras_file, read_keras
+from fer_zoo.zoo import keras_path, read_keras
 
 
 def warm_start(model: keras.Model, source: str) -> None:
@@ -20,7 +20,7 @@ def warm_start(model: keras.Model, source: str) -> None:
         UsageError: There is no such model, or it is of another architecture; says what differs.
         FerZooError: The file cannot be loaded.
     """
-    path = keras_file(source)
+    path = keras_path(source)
     trained = read_keras(path)
     found, wanted = layer_shapes(trained), layer_shapes(model)
     names = [name for name in wanted if name != "logits"]

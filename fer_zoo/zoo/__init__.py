@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
-from fer_zoo.zoo.load import keras_file, load_model, read_keras
+from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import Artifact, artifacts_dir, in_package, load_manifest, update_manifest
 from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, run_config
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
@@ -22,7 +22,7 @@ __all__ = [
     "fine_tuned",
     "fine_tuned_file",
     "in_package",
-    "keras_file",
+    "keras_path",
     "load_manifest",
     "load_model",
     "model_info",

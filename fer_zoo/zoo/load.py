@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.zoo.find import find_file
+from fer_zoo.zoo.keras_file import oldest_keras, version_numbers
 from fer_zoo.zoo.reference import Reference
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def load_model(model: str | os.PathLike[str], *, backend: str | None = None) -> 
         >>> model.input_shape, model.output_shape, model.count_params()
         ((None, 48, 48, 1), (None, 7), 59895)
     """
-    path = keras_file(model)
+    path = keras_path(model)
     select_backend(backend)
     return read_keras(path)
 
 
-def keras_file(model: str | os.PathLike[str]) -> Path:
+def keras_path(model: str | os.PathLike[str]) -> Path:
     """The `.keras` file that a name of the zoo means; a path stays as it is.
 
     Raises:
@@ -68,7 +68,7 @@ def read_keras(path: Path) -> keras.Model:
 
     Raises:
         UsageError: There is no such file.
-        FerZooError: The file cannot be loaded; says so where a newer Keras wrote it.
+        FerZooError: The file cannot be loaded; says so where it needs a newer Keras.
     """
     import keras
 
@@ -79,24 +79,18 @@ def read_keras(path: Path) -> keras.Model:
     except MemoryError:
         raise
     except Exception as error:  # Keras raises many kinds for a damaged file.
-        written_by = _keras_version(path)
-        if written_by and _numbers(written_by) > _numbers(keras.__version__):
+        needed = _needed_keras(path)
+        if needed and version_numbers(needed) > version_numbers(keras.__version__):
             raise FerZooError(
-                f"{path} was written by Keras {written_by}, which Keras {keras.__version__} cannot read; "
-                f"run `pip install 'keras>={written_by}'`"
+                f"{path} needs Keras {needed}, this is {keras.__version__}; run `pip install 'keras>={needed}'`"
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:300]
         raise FerZooError(f"{path} is not a Keras model that can be loaded: {reason}") from error
 
 
-def _keras_version(path: Path) -> str | None:
-    """Of the Keras that wrote the file, `None` where it does not say."""
+def _needed_keras(path: Path) -> str | None:
+    """The oldest Keras that reads the file, `None` where the file does not tell."""
     try:
-        with zipfile.ZipFile(path) as file:
-            return str(json.loads(file.read("metadata.json"))["keras_version"])
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        return oldest_keras(path)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
         return None
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())

@@ -57,7 +57,7 @@ def oldest_keras(path: Path) -> str:
     with zipfile.ZipFile(path) as file:
         config = json.loads(file.read(_CONFIG))
     versions = [_OLDEST, *(_NEW_KEYS[name].since for name in _keys(config) if name in _NEW_KEYS)]
-    return max(versions, key=_numbers)
+    return max(versions, key=version_numbers)
 
 
 def _without_new_keys(config: Any) -> Any:
@@ -80,5 +80,6 @@ def _keys(config: Any) -> set[str]:
     return set(config).union(*map(_keys, config.values()))
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in version.split(".")]
+def version_numbers(version: str) -> tuple[int, ...]:
+    """`(3, 10)` of `3.10`, to compare versions by."""
+    return tuple(int(number) for number in version.split(".") if number.isdigit())

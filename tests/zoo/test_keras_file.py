@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fer_zoo.models import build_model
-from fer_zoo.models.keras_file import oldest_keras, save_keras
 from fer_zoo.zoo import load_manifest, read_keras
+from fer_zoo.zoo.keras_file import oldest_keras, save_keras
 
 # The settings in config.json that the layers of the zoo have in Keras 3.10.0.
 _LAYER = {"name", "trainable", "dtype"}
