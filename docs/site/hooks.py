@@ -110,10 +110,12 @@ def _help_text(command: str) -> str:
 
 
 def _table_of_models() -> str:
-    header = ["model", "labels", "expressions", "weights", "multiply-accumulates", "accuracy, all 7,178", "PrivateTest"]
+    header = ["model", "labels", "expressions", "weights", "MMAC", "accuracy, all 7,178", "PrivateTest"]
     rows = [header, ["---", "---", *["---:"] * (len(header) - 2)]]
     for model in sorted(trained_models(), key=lambda model: (model.task != "FER2013", -model.accuracy["test"])):
         accuracies = (f"{model.accuracy[split]:.2%}" for split in ("test", "private_test"))
         card = f"[{model.name}](artifacts/{model.name}/README.md)"
-        rows.append([card, model.task, str(len(model.labels)), f"{model.params:,}", f"{model.macs:,}", *accuracies])
+        rows.append(
+            [card, model.task, str(len(model.labels)), f"{model.params:,}", f"{model.macs / 1e6:.1f}", *accuracies]
+        )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
