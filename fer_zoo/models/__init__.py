@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import FERPLUS_EXPRESSIONS, expressions_of
+from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.zoo import load_model, trained_models
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras
     Returns:
         A Keras model on the zoo's one input contract: `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
         `probabilities`, float32 `[batch, classes]`. Its last two layers are `logits` and `probabilities`. 7 classes are
-        FER2013's expressions; 8 are FER+'s, and the model is called `<name>_ferplus`.
+        FER2013's expressions; 8 are FER+'s, and the model is called `<name>_ferplus`. Any other number is for labels of
+        your own and Keras's `fit`: `train`, export and `load_classifier` know these two sets only.
 
     Raises:
         UsageError: There is no such model, it has no such option, or an option has an impossible value; no Keras
@@ -98,8 +99,7 @@ def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras
             raise
         given = ", ".join(f"{option}={value}" for option, value in options.items())
         raise UsageError(f"{name} cannot be built with {given}: {str(error).splitlines()[0]}") from error
-    if expressions_of(model.output_shape[1]) == FERPLUS_EXPRESSIONS:
-        model.name += "_ferplus"
+    model.name += _suffix(model.output_shape[1])
     return model
 
 
@@ -111,16 +111,20 @@ def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.
     model = load_model(name)
     if classes in (None, model.output_shape[1]):
         return model
+    if not isinstance(classes, int) or classes < 1:
+        raise UsageError(f"classes is {classes!r}; it must be a whole number above 0")
     import keras
 
-    expressions = expressions_of(classes)
     logits = model.get_layer("logits")
     if not isinstance(logits, keras.layers.Dense):
         raise UsageError(f"{name} averages several models and has no last layer to replace; take one of them")
     x = keras.layers.Dense(classes, name="logits")(logits.input)
     x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    suffix = "_ferplus" if expressions == FERPLUS_EXPRESSIONS else ""
-    return keras.Model(model.inputs, x, name=model.name.removesuffix("_ferplus") + suffix)
+    return keras.Model(model.inputs, x, name=model.name.removesuffix("_ferplus") + _suffix(classes))
+
+
+def _suffix(classes: int) -> str:
+    return "_ferplus" if classes == len(FERPLUS_EXPRESSIONS) else ""
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
