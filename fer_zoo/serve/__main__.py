@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
-from fer_zoo.serve.catalog import ServedModel, default_model, find_model, served_models
+from fer_zoo.serve.catalog import BUILT, ServedModel, built_models, chosen_models, default_model, served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.page import build
 from fer_zoo.serve.server import Server, until_signal
@@ -19,8 +19,12 @@ from fer_zoo.serve.service import Service
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    models = served_models()
-    default = find_model(models, options.model) if options.model else default_model(models)
+    if options.model:
+        models = chosen_models(options.model)
+        default = models[0]
+    else:
+        models = served_models() if options.build is None else built_models()
+        default = default_model(models)
     if options.build is not None:
         size = build(options.build, models, default)
         out.print(f"{options.build}: {size / 1e6:.1f} MB, ready for any web server", markup=False)
@@ -65,8 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--model", help="the one used where none is chosen: NAME or NAME:onnx:int8")
-    parser.add_argument("--build", type=Path, metavar="DIR", help="write the page to this folder instead of serving")
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="MODEL",
+        help="offer this model: NAME or NAME:onnx:int8 of the zoo, a .onnx file, or your own run (runs/NAME); "
+        "give it again for more, the first one answers where none is chosen (default: all of the zoo)",
+    )
+    parser.add_argument(
+        "--build",
+        type=Path,
+        metavar="DIR",
+        help=f"write the page and its models to this folder instead of serving (default models: {', '.join(BUILT)})",
+    )
     parser.add_argument(
         "--threads",
         type=_positive_int,

@@ -1,15 +1,18 @@
-"""The models that are served: every ONNX file of the manifest that a browser runs well."""
+"""The models that are served: ONNX files of the zoo that a browser runs well, and those of one's own."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.errors import FerZooError
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.inference import DEFAULT_MODEL
-from fer_zoo.zoo import Artifact, artifacts_dir, find_artifact, load_manifest
+from fer_zoo.serve.own import own_files
+from fer_zoo.zoo import Artifact, Reference, artifacts_dir, find_artifact, load_manifest
 
 PRECISIONS = ("fp32", "int8")
 
@@ -17,12 +20,17 @@ PRECISIONS = ("fp32", "int8")
 TASKS = {EXPRESSIONS: "seven expressions (FER2013)", FERPLUS_EXPRESSIONS: "eight expressions (FER+)"}
 
 
+# What a built page has where no model is chosen: small ones of either task.
+BUILT = (DEFAULT_MODEL, "fernet_tiny:onnx:int8", "fernet_nano:onnx:int8", "fernet_base_ferplus:onnx:int8")
+
+
 @dataclass(frozen=True)
 class ServedModel:
-    """A model file with the name that `load_classifier` knows it by."""
+    """A model file and its entry in a manifest, whose reference is the model's name; `own` if it is not the zoo's."""
 
     artifact: Artifact
     path: Path
+    own: bool = False
 
     @property
     def name(self) -> str:
@@ -34,8 +42,42 @@ class ServedModel:
         return f"models/{self.artifact.path}"
 
 
+def chosen_models(references: Sequence[str]) -> list[ServedModel]:
+    """The models that references name, the first one's exact file first.
+
+    Args:
+        references: `NAME`, `NAME:onnx` or `NAME:onnx:int8` of the zoo, or paths as `own_files` takes them. A name
+            without a precision means all ONNX files of that model.
+
+    Raises:
+        UsageError: There is no such model, or two have one name.
+    """
+    chosen: list[ServedModel] = []
+    for text in references:
+        if os.sep in text or Path(text).suffix in (".onnx", ".keras", ".tflite") or Path(text).is_dir():
+            found = [ServedModel(artifact, path, own=True) for artifact, path in own_files(Path(text))]
+        else:
+            zoo = served_models()
+            find_model(zoo, text)
+            wanted = Reference.parse(text)
+            found = [model for model in zoo if wanted.covers(model.artifact.reference)]
+        for model in found:
+            same = next((other for other in chosen if other.name == model.name), None)
+            if same is None:
+                chosen.append(model)
+            elif same.path.resolve() != model.path.resolve():
+                raise UsageError(f"{model.path} and {same.path} have one name, {model.name}; rename the folder of one")
+    return chosen
+
+
+def built_models() -> list[ServedModel]:
+    """What a page is built with where no model is chosen: those of `BUILT` that are there, else all."""
+    zoo = served_models()
+    return [model for name in BUILT for model in zoo if model.name == name] or zoo
+
+
 def served_models() -> list[ServedModel]:
-    """Sorted by name, each model's exact file before its quantized one.
+    """All models of the zoo, sorted by name, each model's exact file before its quantized one.
 
     Raises:
         FerZooError: There is none.
@@ -80,7 +122,7 @@ def _entry(model: ServedModel) -> dict[str, Any]:
         "name": model.name,
         "model": artifact.model,
         "precision": artifact.precision,
-        "task": TASKS.get(tuple(labels), f"{len(labels)} expressions"),
+        "task": "your own models" if model.own else TASKS.get(tuple(labels), f"{len(labels)} expressions"),
         "file": model.address,
         "bytes": artifact.bytes,
         "sha256": artifact.sha256,

@@ -38,7 +38,7 @@ def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, byt
 
 
 def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
-    """Write the page to `folder`, over an older one.
+    """Write the page to `folder`, over an older one, whose models are removed.
 
     Returns:
         The size of all files in bytes.
@@ -48,9 +48,20 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "models.json").exists())):
         raise UsageError(f"{folder} is not an empty folder, nor a page built before; choose another one")
+    _remove_models(folder)
     total = 0
     for address, content in page_files(models, default).items():
         data = content.read_bytes() if isinstance(content, Path) else content
         write_bytes(folder / address, data)
         total += len(data)
     return total
+
+
+def _remove_models(folder: Path) -> None:
+    """Remove the models of a page that was built here before."""
+    catalog_file = folder / "models.json"
+    if catalog_file.exists():
+        for model in json.loads(catalog_file.read_text())["models"]:
+            path = folder / model["file"]
+            if (folder / "models").resolve() in path.resolve().parents:
+                path.unlink(missing_ok=True)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fer_zoo.errors import UsageError
+from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.__main__ import main
-from fer_zoo.serve.page import STATIC
+from fer_zoo.serve.catalog import BUILT, catalog, chosen_models
+from fer_zoo.serve.page import STATIC, page_files
 from fer_zoo.serve.protocol import SECURITY_HEADERS
+from fer_zoo.zoo import load_manifest, update_manifest
 
 
 def test_the_folder_has_all_the_page_asks_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,6 +27,7 @@ def test_the_folder_has_all_the_page_asks_for(tmp_path: Path, capsys: pytest.Cap
     assert "ready for any web server" in capsys.readouterr().out
     models = json.loads((folder / "models.json").read_text())
     assert models["default"] == "baseline_cnn:onnx:int8"
+    assert len(models["models"]) == 1
     for model in models["models"]:
         assert sha256(folder / model["file"]) == model["sha256"]
         assert model["accuracy"] > 0.5
@@ -35,7 +41,65 @@ def test_the_folder_has_all_the_page_asks_for(tmp_path: Path, capsys: pytest.Cap
         assert (folder / address).exists(), address
     assert main(["--build", str(folder)]) == 0
     assert not list(folder.rglob(".writing-*"))
-    assert json.loads((folder / "models.json").read_text())["default"] == DEFAULT_MODEL
+    models = json.loads((folder / "models.json").read_text())
+    assert models["default"] == DEFAULT_MODEL
+    assert [model["name"] for model in models["models"]] == list(BUILT)
+    # The first page's model is gone: the folder has what its list names.
+    written = {path.relative_to(folder).as_posix() for path in (folder / "models").rglob("*.onnx")}
+    assert written == {model["file"] for model in models["models"]}
+
+
+@pytest.fixture
+def run(root: Path, tmp_path: Path) -> Path:
+    """A run that was exported: two of the zoo's files, listed by a manifest of their own."""
+    folder = tmp_path / "runs" / "mine"
+    published = root / "artifacts" / "fernet_nano"
+    for target in (folder, folder / "export"):
+        target.mkdir(parents=True)
+        shutil.copy(published / "model.keras", target)
+    entries = [a for a in load_manifest() if a.model == "fernet_nano" and a.format in ("keras", "onnx")]
+    for entry in entries:
+        shutil.copy(root / "artifacts" / entry.path, folder / "export")
+    update_manifest([replace(entry, path=Path(entry.path).name) for entry in entries], folder / "export")
+    return folder
+
+
+@pytest.mark.parametrize("reference", ["", "model.keras", "export", "export/model.onnx"])
+def test_a_model_of_ones_own_is_served_by_its_path(run: Path, reference: str) -> None:
+    models = chosen_models([str(run / reference), "baseline_cnn:onnx:int8"])
+    own = [model.name for model in models if model.own]
+    assert own == ["mine:onnx:fp32", "mine:onnx:int8"][: 1 if reference.endswith(".onnx") else 2]
+    assert models[-1].name == "baseline_cnn:onnx:int8"
+    listed = catalog(models, models[0])
+    assert listed["default"] == "mine:onnx:fp32"
+    assert (listed["models"][0]["file"], listed["models"][0]["task"]) == ("models/mine/model.onnx", "your own models")
+    assert page_files(models, models[0])["models/mine/model.onnx"] == run / "export" / "model.onnx"
+
+
+def test_a_file_that_no_manifest_lists_is_described_by_itself(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    shutil.copy(run / "export" / "model.int8.onnx", tmp_path / "bare")
+    (model,) = chosen_models([str(tmp_path / "bare" / "model.int8.onnx")])
+    assert model.name == "bare:onnx:int8"
+    assert catalog([model], model)["models"][0]["labels"] == list(EXPRESSIONS)
+
+
+def test_a_model_without_onnx_files_names_the_command_that_makes_them(run: Path) -> None:
+    with (run / "model.keras").open("ab") as file:
+        file.write(b"\0")  # The run went on after its export.
+    with pytest.raises(UsageError, match=r"and .*mine/model\.keras has none; make them: python -m export"):
+        chosen_models([str(run / "model.keras")])
+    shutil.rmtree(run / "export")
+    with pytest.raises(UsageError, match=r"make them: python -m export .*mine/model\.keras"):
+        chosen_models([str(run)])
+    with pytest.raises(UsageError, match=r"there is no model .*nowhere"):
+        chosen_models([str(run / "nowhere")])
+
+
+def test_two_models_of_one_name_are_refused(run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "others" / "mine")
+    with pytest.raises(UsageError, match="have one name, mine:onnx:fp32; rename the folder of one"):
+        chosen_models([str(run), str(other)])
 
 
 def test_other_folders_stay_as_they_are(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ function modelTitle({ model, precision, bytes, accuracy }) {
 
 /** What the figures of a model mean. */
 export function modelFacts({ task, accuracy, accuracy_interval: interval, test_images: images, params }) {
-  const weights = `${params.toLocaleString("en")} weights, ${task}.`;
+  const weights = `${params ? `${params.toLocaleString("en")} weights, ` : ""}${task}.`;
   if (accuracy === null) return weights;
   const range = interval ? ` (95 % interval ${interval.map((value) => (100 * value).toFixed(1)).join(" to ")})` : "";
   return `Right on ${(100 * accuracy).toFixed(1)} %${range} of ${images.toLocaleString("en")} test faces. ${weights}`;
