@@ -12,6 +12,7 @@ import numpy as np
 from fer_zoo.data.copies import known_copies, pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset
 from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.zoo.info import OWN_IMAGES
 
 # Images per class of FER2013, in the order of EXPRESSIONS.
 OFFICIAL = {
@@ -21,7 +22,7 @@ OFFICIAL = {
     "test": (958, 111, 1024, 1774, 1233, 1247, 831),
 }
 
-FER2013, SAMPLE, OWN = "FER2013", "FER2013's bundled sample", "own images"
+FER2013, SAMPLE, OWN = "FER2013", "FER2013's bundled sample", OWN_IMAGES
 
 # SHA-256 of the sorted hashes of the sample's 2,871 training images, first 16 digits.
 _SAMPLE_DIGEST = "7d22f6da164469ac"

@@ -158,5 +158,5 @@ def _known(name: str) -> str:
     if name in list_models(pretrained=True):
         raise UsageError(f"{name} is a trained model, not an architecture; pass pretrained=True, or use load_model")
     close = difflib.get_close_matches(str(name), _MODELS)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(list_models())}"
+    hint = f"did you mean {', '.join(close)}?" if close else f"choose one of {', '.join(list_models())}"
     raise UsageError(f"there is no architecture {name!r}; {hint}")

@@ -38,7 +38,7 @@ def find_artifact(text: str, artifacts: Sequence[Artifact]) -> Artifact:
 def unknown_model(name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is none of `known`; names the closest ones."""
     close = difflib.get_close_matches(name, sorted(set(known)))
-    hint = f" did you mean {' or '.join(close)}?" if close else ""
+    hint = f" did you mean {', '.join(close)}?" if close else ""
     return UsageError(f"there is no model {name!r};{hint} `fer-zoo models` lists all")
 
 

@@ -10,6 +10,8 @@ from fer_zoo.zoo.find import unknown_model
 from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest
 from fer_zoo.zoo.provenance import run_config
 
+# How `fer_zoo.data.training_data` calls a set that is not FER2013.
+OWN_IMAGES = "own images"
 _TASKS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}
 
 
@@ -33,7 +35,8 @@ class ModelInfo:
     Attributes:
         name: What `load_classifier` and `load_model` take.
         architecture: What `build_model` builds untrained.
-        task: `FER2013` or `FER+`: whose labels it learned. Accuracies compare within one task only.
+        task: Whose labels it learned: `FER2013`, `FER+`, or `own images` where a model of your own was published.
+            Accuracies of two tasks do not compare.
         labels: The expressions, in the order of the probabilities.
         params: Number of weights.
         macs: Multiply-accumulates of one image.
@@ -105,10 +108,11 @@ def _info(name: str, files: tuple[Artifact, ...], latencies: dict[str, Latency])
     labels = tuple(original.output["labels"])
     config = run_config((artifacts_dir() / original.path).parent)
     int8 = next((file for file in files if (file.format, file.precision) == ("onnx", "int8")), None)
+    own = config.get("data", {}).get("kind") == OWN_IMAGES
     return ModelInfo(
         name=name,
         architecture="ensemble" if "members" in config else config.get("training", {}).get("model", name),
-        task=_TASKS.get(labels, f"{len(labels)} expressions"),
+        task=OWN_IMAGES if own else _TASKS.get(labels, f"{len(labels)} expressions"),
         labels=labels,
         params=original.params,
         macs=original.macs,

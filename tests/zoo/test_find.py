@@ -56,6 +56,6 @@ def test_a_file_that_does_not_ship_says_how_to_make_it(tmp_path: Path, monkeypat
 
 
 def test_a_misspelt_name_names_the_closest() -> None:
-    with pytest.raises(UsageError, match="no model 'fernet_tinny'; did you mean fernet_tiny or "):
+    with pytest.raises(UsageError, match="no model 'fernet_tinny'; did you mean fernet_tiny, "):
         find_file("fernet_tinny")
     assert find_file("fernet_nano:onnx:int8") == artifacts_dir() / "fernet_nano/model.int8.onnx"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from fer_zoo import cli, console
 from fer_zoo.errors import UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.files import write_json
 from fer_zoo.models import list_models
-from fer_zoo.zoo import find_file, load_manifest, model_info, trained_models
+from fer_zoo.zoo import find_file, load_manifest, model_info, trained_models, update_manifest
 
 
 def test_every_trained_model_has_a_file_that_its_name_finds() -> None:
@@ -39,10 +41,18 @@ def test_architectures_are_told_from_trained_models() -> None:
         model_info("resnet50")
 
 
-def test_a_model_without_a_report_has_no_latency(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_a_model_without_a_report_has_no_latency(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text((find_file("fernet_nano").parents[1] / "manifest.json").read_text())
     monkeypatch.setenv("FER_ZOO_ARTIFACTS", str(tmp_path))
     assert model_info("fernet_nano").latency is None
+
+
+def test_a_published_model_of_own_images_is_not_called_fer2013(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    artifact = model_info("fernet_nano").files[0]
+    update_manifest([dataclasses.replace(artifact, model="mine", path="mine/model.keras")], tmp_path)
+    write_json(tmp_path / "mine" / "config.json", {"data": {"kind": "own images"}})
+    monkeypatch.setenv("FER_ZOO_ARTIFACTS", str(tmp_path))
+    assert model_info("mine").task == "own images"
 
 
 def test_the_table_names_every_trained_model_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def test_every_keras_file_that_ships_loads() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("fernet_tinny", r"no model 'fernet_tinny'; did you mean fernet_tiny or "),
+        ("fernet_tinny", r"no model 'fernet_tinny'; did you mean fernet_tiny, "),
         ("fernet_ensemble", r"fernet_ensemble:keras:fp32 is too large to ship; .*`python -m export fernet_ensemble`"),
         ("fernet_tiny:onnx:int8", "is no Keras model; load_classifier runs ONNX"),
         ("runs/none/model.keras", "there is no file runs/none/model.keras"),
