@@ -227,7 +227,7 @@ def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch)
         return classifier
 
     monkeypatch.setattr(benchmarks.robustness.run, "load_classifier", counting)
-    command = [*arguments, "--data", str(zoo.data), "--images", "10"]
+    command = [*arguments, "--data", str(zoo.data), "--images", "2"]
     assert run(main, [*command, "--models", "linear:onnx:int8"]) == 0
     (alone,) = json.loads((zoo.reports / "robustness.json").read_text())["rows"]
     shown.clear()

@@ -63,6 +63,12 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
     start = tiny()
     with patch.object(run, "build_model", tiny), patch.object(run, "load_backbone", lambda model, source: None):
         whole = _trained(config, folder / "whole")
+    # One report is enough.
+    with (
+        patch.object(run, "build_model", tiny),
+        patch.object(run, "load_backbone", lambda model, source: None),
+        patch.object(run, "write_report", lambda *arguments: {}),
+    ):
         # Killing is the costly part; on the other backends, tests/training/test_run.py kills a run of one phase.
         resumed = _killed_and_resumed(config, folder / "killed") if backend == "tensorflow" else None
         config = replace(config, augmentation=None)
