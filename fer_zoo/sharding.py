@@ -32,9 +32,10 @@ def all_cores(batch_size: int) -> Iterator[None]:
         return
     import jax
 
-    shares = max(n for n in range(1, min(cores(), _MOST_SHARES) + 1) if batch_size % n == 0)
+    most = min(cores(), _MOST_SHARES)
     with suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", shares)
+        jax.config.update("jax_num_cpu_devices", most)
+    shares = max(n for n in range(1, most + 1) if batch_size % n == 0)
     before = keras.distribution.distribution()
     if jax.devices()[0].platform == "cpu" and 1 < shares <= jax.device_count():
         devices = keras.distribution.list_devices("cpu")[:shares]

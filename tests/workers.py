@@ -54,8 +54,7 @@ def _start(backend: str) -> None:
     if backend == "jax":
         import jax
 
-        from fer_zoo.cpu import cores
-
-        # As training does in a process of its own; refused where JAX runs already.
+        # As many as training uses at most, on any machine; refused where JAX runs already.
         with contextlib.suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", min(cores(), 8))
+            jax.config.update("jax_num_cpu_devices", 8)
+        jax.devices()

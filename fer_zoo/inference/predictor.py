@@ -14,8 +14,8 @@ from fer_zoo.sharding import shard_batch
 class Predictor:
     """Computes a Keras model's outputs, and leaves its weights alone.
 
-    Used in place of `model.predict`, which on JAX takes the weights out of the model while it runs: interrupted, it
-    leaves a model that saves fresh random weights. It also refuses a last batch that the devices do not divide.
+    Used in place of `model.predict`, which on JAX takes the weights out of the model while it runs: where it is
+    interrupted, or its input ends with an exception, it leaves a model without weights.
 
     Args:
         model: Of one input; what its weights are is looked up in each call.
