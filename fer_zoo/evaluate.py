@@ -24,6 +24,8 @@ from fer_zoo.zoo import run_config
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     require("sklearn", "matplotlib")
+    if options.output and (options.output / "config.json").exists():
+        raise UsageError(f"{options.output} holds a model with a report of its own; choose another --output")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
     dataset = load_dataset(options.data)
     for note in dataset.notes:

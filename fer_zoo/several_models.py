@@ -26,9 +26,10 @@ def parser_of(description: str) -> argparse.ArgumentParser:
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raises `UsageError` where `folder` has a model already."""
-    if (folder / "model.keras").exists():
-        raise UsageError(f"{folder} already holds a model; choose another --output")
+    """Raises `UsageError` where there is anything in `folder`."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "already holds a model" if (folder / "model.keras").exists() else "is not an empty folder"
+        raise UsageError(f"{folder} {what}; choose another --output")
 
 
 def show(evaluations: dict[str, Evaluation], folder: Path) -> None:

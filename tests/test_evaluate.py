@@ -100,6 +100,13 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert not output.exists()
 
 
+def test_the_report_of_a_run_is_not_replaced(model_files, data, tmp_path, capfd):
+    (tmp_path / "config.json").write_text("{}")
+    assert run(main, [str(model_files / "model.onnx"), "--data", str(data), "--output", str(tmp_path)]) == 2
+    assert "holds a model with a report of its own; choose another --output" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_a_measuring_library_that_is_missing_names_the_command(model_files, monkeypatch, capfd):
     import importlib.util
 

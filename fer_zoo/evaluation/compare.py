@@ -31,12 +31,16 @@ _UNLISTED = {"backend", "data", "epochs", "cache"}
 
 @dataclass(frozen=True)
 class Run:
-    """What a training run left: its settings, its history by epoch and its evaluation by split."""
+    """What a training run left: its settings, its history by epoch and its evaluation by split.
+
+    `beside_original` is whether the original project's figures compare with it, as its report says.
+    """
 
     name: str
     config: dict[str, Any]
     history: list[dict[str, Any]]
     splits: dict[str, dict[str, Any]]
+    beside_original: bool
 
     @classmethod
     def load(cls, folder: Path) -> Run:
@@ -47,7 +51,11 @@ class Run:
         """
         try:
             config, history, evaluation = (json.loads((folder / name).read_text()) for name in _FILES)
-            return cls(folder.name, config, history, evaluation["splits"])
+            splits = evaluation["splits"]
+            if not {"public_test", "private_test"} <= set(splits):
+                raise FerZooError(f"{folder} was measured on images that are not of PublicTest and PrivateTest")
+            beside = "original" in evaluation and original.comparable(splits["test"]["per_class"])
+            return cls(folder.name, config, history, splits, beside)
         except FileNotFoundError as error:
             raise FerZooError(
                 f"{folder} is not a finished training run: it has no {Path(error.filename).name}"
@@ -107,6 +115,8 @@ def main(arguments: list[str]) -> int | None:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--title", default="Training runs compared")
     given = parser.parse_args(arguments)
+    if (given.output / "README.md").exists() and not (given.output / "runs.json").exists():
+        raise UsageError(f"{given.output} has a README.md that is not of a comparison; choose another --output")
     runs = [Run.load(folder) for folder in given.runs]
     for each, folder in zip(runs, given.runs, strict=True):
         if each.expressions != runs[0].expressions:
@@ -132,12 +142,12 @@ def main(arguments: list[str]) -> int | None:
 def to_markdown(title: str, runs: list[Run]) -> str:
     """The comparison as markdown: settings and accuracy, F1 by expression, commands.
 
-    The original's figures come first where the runs tell its seven expressions.
+    The original's figures come first where they compare with all runs.
     """
     count = f"{runs[0].splits['test']['n']:,}"
     base = runs[0].row()["test"]
     overall = [_cells(each.row(), base, count) | {"settings": _changed(each, runs[0])} for each in runs]
-    if original.comparable(runs[0].splits["test"]["per_class"]):
+    if all(each.beside_original for each in runs):
         published = original.MOBILENET_V2_ACCURACY if _is_transfer(runs) else original.ACCURACY
         overall.insert(0, {"run": _original_name(runs), "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
     columns = list(overall[-1])
@@ -183,7 +193,7 @@ def _original_name(runs: list[Run]) -> str:
 
 def _f1(runs: list[Run]) -> dict[str, list[float]]:
     """F1 of each expression on all test images, by run, the original's baseline first where the runs are of one."""
-    beside = original.comparable(runs[0].splits["test"]["per_class"]) and not _is_transfer(runs)
+    beside = all(each.beside_original for each in runs) and not _is_transfer(runs)
     tables: dict[str, Any] = {_original_name(runs): original.PER_CLASS} if beside else {}
     tables |= {each.name: each.splits["test"]["per_class"] for each in runs}
     return {name: [table[expression]["f1"] for expression in runs[0].expressions] for name, table in tables.items()}

@@ -13,7 +13,8 @@ import pytest
 from fer_zoo.console import run
 from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.data.augment import AUGMENTATIONS
-from fer_zoo.evaluation import compare, write_report
+from fer_zoo.errors import FerZooError
+from fer_zoo.evaluation import compare, original, write_report
 
 
 @pytest.fixture
@@ -25,6 +26,9 @@ def folder(tmp_path: Path) -> Path:
     right = np.arange(len(dataset)) % 10 < 6
     predicted = np.where(right, dataset.labels, (dataset.labels + 1) % 7)
     write_report(folder, "first", dataset, np.eye(7, dtype=np.float32)[predicted] * 0.93 + 0.01)
+    # As the report of a run on the full set, so that the original's figures stand beside it.
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    (folder / "evaluation.json").write_text(json.dumps(evaluation | {"original": original.to_json()}))
     training = {"backend": "jax", "precision": "float32", "learning_rate": 0.001, "schedule": "constant"}
     training |= {"augmentation": None, "class_weights": True, "model_options": []}
     (folder / "config.json").write_text(json.dumps({"command": "python -m fer_zoo.train", "training": training}))
@@ -117,6 +121,26 @@ def test_runs_on_different_labels_are_not_compared(
     assert run(compare.main, [str(folder), str(other), "--output", str(tmp_path / "compared")]) == 2
     assert "tells other expressions than" in capsys.readouterr().err
     assert not (tmp_path / "compared").exists()
+
+
+def test_the_original_stands_beside_no_run_of_other_images(folder: Path, tmp_path: Path) -> None:
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    del evaluation["original"]
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    assert "original" not in compare.to_markdown("title", [compare.Run.load(folder)])
+    del evaluation["splits"]["public_test"]
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    with pytest.raises(FerZooError, match="images that are not of PublicTest and PrivateTest"):
+        compare.Run.load(folder)
+
+
+def test_a_page_of_somebody_else_is_not_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    assert run(compare.main, [str(folder), "--output", str(tmp_path)]) == 2
+    assert "has a README.md that is not of a comparison; choose another --output" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_an_unfinished_run_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,4 +110,7 @@ def test_another_architecture_and_one_model_alone_are_refused(command, tmp_path:
     shutil.copytree(nano.parent, tmp_path / "taken")
     done = command("fer_zoo.average", nano, nano, "--output", tmp_path / "taken")
     assert "already holds a model" in done.stderr
+    (tmp_path / "taken" / "model.keras").unlink()
+    done = command("fer_zoo.average", nano, nano, "--output", tmp_path / "taken")
+    assert "is not an empty folder; choose another --output" in done.stderr
     assert not (tmp_path / "mean").exists()
