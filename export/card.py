@@ -187,41 +187,47 @@ def _quantization(artifacts: list[Artifact]) -> str:
 
 
 def _usage(artifacts: list[Artifact]) -> str:
+    """Code for the files that there are; the large ones of the zoo count, which anybody can make."""
     original = artifacts[0]
     labels = original.output["labels"]
     files = {(a.format, a.precision): Path(a.path).name for a in artifacts}
-    onnx = files.get(("onnx", "fp32"), "model.onnx")
-    reference = original.model if _in_zoo(original) else onnx if ("onnx", "fp32") in files else "model.keras"
-    return f"""## Use
+    onnx = files.get(("onnx", "fp32")) or files.get(("onnx", "int8"))
+    tflite = files.get(("tflite", "int8")) or files.get(("tflite", "fp32"))
+    # A name means the zoo's model, a path one's own, which may have the same architecture.
+    reference = original.model if _in_zoo(original) else onnx or tflite or "model.keras"
+    parts = [
+        f"""## Use
 
 ```python
 from fer_zoo import load_classifier
 
 classifier = load_classifier("{reference}")
 probabilities = classifier.predict_proba(images)  # uint8 or float [n, 48, 48], gray, 0..255
-```
-
-Without fer_zoo, on ONNX Runtime or LiteRT:
-
-```python
+```"""
+    ]
+    if onnx or tflite:
+        runtimes = " or ".join([*["ONNX Runtime"] * bool(onnx), *["LiteRT"] * bool(tflite)])
+        parts.append(f"Without fer_zoo, on {runtimes}:")
+    if onnx:
+        parts.append(f"""```python
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{onnx}")
 (probabilities,) = session.run(None, {{"image": images}})  # float32 [n, 48, 48, 1] -> float32 [n, {len(labels)}]
-```
-
-The columns are {", ".join(labels)}.
-
-```python
+```""")
+    parts.append(f"The columns are {', '.join(labels)}.")
+    if tflite:
+        parts.append(f"""```python
 from ai_edge_litert.interpreter import Interpreter
 
-interpreter = Interpreter("model.int8.tflite")
+interpreter = Interpreter("{tflite}")
 interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], images.shape)
 interpreter.allocate_tensors()
 interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
 interpreter.invoke()
 probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-```"""
+```""")
+    return "\n\n".join(parts)
 
 
 def care(own: bool) -> str:

@@ -13,6 +13,7 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.console import err, out, run
 from fer_zoo.cpu import cores
 from fer_zoo.data import TrainingData, copies_of_train, load_dataset
+from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.model import labelled_for, predict
 from fer_zoo.inference import load_classifier

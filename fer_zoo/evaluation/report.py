@@ -88,7 +88,8 @@ def evaluate_splits(
     for split in SPLITS:
         chosen = np.ones(len(dataset), bool) if split == "test" else dataset.splits == split
         if chosen.any():
-            seen = None if copies is None else copies[chosen]
+            # Without any copy the figure would stand there twice.
+            seen = copies[chosen] if copies is not None and copies[chosen].any() else None
             evaluations[split] = evaluate_predictions(probabilities[chosen], dataset.labels[chosen], seen)
     return evaluations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from export.card import write_card
+from fer_zoo.data.training_data import OWN, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.zoo import load_manifest
 
@@ -27,6 +29,26 @@ def test_the_card_of_eight_expressions(root: Path, tmp_path: Path) -> None:
     # Its members were trained, each on images of its own.
     mean = _card(root / "artifacts", tmp_path, "fernet_ensemble_ferplus")
     assert "more than half of FER+'s annotators chose\n" in mean
+
+
+def test_the_card_of_ones_own_model_uses_its_own_files_alone(root: Path, tmp_path: Path) -> None:
+    source = root / "artifacts" / "fernet_nano"
+    splits = json.loads((source / "evaluation.json").read_text())["splits"]
+    entries = [a for a in load_manifest() if a.model == "fernet_nano" and a.format in ("keras", "onnx")]
+    own = [replace(entry, path=Path(entry.path).name, license="not stated") for entry in entries]
+    data = TrainingData(OWN, "../faces.zip", "f1", 110, {"train": 81, "held_out": 9, "test": 20}, "held_out", ())
+    (tmp_path / "config.json").write_text(json.dumps({"data": data.to_json()}))
+    write_card(tmp_path, own, {"test": Evaluation(**splits["test"])})
+    card = (tmp_path / "README.md").read_text()
+    assert card.startswith("# fernet_nano, trained on own images (faces.zip)\n")
+    assert (
+        "own images (faces.zip), 81 training images; the epoch chosen on a tenth held out of train (9 images)" in card
+    )
+    assert 'load_classifier("model.onnx")' in card
+    assert 'InferenceSession("model.onnx")' in card
+    assert not [
+        word for word in ("FER2013", "PublicTest", "tflite", "docs/", 'load_classifier("fernet') if word in card
+    ]
 
 
 def _card(published: Path, folder: Path, model: str) -> str:
