@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_zoo.backend import BACKENDS, require_backends
-from fer_zoo.console import out, progress, run
+from fer_zoo.console import HelpFormatter, out, progress, run
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_csv, write_json, write_text
@@ -214,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks training",
         description="Time training steps: stock Keras beside ours, backend by backend.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="else all that are installed")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_zoo.backend import select_backend
-from fer_zoo.console import out, run
+from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.zoo import artifacts_dir, load_manifest, original_path
@@ -100,7 +100,7 @@ def _compare_quantizers(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"{sys.argv[0]} compare-quantizers",
         description="Measure what several quantizers make of a model, on PublicTest.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("model", type=Path, metavar="MODEL.keras")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/experiments/quantizers")
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Write ONNX (fp32, int8) and TFLite (fp32, fp16, int8) files beside the model, if parity holds.",
         epilog="`compare-quantizers MODEL.keras` measures what other quantizers would have made of the model.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import math
 import os
@@ -52,6 +53,11 @@ class _Progress(Progress):
         task = next(task for task in self.tasks if task.id == task_id)
         total = "" if task.total is None else f" of {task.total:,.0f}"
         err.print(f"{task.description}: {task.completed:,.0f}{total}", markup=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 epoch`, `1,200 epochs`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def progress() -> Progress:
@@ -127,3 +133,15 @@ def native_stderr_silenced() -> Iterator[None]:
 def print_error(message: object) -> None:
     """Print what went wrong on stderr, as every command does."""
     err.print("[red]error:[/red]", escape(str(message)))
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Adds its default to each option's help, where it has one, and calls a number N."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        without = action.default is None or action.default is False or action.default in ([], argparse.SUPPRESS)
+        return text if without or "%(default)" in text else f"{text} (default: %(default)s)"
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        return "N" if action.type in (int, float) else super()._get_default_metavar_for_optional(action)

@@ -74,3 +74,18 @@ def test_progress_in_a_log_is_a_line_now_and_then(
 def test_short_work_leaves_nothing_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(console.track(range(3), "counting")) == [0, 1, 2]
     assert capsys.readouterr().err == ""
+
+
+def test_counts_have_a_plural() -> None:
+    assert [console.counted(number, "epoch") for number in (0, 1, 1200)] == ["0 epochs", "1 epoch", "1,200 epochs"]
+
+
+def test_help_says_defaults_that_say_something() -> None:
+    from fer_zoo.training.options import training_parser
+
+    shown = " ".join(training_parser().format_help().split())
+    assert "images a step (default: 128)" in shown
+    assert "0 for none (default: 0.0)" in shown
+    assert "(default: None)" not in shown
+    assert "(default: False)" not in shown
+    assert "(default: [])" not in shown

@@ -37,6 +37,7 @@ def to_markdown(
         _copies(evaluations),
         _classes(whole, beside_original),
         _confusion(whole),
+        "## Predictions\n\n![A sample of the test faces with their predictions](predictions.png)",
         _pairs(whole),
         _calibration(whole),
     )

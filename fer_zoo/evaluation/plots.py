@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLUE, _GRAY, _RED = "#3b6ea8", "#b8bec6", "#c0504d"
 _PAIRS, _FACES = 6, 8
+_ROWS = 4
 
 
 def plot_confusion(evaluation: Evaluation) -> Figure:
@@ -113,6 +114,35 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
         axes.set_axis_off()
         label = f"{pair.true} → {pair.predicted}\n{pair.count:,} images\n{pair.share:.0%} of {pair.true}"
         axes.text(-gap, side / 2, label, ha="right", va="center")
+    return figure
+
+
+def plot_predictions(dataset: Dataset, probabilities: np.ndarray) -> Figure:
+    """A sample of the faces, each with the predicted expression and its probability, and the label of wrong ones.
+
+    Args:
+        dataset: `n` images.
+        probabilities: float `[n, classes]`.
+    """
+    from matplotlib.figure import Figure
+
+    chosen = np.sort(np.random.default_rng(0).permutation(len(dataset))[: _ROWS * _FACES])
+    side, width, height = dataset.images.shape[1], 60, 72
+    grid = np.full((_ROWS * height, _FACES * width), 255, np.uint8)
+    figure = Figure(figsize=(1.3 * _FACES, 1.6 * _ROWS + 0.4), layout="constrained")
+    axes = figure.subplots()
+    for place, index in enumerate(chosen):
+        top, left = place // _FACES * height, place % _FACES * width
+        grid[top : top + side, left : left + side] = dataset.images[index]
+        label, predicted = dataset.labels[index], int(probabilities[index].argmax())
+        text = f"{dataset.expressions[predicted]} {probabilities[index, predicted]:.0%}"
+        if label != predicted:
+            text += f"\nlabel: {dataset.expressions[label]}"
+        color = "black" if label == predicted else _RED
+        axes.text(left + side / 2, top + side + 1, text, fontsize=8, ha="center", va="top", color=color)
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
+    axes.set_axis_off()
+    figure.suptitle("Predicted expression and its probability; red where the label is another")
     return figure
 
 

@@ -12,7 +12,13 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.markdown import to_markdown
 from fer_zoo.evaluation.metrics import Evaluation, evaluate_predictions
-from fer_zoo.evaluation.plots import plot_confused_pairs, plot_confusion, plot_per_class, plot_reliability
+from fer_zoo.evaluation.plots import (
+    plot_confused_pairs,
+    plot_confusion,
+    plot_per_class,
+    plot_predictions,
+    plot_reliability,
+)
 from fer_zoo.files import atomic_path, write_json, write_text
 
 if TYPE_CHECKING:
@@ -34,8 +40,8 @@ def write_report(
 ) -> dict[str, Evaluation]:
     """Evaluate predictions on every test split there is, and write `evaluation.json`, `evaluation.md` and the plots.
 
-    The plots are `confusion.png`, `per_class.png`, `reliability.png` and `confused_pairs.png` (absent when no image is
-    confused), all of the whole test set.
+    The plots are `confusion.png`, `per_class.png`, `reliability.png`, `predictions.png` and `confused_pairs.png` (not
+    there when no image is confused), all of the whole test set.
 
     Args:
         folder: Made where it does not exist.
@@ -67,6 +73,7 @@ def write_report(
     _save(plot_confusion(whole), folder / "confusion.png")
     _save(plot_per_class(whole, beside_original), folder / "per_class.png")
     _save(plot_reliability(whole), folder / "reliability.png")
+    _save(plot_predictions(dataset, probabilities), folder / "predictions.png")
     (folder / "confused_pairs.png").unlink(missing_ok=True)
     if whole.confused_pairs:
         _save(plot_confused_pairs(whole, dataset, probabilities), folder / "confused_pairs.png")

@@ -11,7 +11,7 @@ from fer_zoo.errors import FerZooError, UsageError
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_NORMS = ("trained", "frozen")
 
 
@@ -65,7 +65,7 @@ class TrainingConfig:
         optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
         learning_rate: At its highest.
         schedule: `constant`, or `cosine` down to 0.
-        warmup_epochs: Of linear increase from 0, cosine only.
+        warmup_epochs: Of linear increase from 0, cosine only; at most half of the epochs are.
         weight_decay: Decoupled (Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101), on all weights but
             biases and normalization; 0 for none. Momentum 0.9 does not multiply it: what other frameworks' SGD does
             with 5e-4 takes 5e-3 here.
@@ -95,7 +95,8 @@ class TrainingConfig:
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
-        precision: Of the compute in a training step: `float32` or `bfloat16`.
+        precision: Of the compute in a training step: `float32`, `bfloat16`, or `auto` for what is faster on this CPU
+            and backend; the `config.json` of a run says which it was.
         seed: Of weights, dropout, shuffling and augmentation.
 
     Raises:
@@ -140,7 +141,7 @@ class TrainingConfig:
     warm_start: str | None = None
     model_options: tuple[str, ...] = ()
     transfer: Transfer | None = None
-    precision: str = "float32"
+    precision: str = "auto"
     seed: int = 2025
 
     def __post_init__(self) -> None:
@@ -148,7 +149,7 @@ class TrainingConfig:
             ("epochs", self.epochs >= (0 if self.transfer else 1), "at least 1"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("learning_rate", self.learning_rate > 0, "above 0"),
-            ("warmup_epochs", 0 <= self.warmup_epochs < max(self.epochs, 1), "from 0 to less than the epochs"),
+            ("warmup_epochs", self.warmup_epochs >= 0, "at least 0"),
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),

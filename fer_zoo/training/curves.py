@@ -15,10 +15,12 @@ def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
     epochs = [entry["epoch"] for entry in history]
     best = max(history, key=lambda entry: entry["selection_accuracy"])
     fine_tuning = next((entry["epoch"] for entry in history if entry.get("phase") == "fine-tuning"), None)
+    marker = "o" if len(history) == 1 else None  # A line through one point is invisible.
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
-        axes.plot(epochs, [entry[measure] for entry in history], color="C7", label="training batches")
-        axes.plot(epochs, [entry[f"selection_{measure}"] for entry in history], color="C0", label="selection images")
+        axes.plot(epochs, [entry[measure] for entry in history], marker=marker, color="C7", label="training batches")
+        selection = [entry[f"selection_{measure}"] for entry in history]
+        axes.plot(epochs, selection, marker=marker, color="C0", label="selection images")
         axes.plot(
             best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}"
         )

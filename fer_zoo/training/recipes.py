@@ -19,8 +19,8 @@ class Recipe:
     Attributes:
         about: One sentence.
         config: The settings; backend, data and paths (the pretrained weights' and FER+'s too) are the user's.
-        cost: Core-minutes, with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where it was not
-            run to its end.
+        cost: Core-minutes, on a CPU with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where it
+            was not run to its end.
         public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where it was not run to its end.
     """
 
@@ -41,7 +41,6 @@ _STRONG = TrainingConfig(
     augmentation=AUGMENTATIONS["strong"],
     renew_statistics=True,
     calibrate=True,
-    precision="bfloat16",
 )
 
 _TRANSFER = TrainingConfig(
@@ -57,7 +56,6 @@ _TRANSFER = TrainingConfig(
     renew_statistics=True,
     calibrate=True,
     transfer=Transfer(weights="", head_epochs=5, head_views=1, lowest_rate=0.2),
-    precision="bfloat16",
 )
 
 # The shipped network pretrained on faces teaches the small ones.
@@ -81,6 +79,22 @@ _UNTRIED = "efficientnet_lite0's settings, from keras.applications' ImageNet wei
 
 RECIPES = {
     "original": Recipe("The original project's settings, as far as it states them.", TrainingConfig()),
+    "sample": Recipe(
+        "For a first run, on the labels of the bundled sample alone: a cheap network, many epochs, a high peak rate.",
+        TrainingConfig(
+            model="fernet_nano",
+            epochs=40,
+            batch_size=64,
+            optimizer="sgd",
+            learning_rate=0.1,
+            schedule="cosine",
+            warmup_epochs=3,
+            weight_decay=5e-3,
+            label_smoothing=0.1,
+            augmentation=AUGMENTATIONS["affine"],
+            renew_statistics=True,
+        ),
+    ),
     "baseline_cnn": Recipe(
         "Adam on mobilenet_face's answers.",
         replace(
@@ -183,7 +197,6 @@ RECIPES = {
             views=3,
             mean_views=True,
             transfer=None,
-            precision="float32",
             seed=2030,
         ),
         cost=111,

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
-from fer_zoo.cpu import has_fast_bfloat16
+from fer_zoo.cpu import fastest_training_precision, has_fast_bfloat16
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
 from fer_zoo.data.training_data import kind_of
@@ -35,8 +36,10 @@ from fer_zoo.training.calibration import calibrate, calibration_facts
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.features import FeatureBatches
+from fer_zoo.training.folder import BEST, CHECKPOINT, delete_state, mark_finished
 from fer_zoo.training.history import draw_history, selection_measures, write_history
-from fer_zoo.training.statistics import renew_statistics
+from fer_zoo.training.seed import seeded
+from fer_zoo.training.statistics import limit_momentum, renew_statistics
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.targets import cleaned, distilled, targets_of
 from fer_zoo.training.transfer import all_trainable, freeze, rates, split_frozen, train_head, with_rates
@@ -45,14 +48,17 @@ from fer_zoo.zoo import fine_tuned
 from fer_zoo.zoo.keras_file import save_keras
 
 
-def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> dict[str, Evaluation]:
-    """Train as `config` says, or go on from the checkpoint in `folder`.
+def train(
+    config: TrainingConfig, folder: Path, tensorboard: bool = False, resume: bool = False
+) -> dict[str, Evaluation]:
+    """Train as `config` says.
 
     Args:
         config: The run's settings; its backend is the one Keras runs on.
-        folder: Gets `model.keras` (best epoch on the selection split), `config.json`, `history.csv` and `.json`,
-            `curves.png`, the evaluation report, and `checkpoint.npz` until the run ends.
+        folder: Gets `config.json`, `history.csv` and `.json`, `curves.png`, and in the end `model.keras` (best epoch on
+            the selection split) and the evaluation report. Until then `best.keras` is the best model so far.
         tensorboard: Also write event files to `folder/tensorboard`.
+        resume: Go on with the unfinished run in `folder`, from its last epoch; else what it holds is replaced.
 
     Returns:
         The evaluation of `model.keras` on each test split.
@@ -60,16 +66,17 @@ def train(config: TrainingConfig, folder: Path, tensorboard: bool = False) -> di
     Raises:
         FerZooError: The loss became infinite, or a checkpoint does not fit.
     """
-    with all_cores(config.batch_size):
-        return _train(config, folder, tensorboard)
+    if config.precision == "auto":
+        config = dataclasses.replace(config, precision=fastest_training_precision(config.backend))
+    with all_cores(config.batch_size), seeded(config.seed):
+        return _train(config, folder, tensorboard, resume)
 
 
-def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str, Evaluation]:
+def _train(config: TrainingConfig, folder: Path, tensorboard: bool, resume: bool) -> dict[str, Evaluation]:
     dataset = load_dataset(config.data)
     for note in dataset.notes:
         console.out.print(note)
     kind = kind_of(dataset)
-    keras.utils.set_random_seed(config.seed)
     _deterministic()
     options = parse_options(config.model_options) | ({} if config.dropout is None else {"dropout": config.dropout})
     model = build_model(config.model, **options)
@@ -82,7 +89,9 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     training, selection = _splits(dataset, config.seed)
     if config.clean:
         training = cleaned(training, dataset.subset("test") if dataset.has("test") else None, config.ferplus)
-    if not (folder / "checkpoint.npz").exists():
+    if resume and not (folder / BEST).exists():
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # It has the weights of the last epoch alone.
+    if not (resume and (folder / CHECKPOINT).exists()):
         if config.transfer:
             load_backbone(model, config.transfer.weights)
         if config.warm_start:
@@ -106,11 +115,12 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         console.out.print("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
     trained_on = TrainingData.of(kind, dataset, training, selection)
-    if not (folder / "config.json").exists():
+    if not resume:
+        delete_state(folder)
         write_json(folder / "config.json", _description(config, trained_on, model))
     console.out.print(
-        f"{config.model}: {model.count_params():,} weights, {config.epochs} epochs on {config.backend}, "
-        f"{config.precision}",
+        f"{config.model}: {model.count_params():,} weights, {console.counted(config.epochs, 'epoch')} on "
+        f"{config.backend}, {config.precision}",
         f"data: {trained_on.text}",
         sep="\n",
         markup=False,
@@ -124,8 +134,7 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool) -> dict[str,
     draw_history(folder)
     details = _finish(config, folder, training, selection)
     evaluations = _evaluate(config, folder, dataset, trained_on, details)
-    for name in ("checkpoint.npz", "head_checkpoint.npz", "head_best.npz"):
-        (folder / name).unlink(missing_ok=True)
+    mark_finished(folder)
     return evaluations
 
 
@@ -143,8 +152,9 @@ def _fit(
     if config.transfer and config.transfer.cache:
         frozen, part = split_frozen(model)
         source = FeatureBatches(frozen, batches, config.transfer.head_views, folder / "frozen_features")
+    limit_momentum(part, len(batches))
     trained = compiled(part, config, len(batches))
-    history = load_checkpoint(folder / "checkpoint.npz", trained)
+    history = load_checkpoint(folder / CHECKPOINT, trained)
     with _Epochs(config, folder, model, part, selection, earlier, history, len(batches), tensorboard) as epochs:
         if len(history) < config.epochs:
             trained.fit(
@@ -260,11 +270,11 @@ class _Epochs(keras.callbacks.Callback):
         }
         past = [*self.earlier, *self.past]
         if entry["selection_accuracy"] > max((other["selection_accuracy"] for other in past), default=-1.0):
-            with atomic_path(self.folder / "model.keras") as temporary, all_trainable(self.published):
+            with atomic_path(self.folder / BEST) as temporary, all_trainable(self.published):
                 save_keras(self.published, temporary)
         self.past.append(entry)
         write_history(self.folder, [*self.earlier, *self.past])
-        save_checkpoint(self.folder / "checkpoint.npz", self.model, self.past)
+        save_checkpoint(self.folder / CHECKPOINT, self.model, self.past)
         if self.writer:
             for name, value in entry.items():
                 self.writer.add_scalar(name, value, epoch + 1)
@@ -295,12 +305,14 @@ def _splits(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     if dataset.has("public_test"):
         return training, dataset.subset("public_test")
     console.out.print("no PublicTest images: the best epoch is chosen on a tenth held out of the training images")
-    try:
-        kept, held = train_test_split(
-            np.arange(len(training)), test_size=0.1, random_state=seed, stratify=training.labels
+    counts = Counter(training.expressions[label] for label in training.labels)
+    rarest, needed = min(counts, key=counts.__getitem__), 10 * len(counts) - 9
+    if counts[rarest] < 2 or len(training) < needed:
+        raise UsageError(
+            f"{dataset.source} has {len(training)} training images, {counts[rarest]} of them {rarest}: too few to hold "
+            f"a tenth out for choosing the epoch, which takes {needed} images and 2 of each expression"
         )
-    except ValueError as error:
-        raise UsageError(f"{dataset.source} has too few training images to hold a tenth out ({error})") from error
+    kept, held = train_test_split(np.arange(len(training)), test_size=0.1, random_state=seed, stratify=training.labels)
     return training.take(np.sort(kept)), training.take(np.sort(held))
 
 
@@ -314,7 +326,7 @@ def _deterministic() -> None:
 def _optimizer(config: TrainingConfig, steps: int, factors: list[float] | None) -> keras.optimizers.Optimizer:
     rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
     if config.schedule == "cosine":
-        warmup = round(config.warmup_epochs * steps)
+        warmup = round(min(config.warmup_epochs, config.epochs / 2) * steps)
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0 if warmup else config.learning_rate,
             decay_steps=config.epochs * steps - warmup,
@@ -343,7 +355,7 @@ def _optimizer(config: TrainingConfig, steps: int, factors: list[float] | None) 
 def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: Dataset) -> dict[str, str]:
     """What is done to the best model after the last epoch; facts about it for the report."""
     details = {}
-    model = keras.models.load_model(folder / "model.keras")
+    model = keras.models.load_model(folder / BEST)
     if config.renew_statistics:
         weights, before = model.get_weights(), _accuracy(model, selection)
         renew_statistics(model, training.images, config.seed)
@@ -357,9 +369,8 @@ def _finish(config: TrainingConfig, folder: Path, training: Dataset, selection: 
     if config.calibrate:
         fitted = calibrate(model, selection.images, selection.labels, config.class_offsets)
         details |= calibration_facts(*fitted, selection.expressions)
-    if details:
-        with atomic_path(folder / "model.keras") as temporary:
-            save_keras(model, temporary)
+    with atomic_path(folder / "model.keras") as temporary:
+        save_keras(model, temporary)
     return details
 
 
@@ -391,6 +402,7 @@ def _description(config: TrainingConfig, trained_on: TrainingData, model: keras.
         "backend": config.backend,
         "command": shlex.join(["python", "-m", "fer_zoo.train", *sys.argv[1:]]),
         "training": training,
+        "finished": False,
         "fine_tuned": fine_tuned({"training": training}),
         "weights": model.count_params(),
         "data": trained_on.to_json(),

@@ -1,4 +1,4 @@
-"""Batch normalization for images as they are, after training on augmented ones."""
+"""The moving averages of batch normalization: in short runs, and for images without augmentation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ from keras import layers
 
 _BATCH = 256
 _IMAGES = 24 * _BATCH
+
+
+def limit_momentum(model: keras.Model, steps: int) -> None:
+    """Have the moving averages of batch normalization span at most half an epoch.
+
+    At Keras's momentum of 0.99 they span 100 steps, two epochs of a small set: what is evaluated after an epoch then
+    normalizes with the statistics of weights from long before.
+
+    Args:
+        model: Not compiled yet.
+        steps: Batches an epoch.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, max(1 - 2 / steps, 0.5))
 
 
 def renew_statistics(model: keras.Model, images: np.ndarray, seed: int) -> None:

@@ -24,6 +24,7 @@ from fer_zoo.sharding import training_step_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.features import FeatureBatches, write_features
+from fer_zoo.training.folder import BEST, CHECKPOINT, HEAD_BEST, HEAD_CHECKPOINT
 from fer_zoo.training.history import selection_measures, write_history
 from fer_zoo.training.stream import Stream
 from fer_zoo.zoo.keras_file import save_keras
@@ -40,7 +41,7 @@ def train_head(
     """The first phase: the backbone stays as it is, the head is trained.
 
     Leaves in `model` the pretrained backbone with batch normalization ready for the second phase, and the head of the
-    best epoch; in `folder/model.keras` the same. Goes on from `folder/head_checkpoint.npz` where a killed run left one;
+    best epoch; in `folder/best.keras` the same. Goes on from `folder/head_checkpoint.npz` where a killed run left one;
     where the second phase has a checkpoint already, that brings the weights, and nothing is done.
 
     Args:
@@ -59,8 +60,8 @@ def train_head(
     assert config.transfer is not None
     backbone, head = split(model)
     compile_head(head, config)
-    history = load_checkpoint(folder / "head_checkpoint.npz", head)
-    if (folder / "checkpoint.npz").exists():
+    history = load_checkpoint(folder / HEAD_CHECKPOINT, head)
+    if (folder / CHECKPOINT).exists():
         return history
     epochs = config.transfer.head_epochs
     if len(history) < epochs:
@@ -82,9 +83,9 @@ def train_head(
             )
         features.delete()
     if epochs:
-        with np.load(folder / "head_best.npz") as best:
+        with np.load(folder / HEAD_BEST) as best:
             head.set_weights([best[f"arr_{index}"] for index in range(len(best.files))])
-        with atomic_path(folder / "model.keras") as temporary:
+        with atomic_path(folder / BEST) as temporary:
             save_keras(model, temporary)
     chosen = np.random.default_rng(config.seed).permutation(len(batches.images))[:_STATISTICS_IMAGES]
     images = batches.images[np.sort(chosen)]
@@ -295,11 +296,11 @@ class _HeadEpochs(keras.callbacks.Callback):
             **selection_measures(_softmax(logits), self.labels),
         }
         if entry["selection_accuracy"] > max((past["selection_accuracy"] for past in self.past), default=-1.0):
-            with atomic_path(self.folder / "head_best.npz") as temporary:
+            with atomic_path(self.folder / HEAD_BEST) as temporary:
                 np.savez(temporary, *self.model.get_weights())
         self.past.append(entry)
         write_history(self.folder, self.past)
-        save_checkpoint(self.folder / "head_checkpoint.npz", self.model, self.past)
+        save_checkpoint(self.folder / HEAD_CHECKPOINT, self.model, self.past)
         self.bar.advance(self.task)
         console.out.print(
             f"head {epoch + 1:3}/{self.epochs}  {seconds:6.1f} s  loss {entry['loss']:.4f}  accuracy "

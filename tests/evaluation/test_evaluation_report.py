@@ -14,7 +14,7 @@ from fer_zoo.evaluation import original, write_report
 from fer_zoo.evaluation.plots import _distinct
 from fer_zoo.expressions import EXPRESSIONS
 
-PLOTS = {"confusion.png", "per_class.png", "reliability.png", "confused_pairs.png"}
+PLOTS = {"confusion.png", "per_class.png", "reliability.png", "predictions.png", "confused_pairs.png"}
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from fer_zoo.training.curves import plot_curves
 from fer_zoo.training.history import draw_history, write_history
 
 
@@ -30,3 +33,15 @@ def test_every_epoch_is_in_the_tables_and_the_drawing_waits(tmp_path: Path) -> N
     assert curves.read_bytes() == second
     draw_history(tmp_path)
     assert curves.read_bytes() != second
+
+
+def test_one_epoch_is_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: drawn.append(figure))
+    plot_curves([_entry(1)], tmp_path / "one.png")
+    plot_curves([_entry(1), _entry(2)], tmp_path / "two.png")
+    one, two = ([line.get_marker() for line in figure.axes[0].lines[:2]] for figure in drawn)
+    assert one == ["o", "o"]
+    assert two == ["None", "None"]

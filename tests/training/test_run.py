@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_zoo import cpu
 from fer_zoo.backend import BACKENDS
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.training import TrainingConfig
@@ -125,6 +126,65 @@ def test_resuming_what_is_no_run_is_one_sentence(tmp_path: Path, command) -> Non
 def test_impossible_settings_name_the_value(option: str, value: object) -> None:
     with pytest.raises(UsageError, match=str(value)):
         TrainingConfig(**{option: value})
+
+
+@pytest.mark.parametrize(("warmup", "peak"), [(2.0, 5), (0.3, 3)])
+def test_warm_up_takes_at_most_half_of_the_epochs(warmup: float, peak: int, on_backend) -> None:
+    config = TrainingConfig(epochs=1, schedule="cosine", warmup_epochs=warmup, learning_rate=0.5)
+    rates = on_backend(on_backend.own, _rates, config, 10)
+    assert rates.index(pytest.approx(0.5)) == peak
+    assert rates[0] == 0
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+def _rates(config: TrainingConfig, steps: int) -> list[float]:
+    """The learning rate of each step, and the one after the last."""
+    from fer_zoo.models import build_model
+    from fer_zoo.training.run import compiled
+
+    optimizer = compiled(build_model("fernet_nano"), config, steps).optimizer
+    rates = []
+    for step in range(steps + 1):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    return rates
+
+
+def test_a_set_too_small_to_hold_a_tenth_out_is_one_sentence(small: Path, tmp_path: Path, command) -> None:
+    with zipfile.ZipFile(small) as source, zipfile.ZipFile(tmp_path / "tiny.zip", "w") as target:
+        for name in [name for name in source.namelist() if name.startswith("train/")][::3]:
+            target.writestr(name, source.read(name))
+    done = command("fer_zoo.train", "--data", tmp_path / "tiny.zip", "--output", tmp_path / "run")
+    assert done.returncode == 2
+    assert "too few to hold a tenth out" in done.stderr
+    assert "2 of each expression" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_auto_is_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fast, tensorflow in ((True, "bfloat16"), (False, "float32"), (None, "float32")):
+        monkeypatch.setattr(cpu, "has_fast_bfloat16", lambda fast=fast: fast)
+        assert cpu.fastest_training_precision("tensorflow") == tensorflow
+        assert cpu.fastest_training_precision("jax") == "float32"
+
+
+def test_seeds_leave_global_generators_alone(on_backend) -> None:
+    before, first, second, after = on_backend(on_backend.own, _seeded_draws)
+    assert before == after
+    assert first == second
+
+
+def _seeded_draws() -> tuple[object, list[float], list[float], object]:
+    import random
+
+    from fer_zoo.models import build_model
+    from fer_zoo.training.seed import seeded
+
+    def weights() -> list[float]:
+        with seeded(5):
+            return build_model("fernet_nano").get_weights()[0].ravel().tolist()
+
+    return random.getstate(), weights(), weights(), random.getstate()
 
 
 def test_an_impossible_option_exits_with_2(command) -> None:

@@ -1,0 +1,31 @@
+"""The random numbers that Keras draws on its own, made to follow from a run's seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Make initial weights and dropout follow from `seed` within the context; global generators are put back after it.
+
+    Keras seeds each initializer and dropout layer from Python's `random`; on torch, dropout draws from torch's global
+    generator. `keras.utils.set_random_seed` would set more of them, for good, and import TensorFlow on every backend.
+    """
+    python = random.getstate()
+    random.seed(seed)
+    try:
+        if keras.backend.backend() == "torch":
+            import torch
+
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                yield
+        else:
+            yield
+    finally:
+        random.setstate(python)
