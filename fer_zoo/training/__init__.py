@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.folder import is_finished
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
@@ -33,7 +34,7 @@ def train(
 
     Raises:
         UsageError: The backend is not installed or Keras runs on another one, the data cannot be used, or `folder` has
-            a run with other settings.
+            a run with other settings or one that has finished.
         FerZooError: The loss became infinite, or the checkpoint in `folder` does not fit.
 
     Examples:
@@ -45,10 +46,13 @@ def train(
     """
     if not isinstance(config, TrainingConfig):
         raise UsageError(f"the settings must be a TrainingConfig, not {type(config).__name__}")
-    folder = Path(folder)
-    if (folder / "config.json").exists() and TrainingConfig.load(folder / "config.json") != config:
+    folder, config = Path(folder), config.with_precision()
+    resume = (folder / "config.json").exists()
+    if resume and TrainingConfig.load(folder / "config.json") != config:
         raise UsageError(f"{folder} has a run with other settings; give another folder")
+    if resume and is_finished(folder):
+        raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)
     from fer_zoo.training import run
 
-    return run.train(config, folder, tensorboard)
+    return run.train(config, folder, tensorboard, resume)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fer_zoo.cpu import fastest_training_precision
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 
@@ -181,6 +182,12 @@ class TrainingConfig:
             raise UsageError("teachers are asked about a fixed number of augmented views; pass --views")
         if self.transfer and self.transfer.cache and self.mixup:
             raise UsageError("mixup mixes images, of which --cache keeps only features; leave one of them out")
+
+    def with_precision(self) -> TrainingConfig:
+        """The same settings with the precision that `auto` means on this CPU."""
+        if self.precision != "auto":
+            return self
+        return replace(self, precision=fastest_training_precision(self.backend))
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:

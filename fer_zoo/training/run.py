@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fer_zoo import console
-from fer_zoo.cpu import fastest_training_precision, has_fast_bfloat16
+from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
 from fer_zoo.data.batches import Batches, balanced_class_weights
 from fer_zoo.data.training_data import kind_of
@@ -66,10 +66,8 @@ def train(
     Raises:
         FerZooError: The loss became infinite, or a checkpoint does not fit.
     """
-    if config.precision == "auto":
-        config = dataclasses.replace(config, precision=fastest_training_precision(config.backend))
     with all_cores(config.batch_size), seeded(config.seed):
-        return _train(config, folder, tensorboard, resume)
+        return _train(config.with_precision(), folder, tensorboard, resume)
 
 
 def _train(config: TrainingConfig, folder: Path, tensorboard: bool, resume: bool) -> dict[str, Evaluation]:
@@ -181,7 +179,7 @@ def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Mo
     Returns:
         A model from images to logits that shares no weights with `model`.
     """
-    trained = training_model(model, config.precision)
+    trained = training_model(model, config.with_precision().precision)
     trained.compile(
         optimizer=_optimizer(config, steps, rates(trained, config.transfer) if config.transfer else None),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),

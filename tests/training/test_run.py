@@ -104,6 +104,7 @@ def test_killed_and_resumed_equals_never_killed(
 
 def test_an_occupied_output_is_not_overwritten(small: Path, tmp_path: Path, command) -> None:
     (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.keras").touch()
     done = command("fer_zoo.train", "--output", tmp_path)
     assert done.returncode == 2
     assert "already holds a run" in done.stderr
