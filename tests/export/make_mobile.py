@@ -6,6 +6,7 @@ import shutil
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from subprocess import CompletedProcess
 from unittest.mock import patch
 
 from commands import run_command
@@ -25,7 +26,7 @@ def make_mobile(model: Path, data: Path, artifacts: Path) -> tuple[list[int], st
         arguments = ["--target", "mobile", model, "--data", data, "--output", artifacts / "baseline_cnn"]
         done.append(run_command("export", list(map(str, arguments)), {}))
 
-    done: list = []
+    done: list[CompletedProcess[str]] = []
     with patch.object(phone, "LUMA", phone.LUMA[::-1]), patch.object(mobile, "PHONES", mobile.PHONES[:1]):
         export(model, artifacts.with_name("wrong"))
     export(model, artifacts)

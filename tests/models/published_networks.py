@@ -94,8 +94,8 @@ def _lite0(weights: dict[str, torch.Tensor], rgb: torch.Tensor) -> torch.Tensor:
     from torch.nn.functional import batch_norm, conv2d, relu6
 
     def norm(x: torch.Tensor, name: str) -> torch.Tensor:
-        parts = (weights[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
-        return batch_norm(x, *parts, eps=1e-3)
+        mean, variance = weights[f"{name}.running_mean"], weights[f"{name}.running_var"]
+        return batch_norm(x, mean, variance, weights[f"{name}.weight"], weights[f"{name}.bias"], eps=1e-3)
 
     x = relu6(norm(_same_padded((rgb - 127) / 128, weights["_conv_stem.weight"], 2, 1), "_bn0"))
     for index, (_, _, _, stride, expansion) in enumerate(_lite0_blocks()):
