@@ -127,7 +127,7 @@ class Chromium:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
 
     def press(self, key: str, code: int) -> None:
-        text = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
+        text: dict[str, Any] = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
         for kind in ("keyDown", "keyUp"):
             extra = text if kind == "keyDown" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra)
