@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -42,7 +43,7 @@ class Workers:
             return function(*arguments, **options)
         if backend not in self._executors:
             context = multiprocessing.get_context("spawn")
-            self._executors[backend] = ProcessPoolExecutor(1, context, initializer=_start, initargs=(backend,))
+            self._executors[backend] = ProcessPoolExecutor(1, context, initializer=_start_process, initargs=(backend,))
         return self._executors[backend].submit(function, *arguments, **options).result()
 
     def close(self) -> None:
@@ -60,6 +61,11 @@ def answers(model: Any, images: np.ndarray) -> np.ndarray:
     if keras.backend.backend() == "tensorflow":
         return model(images, training=False).numpy()
     return model.predict_on_batch(images)
+
+
+def _start_process(backend: str) -> None:
+    atexit.register(os._exit, 0)  # Python takes a second to throw away what these libraries hold.
+    _start(backend)
 
 
 def _start(backend: str) -> None:
