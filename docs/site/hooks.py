@@ -98,9 +98,9 @@ def _cell_as_markdown(cell: dict[str, Any]) -> str:
 
 
 def _help_text(command: str) -> str:
-    """What `fer-zoo COMMAND --help` prints, 100 columns wide."""
+    """What `fer-zoo COMMAND --help` prints, 80 columns wide."""
     with (
-        patch.dict(os.environ, COLUMNS="100"),
+        patch.dict(os.environ, COLUMNS="80"),
         patch.object(sys, "argv", ["fer-zoo"]),
         redirect_stdout(StringIO()) as printed,
         suppress(SystemExit),
