@@ -17,7 +17,17 @@ from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import artifacts_dir
 
-from .options import REPORT_PACKAGES, Options, manifest_of, positive, reports_folder, select
+from .options import (
+    QUICK,
+    QUICK_OUTPUT,
+    REPORT_PACKAGES,
+    Options,
+    manifest_of,
+    positive,
+    quick_models,
+    reports_folder,
+    select,
+)
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
@@ -31,9 +41,6 @@ _OTHER_COMMANDS = {
     "peers": "the published models beside ours",
     "robustness": "corruptions, calibration, confused pairs, other data sets",
 }
-
-# Enough to see that everything works, too little to quote.
-_QUICK = {"queries": 64, "seconds": 1.0, "rounds": 2, "cold_starts": 1, "warmup_seconds": 0.02, "settle_seconds": 0.0}
 
 
 def main(arguments: list[str]) -> int | None:
@@ -97,7 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--price", type=_price, default=0.04, metavar="USD", help="of a core for an hour (default: 0.04, a small VM's)"
     )
-    parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"about a minute: the smallest models, few queries, into {QUICK_OUTPUT}; its times mean little",
+    )
     parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
     return parser
 
@@ -112,21 +123,22 @@ def _options(parsed: argparse.Namespace) -> Options:
         raise UsageError(
             f"there is no folder {artifacts}; pass --artifacts or make it with `python -m export MODEL.keras`"
         )
+    own_only = parsed.own_only or parsed.quick
     given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}
-    limits: dict[str, Any] = _QUICK if parsed.quick else {}
+    limits = QUICK if parsed.quick else {}
     limits = limits | {name: value for name, value in given.items() if value is not None}
     return Options(
         artifacts=artifacts,
-        output=parsed.output or reports_folder(artifacts),
+        output=parsed.output or (QUICK_OUTPUT if parsed.quick else reports_folder(artifacts)),
         data=parsed.data,
-        models=tuple(parsed.models),
+        models=tuple(parsed.models) or (quick_models(artifacts) if parsed.quick else ()),
         batches=tuple(sorted(set(parsed.batch))),
         threads=tuple(sorted(set(parsed.threads))),
         keras=parsed.keras,
-        execution=not parsed.own_only,
+        execution=not own_only,
         price=parsed.price,
-        backends=() if parsed.own_only else tuple(installed_backends()),
-        runtimes=() if parsed.own_only or importlib.util.find_spec("openvino") is None else ("openvino",),
+        backends=() if own_only else tuple(installed_backends()),
+        runtimes=() if own_only or importlib.util.find_spec("openvino") is None else ("openvino",),
         fresh=parsed.fresh,
         **limits,
     )

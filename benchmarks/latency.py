@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fer_zoo.console import progress
-from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
@@ -28,7 +27,7 @@ from .execution import DEFAULT, settings_for
 from .journal import Journal
 from .machine import describe, now, peak_gmacs, run_child
 from .measures import summarize
-from .options import Options, facts, file_problem, manifest_of, select
+from .options import Options, facts, file_problem, manifest_of, select, test_images
 from .other_process import OtherProcess
 from .stored import SCHEMA, identity_of
 from .timing import time_block
@@ -91,7 +90,7 @@ def run_latency(options: Options) -> dict[str, Any]:
     chosen = [a for a in select(manifest_of(options), options.models) if options.keras or a.format != "keras"]
     errors = {a.path: problem for a in chosen if (problem := file_problem(a, options.artifacts))}
     artifacts = {a.path: a for a in chosen if a.path not in errors}
-    images = load_dataset(options.data).subset("test").images
+    images = test_images(options).images
     faces = images[np.linspace(0, len(images) - 1, min(_FACES, len(images))).astype(int)]
     machine = describe()
     settings = {name: value for name, value in asdict(options).items() if name in _SETTINGS}

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
@@ -24,6 +27,7 @@ class Options:
         artifacts: Folder of the manifest.
         output: Folder of the reports.
         data: Labelled images; `None` is the bundled sample, whose test split is the whole official one.
+        images: How many of the test images, evenly spread over all; `None` is all.
         models: `NAME[:FORMAT[:PRECISION]]` to keep; empty keeps all.
         batches: Images per query.
         threads: Threads of the runtime.
@@ -44,6 +48,7 @@ class Options:
     artifacts: Path
     output: Path
     data: Path | None = None
+    images: int | None = None
     models: tuple[str, ...] = ()
     batches: tuple[int, ...] = (1, 32)
     threads: tuple[int, ...] = (1,)
@@ -59,6 +64,37 @@ class Options:
     backends: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
     fresh: bool = False
+
+
+# A run that shows in about a minute that everything works, on two cores; its figures are too coarse to quote.
+QUICK: dict[str, Any] = {
+    "queries": 32,
+    "seconds": 0.5,
+    "rounds": 2,
+    "cold_starts": 1,
+    "warmup_seconds": 0.02,
+    "settle_seconds": 0.0,
+}
+QUICK_OUTPUT = Path("runs", "benchmark-quick")
+_QUICK_MODELS = 2
+
+
+def quick_models(artifacts: Path) -> tuple[str, ...]:
+    """The smallest models of the manifest, which a quick run measures unless told otherwise."""
+    sizes = {artifact.model: artifact.params for artifact in load_manifest(artifacts)}
+    return tuple(sorted(sizes, key=lambda name: sizes[name])[:_QUICK_MODELS])
+
+
+def test_images(options: Options) -> Dataset:
+    """The test images that `options` ask for.
+
+    Raises:
+        UsageError: The data cannot be read or has no test images.
+    """
+    test = load_dataset(options.data).subset("test")
+    if options.images is None or options.images >= len(test):
+        return test
+    return test.take(np.linspace(0, len(test) - 1, options.images).astype(int))
 
 
 def reports_folder(artifacts: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_zoo.console import err, progress
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, load_dataset, majority_labels, train_copies
+from fer_zoo.data import Dataset, majority_labels, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
 from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
@@ -24,7 +24,7 @@ from fer_zoo.zoo import Artifact, load_manifest
 from .accuracy import accuracy_row
 from .elsewhere import elsewhere, places
 from .machine import describe, now
-from .options import Options, facts, file_problem, manifest_of, select
+from .options import Options, facts, file_problem, manifest_of, select, test_images
 from .other_process import OtherProcess
 from .stored import SCHEMA, identity_of, read_report
 
@@ -51,7 +51,7 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> dic
     """
     manifest = manifest_of(options)
     selected = select(manifest, options.models)
-    dataset = load_dataset(options.data).subset("test")
+    dataset = test_images(options)
     data = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
     machine = describe()
     path = options.output / "parity.json"

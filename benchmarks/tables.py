@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.text import plural as plural
 
 Row = dict[str, Any]
 
@@ -137,10 +138,6 @@ def size(count: int | None) -> str:
     if count is None:
         return "-"
     return f"{count / 1e3:,.1f} kB" if count < 1e6 else f"{number(count / 1e6)} MB"
-
-
-def plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _flat_parity(artifact: Row) -> Row:

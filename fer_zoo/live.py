@@ -13,6 +13,7 @@ from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_json, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.predict import add_model_options, positive, translated
+from fer_zoo.text import plural
 from fer_zoo.video.frames import Latest, Video, opencv
 from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.timeline import check_plot
@@ -62,8 +63,8 @@ def main(arguments: list[str]) -> None:
     if options.plot:
         timeline.plot(options.plot)
     out.print(
-        f"{timeline.frames} frames in {timeline.seconds:.1f} s ({timeline.frames / max(timeline.seconds, 1e-3):.1f} "
-        f"per second), {latest.dropped} dropped"
+        f"{plural(timeline.frames, 'frame')} in {timeline.seconds:.1f} s "
+        f"({timeline.frames / max(timeline.seconds, 1e-3):.1f} per second), {latest.dropped} dropped"
     )
 
 

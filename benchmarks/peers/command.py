@@ -11,11 +11,11 @@ from fer_zoo.cpu import cores
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
-from ..options import REPORT_PACKAGES, Options, reports_folder
+from ..options import QUICK, QUICK_OUTPUT, REPORT_PACKAGES, Options, quick_models, reports_folder
 from .report import write_peers
 from .run import run_peers
 
-_QUICK = {"queries": 16, "seconds": 0.5, "rounds": 2, "cold_starts": 1, "warmup_seconds": 0.02, "settle_seconds": 0.0}
+_QUICK_IMAGES = 512
 
 
 def main(arguments: list[str]) -> int:
@@ -23,13 +23,13 @@ def main(arguments: list[str]) -> int:
     parsed = _parser().parse_args(arguments)
     require(*REPORT_PACKAGES, "ai_edge_litert", "onnx")
     artifacts = parsed.artifacts or artifacts_dir()
-    limits = _QUICK if parsed.quick else {}
+    limits = QUICK | {"images": _QUICK_IMAGES} if parsed.quick else {}
     given = {name: getattr(parsed, name) for name in ("queries", "seconds", "cold_starts")}
     options = Options(
         artifacts=artifacts,
-        output=parsed.output or reports_folder(artifacts),
+        output=parsed.output or (QUICK_OUTPUT if parsed.quick else reports_folder(artifacts)),
         data=parsed.data,
-        models=tuple(parsed.models),
+        models=tuple(parsed.models) or (quick_models(artifacts) if parsed.quick else ()),
         batches=(1,) if parsed.quick else (1, 32),
         threads=(1,) if parsed.quick else tuple(sorted({1, cores()})),
         fresh=parsed.fresh,
@@ -64,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queries", type=int, help="timed queries of each row (default: 1024)")
     parser.add_argument("--seconds", type=float, help="or timed seconds, if over first (default: 10)")
     parser.add_argument("--cold-starts", type=int, help="fresh processes of each row (default: 5)")
-    parser.add_argument("--quick", action="store_true", help="a short run to see that all works; its times mean little")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"about a minute: our smallest models and the peers on {_QUICK_IMAGES} images, into {QUICK_OUTPUT}; "
+        "its figures mean little",
+    )
     parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has finished")
     return parser

@@ -17,7 +17,7 @@ import numpy as np
 
 from fer_zoo.console import progress
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, load_dataset, train_copies
+from fer_zoo.data import Dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
@@ -28,7 +28,7 @@ from ..journal import Journal
 from ..latency import cold_start, order
 from ..machine import describe, now, run_child
 from ..measures import summarize
-from ..options import Options, file_problem, manifest_of, select, tells_fer2013
+from ..options import Options, file_problem, manifest_of, select, tells_fer2013, test_images
 from ..stored import SCHEMA, identity_of
 from ..timing import time_block
 from .catalogue import Peer, find_peers
@@ -92,7 +92,7 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
             contestants += _of_peer(peer, folder, min(options.threads))
         except FerZooError as error:
             left_out.append(f"{peer.name} is left out: {error}")
-    dataset = load_dataset(options.data).subset("test")
+    dataset = test_images(options)
     machine = describe()
     settings = {name: value for name, value in asdict(options).items() if name in _SETTINGS}
     identity = {"settings": settings, "machine": identity_of(machine), "data": dataset.fingerprint}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
-from rich.text import Text
 
 from fer_zoo.console import err, out
 from fer_zoo.data.copies import pixel_hashes, train_copies
@@ -20,6 +19,7 @@ from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.packages import not_installed
 from fer_zoo.tables import print_table
+from fer_zoo.text import plural
 
 _FACES = 12
 _COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff725c", "test": "#efb118"}
@@ -87,9 +87,9 @@ class Check:
             ("recoloured", "images that are not 8-bit gray", len(self.recoloured)),
             ("outside", "image files in no class folder", len(self.outside)),
             ("blank", "blank images (all pixels equal)", len(self.blank)),
-            ("copies", "exact copies (images minus distinct images)", self.copies),
-            ("test_in_train", "test images that are also in train", len(self.test_in_train)),
-            ("known_train_copies", "test images known to be in the full train split", self.known_train_copies),
+            ("copies", "exact copies (images beyond the first of equal ones)", self.copies),
+            ("test_in_train", "test images that are also in train here", len(self.test_in_train)),
+            ("known_train_copies", "test images that are in FER2013's full training set", self.known_train_copies),
             ("different_labels", "groups of copies with different labels", len(self.different_labels)),
         ]
 
@@ -144,8 +144,8 @@ def print_check(result: Check) -> None:
         sum(result.counts[split].values()) for split in ("public_test", "private_test")
     )
     splits = ["train", "test"] if unmarked else list(OFFICIAL)
-    title = Text(f"Images in {result.source}, with the official number where it differs")
-    table = Table(title=title, title_justify="left")
+    out.print(f"Images in {result.source}, beside the official number where it differs", markup=False)
+    table = Table()
     table.add_column("class")
     for split in splits:
         table.add_column(split, justify="right")
@@ -162,8 +162,10 @@ def print_check(result: Check) -> None:
     for name, reason in list(result.unreadable.items())[:5]:
         out.print(f"cannot read {name}: {reason}", markup=False)
     if unmarked:
-        out.print(f"{unmarked:,} test images tell neither PublicTest nor PrivateTest: they form one test split")
-    out.print("Every class has its official number of images." if result.complete else "This is not all of FER2013.")
+        out.print(f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ in the name: one test split")
+    out.print(
+        "Every class has its official number of images." if result.complete else "This is not the complete FER2013."
+    )
 
 
 def _beside(number: int, official: int) -> str:

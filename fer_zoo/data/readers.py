@@ -21,6 +21,7 @@ from fer_zoo.console import track
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import sha256
+from fer_zoo.text import plural
 
 SPLITS = ("train", "public_test", "private_test", "test")
 
@@ -91,20 +92,20 @@ class Decoded:
         notes = []
         if self.unreadable:
             few = "; ".join(f"{name} ({reason})" for name, reason in self.unreadable[:3])
-            notes.append(f"{_count(self.unreadable, 'unreadable image')} left out: {few}{_more(self.unreadable)}")
+            notes.append(f"{plural(len(self.unreadable), 'unreadable image')} left out: {few}{_more(self.unreadable)}")
         if self.outside:
             few = "; ".join(self.outside[:3])
             notes.append(
-                f"{_count(self.outside, 'image')} outside train/<class>/ and test/<class>/ left out: "
+                f"{plural(len(self.outside), 'image')} outside train/<class>/ and test/<class>/ left out: "
                 f"{few}{_more(self.outside)}"
             )
         if self.resized:
-            notes.append(f"{_count(self.resized, 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
+            notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:
-            notes.append(f"{_count(self.recoloured, 'image')} in colour or another depth turned to 8-bit gray")
+            notes.append(f"{plural(len(self.recoloured), 'image')} in colour or another depth turned to 8-bit gray")
         if unmarked := int((self.splits == "test").sum()):
             notes.append(
-                f"{unmarked:,} test image{'s' if unmarked > 1 else ''} without PublicTest_ or PrivateTest_ "
+                f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ "
                 "in the file name: they form one test split"
             )
         return tuple(notes)
@@ -416,10 +417,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
-
-
-def _count(items: tuple, noun: str) -> str:
-    return f"{len(items):,} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _more(items: tuple, shown: int = 3) -> str:

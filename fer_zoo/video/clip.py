@@ -15,6 +15,7 @@ from fer_zoo.files import write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.predict import form_of, shown, translated
 from fer_zoo.tables import print_table
+from fer_zoo.text import plural
 from fer_zoo.video.frames import Video, opencv
 from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.timeline import Timeline, check_plot
@@ -57,7 +58,7 @@ def predict_clip(options: argparse.Namespace) -> int:
             print_table(timeline.to_table())
         else:
             out.print(f"no face was found in {shown(path)}", markup=False)
-        out.print(f"{timeline.frames} frames in {seconds:.1f} s, {timeline.frames / seconds:.0f} per second")
+        out.print(f"{plural(timeline.frames, 'frame')} in {seconds:.1f} s, {timeline.frames / seconds:.0f} per second")
     else:
         head = {"video": shown(path), "model": shown(classifier.path), "runtime": classifier.runtime}
         text = _text(form, timeline, head)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import benchmarks.__main__ as command_line
 import benchmarks.parity
 from benchmarks.__main__ import main
 from benchmarks.machine import describe
+from benchmarks.options import Options
+from benchmarks.options import test_images as chosen_images
 from fer_zoo.console import run
 from fer_zoo.cpu import cores
 
@@ -18,7 +22,7 @@ def arguments(zoo, quick, monkeypatch) -> list[str]:
     """A benchmark of a few queries whose original needs no Keras."""
     monkeypatch.setattr(benchmarks.parity, "_predict_in_other_process", zoo.predict_original)
     short = ["--quick", "--queries", "4", "--batch", "1", "2", "--threads", "1", "--own-only"]
-    return ["--artifacts", str(zoo.artifacts), "--data", str(zoo.data), *short]
+    return ["--artifacts", str(zoo.artifacts), "--data", str(zoo.data), "--output", str(zoo.reports), *short]
 
 
 def test_all_leaves_every_report(zoo, arguments, capsys):
@@ -112,6 +116,27 @@ def test_defaults_are_those_of_the_protocol(tmp_path):
     assert command_line._options(named).threads == options.threads
 
 
+def test_a_quick_run_measures_the_smallest_models_away_from_the_reports(zoo):
+    parse = command_line._parser().parse_args
+    options = command_line._options(parse(["--quick", "--artifacts", str(zoo.artifacts)]))
+    assert options.models == ("linear",)
+    assert options.output == Path("runs/benchmark-quick")
+    assert (options.queries, options.execution, options.backends, options.runtimes) == (32, False, (), ())
+    shipped = command_line._options(parse(["--quick"]))
+    assert shipped.models == ("fernet_nano", "baseline_cnn")
+    named = command_line._options(parse(["--quick", "--models", "fernet_base", "--output", "x"]))
+    assert (named.models, named.output) == (("fernet_base",), Path("x"))
+
+
+def test_fewer_images_are_spread_over_all(zoo):
+    options = Options(artifacts=zoo.artifacts, output=zoo.reports, data=zoo.data)
+    every = chosen_images(options)
+    some = chosen_images(replace(options, images=5))
+    assert len(every) == 42
+    assert list(some.names) == list(every.names[[0, 10, 20, 30, 41]])
+    assert len(chosen_images(replace(options, images=100))) == 42
+
+
 def test_machine_is_described():
     machine = describe()
     assert machine["cpu"]
@@ -130,7 +155,7 @@ def test_with_keras_as_a_user_would(zoo, command):
     model.set_weights([zoo.weights])
     model.save(zoo.artifacts / "linear/model.keras")
     zoo.add("keras", "fp32", "linear/model.keras")
-    short = ("--quick", "--queries", 4, "--threads", 1, "--keras", "--own-only")
+    short = ("--quick", "--queries", 4, "--threads", 1, "--keras", "--output", zoo.reports)
     done = command("benchmarks", "--artifacts", zoo.artifacts, "--data", zoo.data, *short)
     assert done.returncode == 0, done.stderr
     artifacts = json.loads((zoo.reports / "report.json").read_text())["artifacts"]

@@ -67,7 +67,13 @@ def test_peers_and_ours_in_one_report(zoo, quick, tmp_path, monkeypatch, capsys)
         "--data",
         str(zoo.data),
     ]
-    assert run(main, [*arguments, "--quick", "--queries", "4", "--models", "linear:onnx:int8"]) == 0
+    assert (
+        run(
+            main,
+            [*arguments, "--quick", "--queries", "4", "--models", "linear:onnx:int8", "--output", str(zoo.reports)],
+        )
+        == 0
+    )
     report = json.loads((zoo.reports / "peers.json").read_text())
     assert (report["schema"], report["kind"], report["complete"]) == (1, "peers", True)
     assert [r["name"] for r in report["rows"]] == ["linear onnx int8", "mini_XCEPTION (fer) onnx"]

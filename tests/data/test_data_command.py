@@ -25,7 +25,7 @@ def test_check_prints_the_counts_and_writes_the_report(command, files, tmp_path)
     assert str(folder) in done.stdout
     assert "14 / 28,709" in done.stdout
     assert "cannot read train/angry/Training_0.png: empty file" in done.stdout
-    assert "This is not all of FER2013" in done.stdout
+    assert "This is not the complete FER2013" in done.stdout
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["check.json", "check.png"]
 
 
@@ -44,7 +44,7 @@ def test_wrong_usage_is_one_sentence(command, tmp_path):
 
 def test_download_without_kagglehub_tells_how_to_do_it_by_hand(monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(FerZooError, match="pip install kagglehub") as raised:
+    with pytest.raises(FerZooError, match=r"pip install 'fer-zoo\[download\]'") as raised:
         download()
     assert raised.value.exit_code == 1
     assert URL in str(raised.value)
