@@ -199,7 +199,7 @@ class Keras:
             logits = self._model.get_layer("logits")
             if not isinstance(logits, keras.layers.Dense):
                 raise UsageError(_NO_FEATURES)
-            self._predict_features = Predictor(keras.Model(self._model.inputs, logits.input))
+            self._predict_features = Predictor(keras.Model(self._model.input, logits.input))
         return self._predict_features(batch, len(batch))
 
 

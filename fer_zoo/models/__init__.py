@@ -120,7 +120,7 @@ def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.
         raise UsageError(f"{name} averages several models and has no last layer to replace; take one of them")
     x = keras.layers.Dense(classes, name="logits")(logits.input)
     x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(model.inputs, x, name=model.name.removesuffix("_ferplus") + _suffix(classes))
+    return keras.Model(model.input, x, name=model.name.removesuffix("_ferplus") + _suffix(classes))
 
 
 def _suffix(classes: int) -> str:

@@ -77,7 +77,7 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
 
 
 def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    logits = keras.Model(model.input, model.get_layer("logits").output)
     return Predictor(logits)(images[..., None]).astype(np.float64)
 
 

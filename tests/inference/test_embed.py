@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
+from workers import Workers
 
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import UsageError
@@ -38,6 +40,17 @@ def test_keras_and_onnx_files_give_the_same_features(faces: np.ndarray) -> None:
     np.testing.assert_allclose(load_classifier("fernet_nano:keras").embed(faces), features, atol=1e-5)
     np.testing.assert_allclose(load_classifier("fernet_nano").embed(faces, batch_size=3), features, atol=1e-5)
     assert load_classifier("fernet_nano").embed(faces[:0]).shape == (0, 128)
+
+
+def embedded_without_warnings(faces: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        return load_classifier("fernet_nano:keras").embed(faces)
+
+
+def test_keras_on_torch_gives_them_without_a_warning(faces: np.ndarray, on_backend: Workers) -> None:
+    features = on_backend("torch", embedded_without_warnings, np.array(faces))
+    np.testing.assert_allclose(features, load_classifier("fernet_nano").embed(faces), atol=1e-5)
 
 
 def test_their_number_is_the_documented_one(faces: np.ndarray) -> None:
