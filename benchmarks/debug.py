@@ -189,21 +189,22 @@ def _float_file(entry: Artifact | None, against: Path | None) -> AbstractContext
 def _departure(pairs: list[Pair]) -> str:
     worst = max(pairs, key=lambda pair: pair.added)
     return (
-        f"Most is lost at **{worst.name}** ({worst.operation}): a difference of {100 * worst.added:.2f} % of the "
-        f"signal's power comes in, {worst.snr_db:.1f} dB are left. At the end it is {pairs[-1].snr_db:.1f} dB."
+        f"Most noise is added at **{worst.name}** ({worst.operation}): {100 * worst.added:.2f} % of the signal's "
+        f"power, which leaves a signal-to-noise ratio of {worst.snr_db:.1f} dB. The last tensor has "
+        f"{pairs[-1].snr_db:.1f} dB."
     )
 
 
 def _page(model: str, images: int, pairs: list[Pair], plot: str) -> str:
     lines = [
-        f"# Inside {model}",
+        f"# Quantization noise in {model}",
         "",
-        f"Tensors of the quantized graph against those of the float32 file on {images} images of PublicTest, up to a "
-        f"factor for each channel. {_departure(pairs)}",
+        f"Each tensor of the float32 graph beside its counterpart in the quantized one, on {images} images of "
+        f"PublicTest. Channels are scaled to fit first, since scales may move between layers. {_departure(pairs)}",
         "",
         f"![Signal over difference]({plot})",
         "",
-        "| tensor | operation | shape | SNR, dB | added | cosine |",
+        "| tensor | operation | shape | SNR, dB | noise added | cosine |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     return "\n".join([*lines, *(f"| {' | '.join(_cells(pair))} |" for pair in pairs)]) + "\n"
@@ -217,7 +218,7 @@ def _cells(pair: Pair) -> list[str]:
 def _show(pairs: list[Pair]) -> None:
     from rich.table import Table
 
-    table = Table("tensor", "operation", "shape", "SNR, dB", "added", "cosine", box=None, pad_edge=False)
+    table = Table("tensor", "operation", "shape", "SNR, dB", "noise added", "cosine", box=None, pad_edge=False)
     worst = max(pairs, key=lambda pair: pair.added)
     for pair in pairs:
         table.add_row(*_cells(pair), style="yellow" if pair is worst else None)

@@ -233,8 +233,8 @@ def _summary(costs: list[Cost]) -> str:
     totals = {cost.rounded: cost for cost in costs if cost.layer == "all"}
     parts = "; ".join(f"{kind} {100 * cost.agreement:.2f} %" for kind, cost in totals.items())
     return (
-        f"The dearest single rounding is of **{worst.layer}** ({worst.operation}, {worst.rounded}): "
-        f"{100 * worst.agreement:.2f} % of the answers stay. With all layers rounded there stay: {parts}."
+        f"Of the layers rounded alone, **{worst.layer}** ({worst.operation}, {worst.rounded}) does most harm: "
+        f"{100 * worst.agreement:.2f} % of the predictions agree with float32. With all layers rounded: {parts}."
     )
 
 
@@ -246,14 +246,14 @@ def _page(name: str, images: int, costs: list[Cost], plot: str) -> str:
         for cost in costs
     ]
     lines = [
-        f"# {name}: what eight bits cost in each layer",
+        f"# {name}: sensitivity of each layer to int8",
         "",
         f"One layer of the float32 graph at a time is rounded as a plain quantizer would, and compared with float on "
         f"{images:,} images of PublicTest ({kinds}). {_summary(costs)}",
         "",
         f"![Divergence by layer]({plot})",
         "",
-        "| layer | operation | rounded | KL, nats | same answer | accuracy, points |",
+        "| layer | operation | rounded | KL, nats | agreement | Δ accuracy, points |",
         "| --- | --- | --- | ---: | ---: | ---: |",
         *rows,
     ]

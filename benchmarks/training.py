@@ -11,12 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from fer_zoo.backend import BACKENDS, require_backends
 from fer_zoo.console import HelpFormatter, out, progress, run
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.packages import require
+from fer_zoo.tables import print_table
 from fer_zoo.zoo import artifacts_dir
 
 from .machine import describe, now, run_child
@@ -55,7 +58,8 @@ def main(arguments: list[str]) -> int | None:
     write_csv(given.output / "training.csv", speeds)
     write_text(given.output / "training.md", to_markdown(report))
     plot(speeds, given.output / "training.png")
-    out.print(to_markdown(report), markup=False)
+    print_table(_table(speeds), optional=["step, p50"])
+    out.print(f"report: {given.output / 'training.md'}", markup=False)
     return 0
 
 
@@ -119,6 +123,19 @@ def time_to_accuracy(folder: Path) -> Row:
         }
     except (OSError, ValueError, KeyError) as error:
         raise FerZooError(f"{folder} is not a training run with a history ({error})") from error
+
+
+def _table(speeds: list[Row]) -> Table:
+    """The speeds without the columns that only the page has."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("network", "backend", "way"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("images/s", "of stock", "step, p50"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    for row in speeds:
+        figures = f"{row['images_per_second']:,.0f}", f"{row['speedup']:.2f}x", f"{row['step_p50_ms']:.0f} ms"
+        table.add_row(row["network"], row["backend"], row["way"], *figures)
+    return table
 
 
 def to_markdown(report: Row) -> str:

@@ -53,8 +53,8 @@ def test_command_on_onnx(zoo, tmp_path, capsys, monkeypatch):
     assert [pair["operation"] for pair in pairs][-2:] == ["MatMul", "Softmax"]
     assert all(pair["snr_db"] > 30 for pair in pairs)
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    assert "Most is lost at **probabilities**" in path.with_suffix(".md").read_text()
-    assert "Most is lost at probabilities" in capsys.readouterr().out
+    assert "Most noise is added at **probabilities**" in path.with_suffix(".md").read_text()
+    assert "Most noise is added at probabilities" in capsys.readouterr().out
     assert run(main, ["nothing:onnx", *common]) == 2
     assert "there is no model 'nothing'" in capsys.readouterr().err
     assert run(main, [str(zoo.artifacts / "linear/model.keras"), "--against", str(path), *common]) == 2

@@ -66,7 +66,7 @@ def test_command(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "**depthwise.Conv** (depthwise Conv, per tensor)" in page
     assert (tmp_path / "sensitivity-uneven.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "sensitivity-uneven.json").read_text())["costs"]) == 12
-    assert "The dearest single rounding is of depthwise.Conv" in capsys.readouterr().out
+    assert "Of the layers rounded alone, depthwise.Conv" in capsys.readouterr().out
 
 
 def test_unknown_models_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
