@@ -27,7 +27,7 @@ from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import Artifact, fine_tuned, read_keras, run_config
+from fer_zoo.zoo import Artifact, fine_tuned, portable, read_keras, run_config
 from fer_zoo.zoo.keras_file import oldest_keras
 
 from . import metadata
@@ -36,7 +36,6 @@ from .destination import Destination
 from .folding import fold
 from .quantization import prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8
-from .reproduce import portable
 
 _SEED = 2025
 # Bytes above which a file is not kept in git; the manifest says so, and anybody can make it again: an export from the

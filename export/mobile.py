@@ -24,6 +24,7 @@ from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.expressions import IMAGE_SIZE, LABELS
 from fer_zoo.files import sha256, write_json, write_text
 from fer_zoo.tables import print_table
+from fer_zoo.zoo import portable
 
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
@@ -34,7 +35,6 @@ from .mobile_card import mobile_card
 from .phone import LUMA, take_rgb
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
-from .reproduce import portable
 
 _DESCRIPTION = (
     "Names the facial expression of one face that fills the picture, as people who labelled web photos would. An "

@@ -12,13 +12,12 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.evaluation import write_report
 from fer_zoo.files import sha256, write_json, write_text
-from fer_zoo.zoo import Artifact, run_config, update_manifest
+from fer_zoo.zoo import Artifact, portable, run_config, update_manifest
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
 from .make import TARGETS, Target, dataset_for, load_model, make
 from .plots import plot_parity
-from .reproduce import portable
 
 # What a training run leaves beside model.keras that belongs to the model.
 _RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")

@@ -1,26 +1,14 @@
-"""How a published model can be trained again: commands with file names that others have, and what is missing."""
+"""How a published model can be trained again, and which weights are missing for that."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import Any
 
 from fer_zoo.models.weights import has_download
 from fer_zoo.training.recipes import RECIPES
 
-# A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip.
-_OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)(?=[\s'\",]|$)")
 _MODEL_SUFFIXES = (".keras", ".onnx", ".tflite")
-
-
-def portable(value: Any) -> Any:
-    """A config whose texts name files outside the checkout by their name alone, as the documentation does."""
-    if isinstance(value, dict):
-        return {key: portable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [portable(item) for item in value]
-    return _OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def not_kept(model: str, config: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import original
 from fer_zoo.files import atomic_path, write_csv, write_json, write_text
 from fer_zoo.training.config import TrainingConfig
+from fer_zoo.zoo import portable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +127,10 @@ def main(arguments: list[str]) -> int | None:
             target = given.output / folder.name / name
             if (folder / name).exists() and (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target)
+                if target.suffix == ".json":
+                    write_json(target, portable(json.loads((folder / name).read_text())))
+                else:
+                    shutil.copyfile(folder / name, target)
     rows = [each.row() for each in runs]
     write_json(given.output / "runs.json", rows)
     write_csv(given.output / "runs.csv", rows)
@@ -152,7 +156,7 @@ def to_markdown(title: str, runs: list[Run]) -> str:
         overall.insert(0, {"run": _original_name(runs), "backend": "tensorflow", f"all {count}": f"{published:.1%}"})
     columns = list(overall[-1])
     classes = [[name, *(f"{value:.2f}" for value in values)] for name, values in _f1(runs).items()]
-    commands = "\n".join(f"- {run.name}: `{run.config['command']}`" for run in runs)
+    commands = "\n".join(f"- {run.name}: `{portable(run.config['command'])}`" for run in runs)
     return (
         f"# {title}\n\n{_table(columns, [[cells.get(column, '') for column in columns] for cells in overall])}\n\n"
         f"`settings` are those that differ from the run {runs[0].name}, whose command is below; `points` are what they "

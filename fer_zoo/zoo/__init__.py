@@ -6,7 +6,7 @@ from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_mo
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import Artifact, artifacts_dir, in_package, load_manifest, update_manifest
-from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, run_config
+from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "load_model",
     "model_info",
     "original_path",
+    "portable",
     "read_keras",
     "run_config",
     "trained_models",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256
 from fer_zoo.zoo.find import original_path
+
+# A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip.
+_OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)(?=[\s'\",]|$)")
 
 
 def run_config(folder: Path) -> dict[str, Any]:
@@ -22,6 +26,15 @@ def run_config(folder: Path) -> dict[str, Any]:
         return json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
         raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+
+
+def portable(value: Any) -> Any:
+    """A config whose texts name files outside the checkout by their name alone, as the documentation does."""
+    if isinstance(value, dict):
+        return {key: portable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item) for item in value]
+    return _OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def fine_tuned(config: dict[str, Any]) -> bool:

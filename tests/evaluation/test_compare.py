@@ -31,7 +31,9 @@ def folder(tmp_path: Path) -> Path:
     (folder / "evaluation.json").write_text(json.dumps(evaluation | {"original": original.to_json()}))
     training = {"backend": "jax", "precision": "float32", "learning_rate": 0.001, "schedule": "constant"}
     training |= {"augmentation": None, "class_weights": True, "model_options": []}
-    (folder / "config.json").write_text(json.dumps({"command": "python -m fer_zoo.train", "training": training}))
+    (folder / "config.json").write_text(
+        json.dumps({"command": "python -m fer_zoo.train --data ../a/b.zip", "training": training})
+    )
     history = [
         {"epoch": e, "seconds": 60, "accuracy": 0.5 + e / 10, "selection_accuracy": s}
         for e, s in ((1, 0.62), (2, 0.58))
@@ -54,6 +56,8 @@ def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
     assert "| original, of 7,178 | tensorflow |" in page
     assert "| original, of 7,178 | 0.53 |" in page
     assert f"{row['test']:.2%}" in page
+    assert "- first: `python -m fer_zoo.train --data b.zip`" in page
+    assert "../a/" not in (output / "first" / "config.json").read_text()
     assert (output / "runs.png").stat().st_size > 10_000
     assert (output / "points.png").stat().st_size > 5_000
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from export.reproduce import not_kept, portable, recipe_command
-from fer_zoo.zoo import load_manifest, run_config
+from export.reproduce import not_kept, recipe_command
+from fer_zoo.zoo import load_manifest, portable, run_config
 
 
 def test_files_outside_the_checkout_have_their_name_alone() -> None:
