@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 from commands import run_command
 
+from export import destination
 from export.__main__ import main
 from export.destination import destination_of, refuse_replacing
 from fer_zoo.errors import UsageError
@@ -130,7 +131,7 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
 
 
-def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = tmp_path / "run" / "model.keras"
     write_text(source, "model")
     beside = destination_of(source, "tiny")
@@ -147,6 +148,11 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     update_manifest([entry], elsewhere.folder)
     with pytest.raises(UsageError, match="other holds another model, tiny; choose another --output, or pass --force"):
         refuse_replacing(elsewhere, source, force=False)
+    with monkeypatch.context() as terminal:
+        asked: list[str] = []
+        terminal.setattr(destination, "agreed", lambda question: asked.append(question) is None)
+        refuse_replacing(elsewhere, source, force=False)
+    assert asked == [f"{elsewhere.folder} holds another model, tiny. Replace it?"]
     update_manifest([replace(entry, sha256=sha256(source))], elsewhere.folder)
     refuse_replacing(elsewhere, source, force=False)
 
