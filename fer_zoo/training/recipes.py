@@ -94,6 +94,8 @@ RECIPES = {
             augmentation=AUGMENTATIONS["affine"],
             renew_statistics=True,
         ),
+        cost=4.6,
+        public_test=0.4887,
     ),
     "baseline_cnn": Recipe(
         "Adam on mobilenet_face's answers.",

@@ -1,0 +1,62 @@
+"""What `python -m fer_zoo.train` trains and says; the training itself is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fer_zoo.training import TrainingConfig
+from fer_zoo.training.recipes import RECIPES
+
+
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[TrainingConfig]:
+    """The settings of each run that a command of this process starts."""
+    pytest.importorskip("keras")
+    from fer_zoo.training import run
+
+    started: list[TrainingConfig] = []
+    monkeypatch.setattr(run, "train", lambda config, *rest, **options: started.append(config) or {})
+    return started
+
+
+def test_the_plain_command_takes_the_samples_recipe_and_says_what_to_expect(configs, command, tmp_path: Path) -> None:
+    done = command("fer_zoo.train", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    sample = RECIPES["sample"]
+    assert (configs[0].model, configs[0].epochs) == (sample.config.model, sample.config.epochs)
+    assert sample.public_test is not None
+    assert "a tenth of FER2013's training images" in done.stdout
+    assert f"{sample.public_test:.0%} of the faces right" in done.stdout
+    assert f"--model {tmp_path / 'model.keras'}" in done.stdout
+
+
+def test_another_model_takes_the_samples_recipe_too(configs, command, tmp_path: Path) -> None:
+    done = command("fer_zoo.train", "--model", "baseline_cnn", "--output", tmp_path)
+    assert (configs[0].model, configs[0].epochs) == ("baseline_cnn", RECIPES["sample"].config.epochs)
+    assert "of the faces right" not in done.stdout
+
+
+def test_ones_own_data_and_trained_weights_do_not(configs, command, tmp_path: Path) -> None:
+    command("fer_zoo.train", "--data", "faces.zip", "--output", tmp_path)
+    command("fer_zoo.train", "--model", "fernet_nano", "--warm-start", "fernet_nano", "--output", tmp_path)
+    assert [(config.epochs, config.optimizer) for config in configs] == [(30, "adam"), (10, "adam")]
+
+
+def test_a_recipe_takes_any_number_of_epochs(configs, command, tmp_path: Path) -> None:
+    done = command("fer_zoo.train", "--recipe", "fernet_tiny", "--epochs", "1", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert configs[0].epochs == 1
+
+
+def test_moving_averages_span_half_an_epoch_at_most() -> None:
+    keras = pytest.importorskip("keras")
+    from fer_zoo.training.statistics import limit_momentum
+
+    momenta = []
+    for steps in (225, 20, 1):
+        model = keras.Sequential([keras.layers.Input((4,)), keras.layers.BatchNormalization()])
+        limit_momentum(model, steps)
+        momenta.append(model.layers[0].momentum)
+    assert momenta == pytest.approx([0.99, 0.9, 0.5])
