@@ -243,9 +243,9 @@ def _aims(report: Row) -> list[str]:
     if not any("short_of_aims" in artifact for artifact in report["artifacts"]):
         return []
     if not items:
-        return ["### Short of the aims", "Nothing: every artifact is where the zoo aims at."]
+        return ["### Goals not reached", "None: every artifact reaches the zoo's goals."]
     reasons = [reason for measure, reason in _REASONS.items() if any(f": {measure} is" in item for item in items)]
-    return ["### Short of the aims", "\n".join(items), *reasons]
+    return ["### Goals not reached", "\n".join(items), *reasons]
 
 
 def _elsewhere(report: Row) -> list[str]:
@@ -266,8 +266,8 @@ def _elsewhere(report: Row) -> list[str]:
                     "; ".join(row.get("missed", ())) or row.get("error", ""),
                 ]
             )
-    columns = ["artifact", "where", "Δ accuracy", "agreement", "max Δp", "mean Δp", "KL", "status", ""]
-    text = "The same files on other Keras backends and in other runtimes, against the same predictions of the original."
+    columns = ["artifact", "run by", "Δ accuracy", "agreement", "max Δp", "mean Δp", "KL", "status", "problem"]
+    text = "The same files on other Keras backends and in other runtimes, beside the same predictions of the original."
     return ["## Other backends and runtimes", text, markdown_table(columns, rows)] if rows else []
 
 

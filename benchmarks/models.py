@@ -111,7 +111,7 @@ def _markdown(rows: list[Row], report: Row) -> str:
         ),
         "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
         "## Int8",
-        markdown_table(["model", "Δ points", "same answer", "size", "p50", "faster"], int8),
+        markdown_table(["model", "Δ points", "agreement", "size", "p50", "speedup"], int8),
         *_mirrored(rows),
         "## What they are",
         "\n".join(f"- **{row['model']}**: {about.get(row['model'], _OTHER)}" for row in rows),

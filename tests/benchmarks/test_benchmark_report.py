@@ -151,11 +151,11 @@ def test_what_is_short_of_the_aims_has_a_reason(folder, without_plots):
     path = folder / "parity.json"
     path.write_text(json.dumps(parity))
     write_report(folder)
-    assert "every artifact is where the zoo aims at" in (folder / "report.md").read_text()
+    assert "every artifact reaches the zoo's goals" in (folder / "report.md").read_text()
     parity["rows"][-1]["short_of_aims"] = ["size is 0.28, must be ≤ 27 % of fp32"]
     path.write_text(json.dumps(parity))
     write_report(folder)
-    _, _, section = (folder / "report.md").read_text().partition("### Short of the aims")
+    _, _, section = (folder / "report.md").read_text().partition("### Goals not reached")
     assert f"- {parity['rows'][-1]['name']}: size is 0.28" in section
     assert "a bias of 32 bits" in section
     assert "nearly as likely" not in section
