@@ -37,6 +37,8 @@ _OTHER_COMMANDS = {
     "crops": "the comparison of face crops",
     "debug": "where an int8 graph departs from float",
     "sensitivity": "what rounding each layer costs",
+    "tta": "accuracy with test-time augmentation",
+    "seeds": "mean and spread over seeds",
     "training": "images a second of a training step",
     "peers": "the published models beside ours",
     "robustness": "corruptions, calibration, confused pairs, other data sets",

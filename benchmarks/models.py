@@ -33,8 +33,8 @@ def model_rows(report: Row) -> list[Row]:
 
     Returns:
         Rows of `model`, `classes`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in
-        float32), `mirrored` (the same with test-time augmentation), and of each precision, `fp32` and `int8`: `bytes`,
-        `p50_ms` (batch 1, one thread), `points` (change of accuracy), `agreement`; `None` where not measured.
+        float32), and of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of
+        accuracy), `agreement`; `None` where not measured.
     """
     settings = settings_of(report)
     files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
@@ -45,7 +45,6 @@ def model_rows(report: Row) -> list[Row]:
         evaluation = artifact.get("evaluation", {})
         row = {name: artifact[name] for name in ("model", "params", "macs")} | {"classes": artifact.get("classes", 7)}
         row |= {name: evaluation.get(name) for name in ("accuracy", "private_test", "macro_f1", "ece")}
-        row["mirrored"] = artifact.get("mirrored")
         for kind in ("fp32", "int8"):
             file = files.get((model, kind), {"latency": []})
             timed = at(file, *settings[0]) if settings else None
@@ -112,33 +111,10 @@ def _markdown(rows: list[Row], report: Row) -> str:
         "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
         "## Int8",
         markdown_table(["model", "Δ points", "agreement", "size", "p50", "speedup"], int8),
-        *_mirrored(rows),
         "## What they are",
         "\n".join(f"- **{row['model']}**: {about.get(row['model'], _OTHER)}" for row in rows),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _mirrored(rows: list[Row]) -> list[str]:
-    cells = [
-        [
-            _name(row),
-            percent(row["mirrored"]["accuracy"]),
-            points(row["mirrored"]["accuracy"] - row["accuracy"]),
-            percent(row["mirrored"]["private_test"]),
-            percent(row["mirrored"]["macro_f1"]),
-        ]
-        for row in rows
-        if row["mirrored"]
-    ]
-    if not cells:
-        return []
-    return [
-        "## With test-time augmentation",
-        "The float32 files' mean answer for each image and its mirror image, in twice the time: "
-        "`predict_proba(images, mirrored=True)`.",
-        markdown_table(["model", "accuracy", "Δ points", "PrivateTest", "macro-F1"], cells),
-    ]
 
 
 def _times(row: Row) -> list[float]:
@@ -172,15 +148,17 @@ def _plot(rows: list[Row], report: Row) -> Figure:
         axes.set_xlabel(f"{label} (logarithmic)")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
+    to_int8 = []
     for row, height in zip(rows, y, strict=True):
         if row["int8"]["p50_ms"] and row["int8"]["points"] is not None:
-            times = [row["int8"]["p50_ms"], _times(row)[0]]
-            panels[2].plot(times, [height + 100 * row["int8"]["points"], height], ":", color="#777777", zorder=2)
-            panels[2].plot(times[0], height + 100 * row["int8"]["points"], "o", color=_INT8, zorder=3, label="int8")
+            ends = [(row["int8"]["p50_ms"], height + 100 * row["int8"]["points"]), (_times(row)[0], height)]
+            panels[2].plot(*zip(*ends, strict=True), ":", color="#777777", zorder=2)
+            panels[2].plot(*ends[0], "o", color=_INT8, zorder=3)
+            to_int8.append(ends)
     fastest = min(_times(row)[-1] for row in rows)
     panels[2].set_xlim(fastest / 2, 2 * max(measures[2][1]))
     panels[0].set_ylabel("accuracy on the test images in %")
     figure.suptitle("The models of the zoo: up and to the left is better; orange is int8", fontsize=11)
     for axes, (_, x) in zip(panels, measures, strict=True):
-        place_labels(figure, axes, x, y, [row["model"] for row in rows], [])
+        place_labels(axes, x, y, [row["model"] for row in rows], to_int8 if axes is panels[2] else [])
     return figure

@@ -108,11 +108,10 @@ class _Comparison:
             finished = kept.get((artifact.path, artifact.sha256, original.sha256))
             if finished and self._still_holds(artifact, finished):
                 err.print(f"{artifact.name}: measured before, kept (--fresh measures it again)")
-                return self._with_mirrored(artifact, finished)
+                return finished
             row |= self._measured(artifact, original)
             path, reference = self._folder / artifact.path, self._original(original)
             dataset, _ = self._set_of(artifact)
-            row = self._with_mirrored(artifact, row)
             return row | {"elsewhere": self._elsewhere(artifact, path, reference, dataset.images, dataset.labels)}
         except FerZooError as error:
             return row | {"status": "error", "error": str(error)}
@@ -141,15 +140,6 @@ class _Comparison:
             | {"macro_f1_delta_interval": macro_f1_delta_interval(labels, *guesses)}
             | paired_test(*(guess == labels for guess in guesses)),
         }
-
-    def _with_mirrored(self, artifact: Artifact, row: dict[str, Any]) -> dict[str, Any]:
-        """`row` with what test-time augmentation gives the exact ONNX file: means over each image and its mirror."""
-        if (artifact.format, artifact.precision) != ("onnx", "fp32") or "mirrored" in row:
-            return row
-        dataset, copies = self._set_of(artifact)
-        classifier = load_classifier(self._folder / artifact.path, threads=cores())
-        answers = classifier.predict_proba(dataset.images, mirrored=True)
-        return row | {"mirrored": accuracy_row(answers, dataset, copies)}
 
     def _set_of(self, artifact: Artifact) -> tuple[Dataset, np.ndarray]:
         """The images with the labels of the expressions that `artifact` tells, and which have a copy in train."""

@@ -99,7 +99,7 @@ def _accuracy_latency(report: Row) -> Figure | None:
     axes.set_ylabel("accuracy on the test images in %")
     axes.set_title("Accuracy against latency: up and to the left is better; the line is the Pareto front", fontsize=11)
     _legend(axes, shown)
-    place_labels(figure, axes, x, y, _point_labels(shown, x), steps)
+    place_labels(axes, x, y, _point_labels(shown, x), [steps] if steps else [])
     return figure
 
 

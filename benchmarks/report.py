@@ -19,7 +19,7 @@ from .stored import SCHEMA, read_report
 from .tables import to_csv
 
 _FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on", "classes")
-_PARITY = ("machine", "evaluation", "mirrored", "parity", "gate", "reference", "short_of_aims", "elsewhere")
+_PARITY = ("machine", "evaluation", "parity", "gate", "reference", "short_of_aims", "elsewhere")
 _RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused", "energy")
 
 
@@ -64,7 +64,7 @@ def merge(parity: dict[str, Any] | None, latency: dict[str, Any] | None) -> dict
     Returns:
         `runs` (when, where and how each part was measured), `status` (`passed` or `failed`), `base` (name of the
         artifact that `relative_p50` refers to) and `artifacts`: of each its facts, `status`, `missed` gates, `errors`,
-        and what is known of `machine` (of its parity, where not the run's), `evaluation`, `mirrored`, `parity`,
+        and what is known of `machine` (of its parity, where not the run's), `evaluation`, `parity`,
         `gate`, `short_of_aims`, `elsewhere`, `latency`, `timed_sha256` (of an earlier file of the same network, where
         the times are of that), `execution` (the file run in other ways), `best` (most images a second for a core, and
         the cost there) and `cold_start`.

@@ -60,9 +60,9 @@ def of_earlier_files(rows: Iterable[Row]) -> str:
     return f"Times are of earlier files of the same networks, for: {', '.join(names)}." if names else ""
 
 
-def markdown_table(columns: list[str], rows: Iterable[list[str]]) -> str:
-    """Rows of cells as a markdown table, the first column to the left and the others to the right."""
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+def markdown_table(columns: list[str], rows: Iterable[list[str]], left: Sequence[str] = ()) -> str:
+    """Rows of cells as a markdown table; the first column and those in `left` to the left, others to the right."""
+    lines = [columns, ["---" if name in (columns[0], *left) else "---:" for name in columns], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

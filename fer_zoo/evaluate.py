@@ -21,6 +21,11 @@ from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import run_config
 
+_TTA = {
+    "mirror": "mean of each image and its mirror image",
+    "ten-crop": "mean of ten crops: the image, shifted towards each corner, and their mirror images",
+}
+
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
@@ -33,15 +38,15 @@ def main(arguments: list[str]) -> int:
         err.print(note, markup=False)
     dataset = labelled_for(classifier, dataset, options.ferplus)
     test = dataset.subset("test")
-    probabilities = predict(classifier, test, options.batch_size, options.mirror)
+    probabilities = predict(classifier, test, options.batch_size, options.tta)
     folder = options.output or Path(
         "runs",
         "evaluate",
-        f"{classifier.path.absolute().parent.name}-{classifier.path.name}{'-mirrored' * options.mirror}",
+        f"{classifier.path.absolute().parent.name}-{classifier.path.name}{f'-{options.tta}' if options.tta else ''}",
     )
     details = {"model": str(options.model), "runtime": classifier.runtime}
-    if options.mirror:
-        details["test-time augmentation"] = "mean of each image and its mirror image"
+    if options.tta:
+        details["test-time augmentation"] = _TTA[options.tta]
     if classifier.runtime == "keras":
         details["backend"] = os.environ["KERAS_BACKEND"]
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
@@ -60,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
-    parser.add_argument("--mirror", action="store_true", help="average each answer with that for the mirror image")
+    parser.add_argument(
+        "--tta", choices=tuple(_TTA), help="test-time augmentation: average the answers for views of each image"
+    )
+    parser.add_argument("--mirror", dest="tta", action="store_const", const="mirror", help="the same as --tta mirror")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
     )

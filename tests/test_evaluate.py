@@ -67,15 +67,19 @@ def test_without_output_the_report_goes_below_runs(model_files, data, tmp_path, 
     assert (tmp_path / "runs" / "evaluate" / f"{model_files.name}-model.onnx" / "evaluation.json").exists()
 
 
-def test_the_mirror_image_counts_too(model_files, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("option", "tta", "words"),
+    [(["--mirror"], "mirror", "mirror image"), (["--tta", "ten-crop"], "ten-crop", "mean of ten crops")],
+)
+def test_test_time_augmentation(model_files, data, tmp_path, monkeypatch, option, tta, words):
     monkeypatch.chdir(tmp_path)
-    assert run(main, [str(model_files / "model.onnx"), "--data", str(data), "--mirror"]) == 0
-    folder = tmp_path / "runs" / "evaluate" / f"{model_files.name}-model.onnx-mirrored"
+    assert run(main, [str(model_files / "model.onnx"), "--data", str(data), *option]) == 0
+    folder = tmp_path / "runs" / "evaluate" / f"{model_files.name}-model.onnx-{tta}"
     test = load_dataset(data).subset("test")
-    answers = load_classifier(model_files / "model.onnx").predict_proba(test.images, mirrored=True)
+    answers = load_classifier(model_files / "model.onnx").predict_proba(test.images, tta=tta)
     accuracy = json.loads((folder / "evaluation.json").read_text())["splits"]["test"]["accuracy"]
     assert accuracy == (answers.argmax(axis=1) == test.labels).mean()
-    assert "mirror image" in (folder / "evaluation.md").read_text()
+    assert words in (folder / "evaluation.md").read_text()
 
 
 @pytest.mark.parametrize(

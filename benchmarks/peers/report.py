@@ -215,5 +215,5 @@ def _plot(report: Row) -> Figure:
     marks += [("o", "#888888", "ONNX Runtime"), ("^", "#888888", "LiteRT")]
     handles = [Line2D([], [], marker=m, color=c, linestyle="", markersize=8, label=label) for m, c, label in marks]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
-    place_labels(figure, axes, x, y, texts, [])
+    place_labels(axes, x, y, texts, [])
     return figure

@@ -15,6 +15,7 @@ from fer_zoo.evaluation.metrics import Evaluation
 from fer_zoo.evaluation.report import evaluate_splits
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.inference.augmentation import TestTimeAugmentation
 from fer_zoo.packages import require
 from fer_zoo.zoo import run_config
 
@@ -25,7 +26,7 @@ def evaluate(
     *,
     ferplus: str | os.PathLike[str] | None = None,
     batch_size: int = 256,
-    mirrored: bool = False,
+    tta: TestTimeAugmentation | None = None,
 ) -> dict[str, Evaluation]:
     """Measure a model on labelled test images, as `python -m fer_zoo.evaluate` does, without writing a report.
 
@@ -34,7 +35,7 @@ def evaluate(
         data: A data set, or what `load_dataset` takes: a folder, zip or CSV; `None` is the bundled sample.
         ferplus: FER+'s votes, which label the images for a model of its eight expressions; `None` is the bundled file.
         batch_size: Images in one call of the runtime.
-        mirrored: Average each answer with that for the mirror image (test-time augmentation).
+        tta: Test-time augmentation, as in `Classifier.predict_proba`.
 
     Returns:
         The measures of `test` (all test images), and of `public_test` and `private_test` where the data tells them.
@@ -56,7 +57,7 @@ def evaluate(
     test = dataset.subset("test")
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
     copies = copies_of_train(dataset, test, trained_on)
-    return evaluate_splits(test, predict(classifier, test, batch_size, mirrored), copies)
+    return evaluate_splits(test, predict(classifier, test, batch_size, tta), copies)
 
 
 def labelled_for(classifier: Classifier, dataset: Dataset, ferplus: str | os.PathLike[str] | None) -> Dataset:
@@ -71,13 +72,13 @@ def labelled_for(classifier: Classifier, dataset: Dataset, ferplus: str | os.Pat
     return labelled_as(dataset, classifier.labels, ferplus if ferplus is None else Path(ferplus))
 
 
-def predict(classifier: Classifier, dataset: Dataset, batch_size: int, mirrored: bool) -> np.ndarray:
+def predict(classifier: Classifier, dataset: Dataset, batch_size: int, tta: TestTimeAugmentation | None) -> np.ndarray:
     """The probabilities of every image, float32 `[n, classes]`, under a progress bar."""
     parts = []
     chunk = max(batch_size, 1)
     with progress() as bar:
         task = bar.add_task("predict", total=len(dataset))
         for start in range(0, len(dataset), chunk):
-            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size, mirrored))
+            parts.append(classifier.predict_proba(dataset.images[start : start + chunk], batch_size, tta))
             bar.advance(task, len(parts[-1]))
     return np.concatenate(parts)

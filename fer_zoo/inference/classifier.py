@@ -15,6 +15,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, open_photo, photo_array
+from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import to_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 from fer_zoo.zoo import FORMATS, find_file, load_manifest
@@ -64,7 +65,9 @@ class Classifier:
             classes = _text((None, len(self.labels)))
             raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
 
-    def predict_proba(self, images: Faces, batch_size: int = 256, mirrored: bool = False) -> np.ndarray:
+    def predict_proba(
+        self, images: Faces, batch_size: int = 256, tta: TestTimeAugmentation | None = None
+    ) -> np.ndarray:
         """The probability of each expression.
 
         Args:
@@ -72,13 +75,15 @@ class Classifier:
                 or one `[48, 48]`; or a photo that shows one face and nothing else, as `read_photo` takes it, which is
                 shrunk to 48x48; or a list of either.
             batch_size: Images in one call of the runtime.
-            mirrored: Average with the answer for the mirror image: a little better, in twice the time.
+            tta: Test-time augmentation: `mirror` averages the answers for each image and its mirror image, in twice
+                the time, `ten-crop` those for ten views, in ten times (`fer_zoo.inference.augmentation`).
 
         Returns:
             float32 `[n, len(labels)]`, columns in the order of `labels`.
 
         Raises:
-            UsageError: `images` has another shape or other values, or `batch_size` is below 1.
+            UsageError: `images` has another shape or other values, `batch_size` is below 1, or there is no such
+                augmentation.
             FerZooError: A file cannot be read, the runtime failed, or gave values that are not numbers.
 
         Examples:
@@ -88,9 +93,10 @@ class Classifier:
             >>> probabilities.shape, probabilities.dtype
             ((100, 7), dtype('float32'))
         """
-        crops = _crops(images)
-        if mirrored:
-            return (self.predict_proba(crops, batch_size) + self.predict_proba(crops[:, :, ::-1], batch_size)) / 2
+        answers = [self._predict(view, batch_size) for view in views(_crops(images), tta)]
+        return np.mean(answers, axis=0)
+
+    def _predict(self, crops: np.ndarray, batch_size: int) -> np.ndarray:
         probabilities = [self._checked(self.run, batch) for batch in self._batches(crops, batch_size)]
         return np.concatenate([np.empty((0, len(self.labels)), np.float32), *probabilities])
 

@@ -148,7 +148,7 @@ def _answer(teacher: Classifier, images: np.ndarray) -> np.ndarray:
     path = cache_dir() / "answers" / f"{key.hexdigest()[:32]}.npy"
     if path.exists():
         return np.load(path)
-    answer = teacher.predict_proba(images, mirrored=True)
+    answer = teacher.predict_proba(images, tta="mirror")
     with contextlib.suppress(OSError), atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.save(file, answer)
     return answer

@@ -178,7 +178,6 @@ def test_models_side_by_side(folder):
     assert row["int8"]["p50_ms"] / row["fp32"]["p50_ms"] == pytest.approx(0.43, abs=1e-3)
     page = (folder / "models.md").read_text()
     assert f"| {row['params']:,} |" in page
-    assert "test-time augmentation" not in page
 
 
 def test_a_model_whose_int8_file_was_timed_and_not_compared_yet(folder):
@@ -198,17 +197,6 @@ def test_a_model_of_which_only_the_int8_file_was_there_to_time(folder):
     assert (row["fp32"]["p50_ms"], row["int8"]["p50_ms"] > 0) == (None, True)
     assert f"| baseline_cnn | {row['params']:,} |" in (folder / "models.md").read_text()
     assert (folder / "models.png").exists()
-
-
-def test_models_with_test_time_augmentation(folder):
-    parity = json.loads((folder / "parity.json").read_text())
-    exact = next(row for row in parity["rows"] if row["name"] == "baseline_cnn onnx fp32")
-    accuracy = exact["evaluation"]["accuracy"]
-    exact["mirrored"] = exact["evaluation"] | {"accuracy": accuracy + 0.0123, "private_test": 0.71}
-    (folder / "parity.json").write_text(json.dumps(parity))
-    write_report(folder)
-    _, _, section = (folder / "models.md").read_text().partition("## With test-time augmentation")
-    assert f"| baseline_cnn | {accuracy + 0.0123:.2%} | +1.23 | 71.00 % |".replace("%", " %", 1) in section
 
 
 def test_one_part_alone(folder):

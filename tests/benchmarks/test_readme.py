@@ -1,14 +1,35 @@
-"""The README's table is the report's."""
+"""The README's tables are the reports'."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from benchmarks.published import PUBLISHED
 from benchmarks.readme import updated
 from fer_zoo.errors import FerZooError
+
+_MARKS = "<!-- results -->\n<!-- /results -->\n<!-- published -->\n<!-- /published -->"
+
+
+@pytest.fixture
+def artifacts(root: Path, tmp_path: Path) -> Path:
+    (tmp_path / "reports").mkdir()
+    shutil.copy(root / "artifacts" / "reports" / "report.json", tmp_path / "reports")
+    return tmp_path
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _split(readme: str) -> tuple[str, str]:
+    ours, _, others = readme.partition("<!-- published -->")
+    return ours, others
 
 
 def test_the_readme_agrees_with_the_committed_reports(root: Path) -> None:
@@ -17,10 +38,32 @@ def test_the_readme_agrees_with_the_committed_reports(root: Path) -> None:
     assert "**baseline_cnn**" in readme
 
 
-def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: Path, tmp_path: Path) -> None:
-    reports = tmp_path / "reports"
-    reports.mkdir()
-    (reports / "report.json").write_text((root / "artifacts" / "reports" / "report.json").read_text())
+def test_ours_come_first_and_fer2013_apart_from_ferplus(artifacts: Path) -> None:
+    ours, others = _split(updated(_MARKS, artifacts))
+    seven, eight = ours.split("FER+'s eight expressions")
+    assert [row[0] for row in _rows(seven)[2:4]] == ["**fernet_ensemble**", "**fernet_base**"]
+    assert not any("ferplus" in row[0] for row in _rows(seven))
+    assert all(row[0].endswith("_ferplus**") for row in _rows(eight)[2:])
+    assert "**" not in others
+
+
+def test_every_published_figure_has_its_protocol(artifacts: Path) -> None:
+    _, others = _split(updated(_MARKS, artifacts))
+    rows = {(row[0], row[2]): row for row in _rows(others)}
+    assert rows["[VGGNet](https://arxiv.org/abs/2105.03588)", "73.28 %"][3:5] == ["PublicTest", "ten crops"]
+    best = rows["[vicksam/fer-model](https://github.com/vicksam/fer-model)", "69.45 %"]
+    assert best[5] == "best of 5; mean 68.57 ± 0.65 %"
+    vit = rows["[ViT-B (trpakov)](https://huggingface.co/trpakov/vit-face-expression)", "71.16 %"]
+    assert (vit[1], vit[6]) == ("85.8 M", "as stated")
+    assert all(row.split and row.views and row.runs for row in PUBLISHED)
+    assert "Left out: [ResEmoteNet]" in others
+    # FER+'s figures have a table of their own.
+    seven, eight = others.split("On FER+'s eight expressions")
+    assert "87.66 %" in eight
+    assert "87.66 %" not in seven
+
+
+def test_peers_are_measured_here_and_say_what_chose_them(artifacts: Path) -> None:
     peer = {
         "model": "some peer",
         "family": "peer",
@@ -30,37 +73,35 @@ def test_a_table_of_ours_peers_and_published_models_is_sorted_by_accuracy(root: 
         "evaluation": {"accuracy": 0.99},
         "latency": [{"p50_ms": 1.25}],
     }
-    (reports / "peers.json").write_text(
-        json.dumps({"machine": {"cpu": "Another CPU"}, "rows": [peer, peer | {"runtime": "litert"}]})
-    )
-    readme = updated("<!-- results -->\n<!-- /results -->", tmp_path)
-    names = [line.split("|")[1].strip() for line in readme.splitlines() if line.startswith("| ")]
-    assert names[2] == "some peer ¹"
-    assert names.count("some peer ¹") == 1
-    assert names.index("**baseline_cnn**") < names.index("original baseline CNN ³")
-    assert "58,423 | 99.00 % |  | 1.25 ms" in readme
-    assert "(peers: Another CPU)" in readme
+    rows = [peer, peer | {"runtime": "litert"}]
+    (artifacts / "reports" / "peers.json").write_text(json.dumps({"machine": {"cpu": "Another CPU"}, "rows": rows}))
+    _, others = _split(updated(_MARKS, artifacts))
+    chosen = "one, its epoch chosen on these images"
+    assert _rows(others)[2] == ["some peer", "58,423", "99.00 %", "all", "one", chosen, "here", "1.25 ms"]
+    assert others.count("some peer") == 1
+    assert "Timed on Another CPU in one run with ours" in others
 
 
-def test_eight_expressions_come_last_and_are_marked(root: Path, tmp_path: Path) -> None:
-    report = json.loads((root / "artifacts" / "reports" / "report.json").read_text())
-    for artifact in report["artifacts"]:
-        if artifact["model"] == "fernet_tiny":
-            artifact |= {"model": "fernet_tiny_ferplus", "classes": 8}
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "report.json").write_text(json.dumps(report))
-    lines = updated("<!-- results -->\n<!-- /results -->", tmp_path).splitlines()
-    rows = [line for line in lines if line.startswith("| ")]
-    assert rows[-1].startswith("| **fernet_tiny_ferplus** ⁴ | 180,807")
-    assert any("[ESR-9](https://arxiv.org/abs/2001.06338) ³ ⁴ |  |  | 87.15 %" in row for row in rows[-5:])
-    assert any("⁴ FER+'s eight expressions" in line for line in lines)
+def test_augmentation_and_seeds_get_their_columns(artifacts: Path) -> None:
+    assert "seeds" not in updated(_MARKS, artifacts)
+    facts = {"model": "fernet_nano", "path": "x.onnx", "sha256": "0", "classes": 7}
+    rows = [facts | {"tta": "ten-crop", "accuracy": 0.5, "public_test": 0.4, "private_test": 0.6123}]
+    (artifacts / "reports" / "tta.json").write_text(json.dumps({"schema": 1, "rows": rows}))
+    spread = {"model": "fernet_nano", "split": "private_test", "seeds": [1, 2], "accuracies": [0.61, 0.63]}
+    (artifacts / "reports" / "seeds.json").write_text(json.dumps({"schema": 1, "rows": [spread]}))
+    found = _rows(updated(_MARKS, artifacts))
+    nano = dict(zip(found[0], next(row for row in found if row[0] == "**fernet_nano**"), strict=True))
+    assert nano["PrivateTest, ten crops"] == "61.23 %"
+    assert nano["PrivateTest, mirror"] == "-"
+    assert nano["PrivateTest, seeds"] == "62.00 ± 1.41 %, 2 seeds"
 
 
-def test_a_readme_without_marks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FerZooError, match="results"):
-        updated("# title", tmp_path)
+@pytest.mark.parametrize("mark", ["results", "published"])
+def test_a_readme_without_marks_is_refused(artifacts: Path, mark: str) -> None:
+    with pytest.raises(FerZooError, match=f"<!-- {mark} -->"):
+        updated(_MARKS.replace(mark, "other"), artifacts)
 
 
 def test_without_a_report_there_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(FerZooError, match=r"report\.json"):
-        updated("<!-- results -->\n<!-- /results -->", tmp_path)
+        updated(_MARKS, tmp_path)

@@ -47,8 +47,18 @@ def test_the_mirror_image_counts_as_much(model_files, faces):
     classifier = load_classifier(model_files / "model.onnx")
     plain, other = classifier.predict_proba(faces), classifier.predict_proba(faces[:, :, ::-1])
     assert np.abs(plain - other).max() > 1e-3
-    np.testing.assert_allclose(classifier.predict_proba(faces, mirrored=True), (plain + other) / 2, atol=1e-6)
-    np.testing.assert_allclose(classifier.predict_proba(faces[0], mirrored=True), (plain + other)[:1] / 2, atol=1e-6)
+    np.testing.assert_allclose(classifier.predict_proba(faces, tta="mirror"), (plain + other) / 2, atol=1e-6)
+    np.testing.assert_allclose(classifier.predict_proba(faces[0], tta="mirror"), (plain + other)[:1] / 2, atol=1e-6)
+
+
+def test_ten_crops_are_the_five_shifts_and_their_mirror_images(model_files, faces):
+    classifier = load_classifier(model_files / "model.onnx")
+    padded = np.pad(faces, ((0, 0), (2, 2), (2, 2)), mode="edge")
+    shifted = [padded[:, y : y + 48, x : x + 48] for y, x in ((2, 2), (0, 0), (0, 4), (4, 0), (4, 4))]
+    answers = [classifier.predict_proba(crop[:, :, ::turn]) for crop in shifted for turn in (1, -1)]
+    np.testing.assert_allclose(classifier.predict_proba(faces, tta="ten-crop"), np.mean(answers, axis=0), atol=1e-6)
+    with pytest.raises(UsageError, match="no test-time augmentation 'five'; there are mirror and ten-crop"):
+        classifier.predict_proba(faces, tta="five")
 
 
 def test_one_face_a_channel_and_floats_are_the_same_image(model_files, faces):

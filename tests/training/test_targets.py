@@ -86,8 +86,8 @@ def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPa
     right = (told_of_selection.argmax(1) == selection.labels).mean()
     assert right > (majority == selection.labels).mean(), "FER2013 calls many images sad that voters call neutral"
 
-    def answer(_: Classifier, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
-        assert mirrored
+    def answer(_: Classifier, images: np.ndarray, tta: str | None = None) -> np.ndarray:
+        assert tta == "mirror"
         known = one_hot(training.labels if len(images) == len(training) else selection.labels)
         return 0.8 * np.roll(known, 1, axis=0) + 0.2 / 7
 

@@ -1,0 +1,47 @@
+"""Mean and spread over seeds, from made run folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.seeds import main, read_spreads, spread
+from fer_zoo.errors import UsageError
+
+
+def _run(folder: Path, seed: int, private: float, epochs: int = 3) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"training": {"seed": seed, "epochs": epochs}}))
+    splits = {"test": {"accuracy": private + 0.01}, "private_test": {"accuracy": private}}
+    (folder / "evaluation.json").write_text(json.dumps({"splits": splits}))
+    return folder
+
+
+def test_mean_and_deviation_of_each_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [_run(tmp_path / str(i), i, accuracy) for i, accuracy in enumerate((0.70, 0.71, 0.72))]
+    assert main(["small", *map(str, runs), "--output", str(tmp_path)]) == 0
+    whole, private = read_spreads(tmp_path)
+    assert (whole.split, private.split) == ("test", "private_test")
+    assert private.text == "71.00 ± 1.00 %, 3 seeds"
+    assert "PrivateTest: 71.00 ± 1.00 %, 3 seeds" in capsys.readouterr().out
+    assert "70.00 % (0), 71.00 % (1), 72.00 % (2)" in (tmp_path / "seeds.md").read_text()
+    # Measured anew, a model replaces its own rows alone.
+    main(["other", *map(str, runs[:2]), "--output", str(tmp_path)])
+    main(["small", *map(str, runs[1:]), "--output", str(tmp_path)])
+    found = {(row.model, row.split): len(row.seeds) for row in read_spreads(tmp_path)}
+    assert found == {(name, split): 2 for name in ("other", "small") for split in ("test", "private_test")}
+
+
+def test_runs_that_do_not_differ_in_the_seed_alone_are_refused(tmp_path: Path) -> None:
+    first, same, longer = (_run(tmp_path / n, s, 0.7, e) for n, s, e in (("a", 1, 3), ("b", 1, 3), ("c", 2, 4)))
+    (tmp_path / "unfinished").mkdir()
+    for runs, words in (
+        ([first], "two or more"),
+        ([first, same], "must differ in their seeds"),
+        ([first, longer], "more than the seed: epochs"),
+        ([first, tmp_path / "unfinished"], "not the folder of a finished run"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            spread("small", runs)

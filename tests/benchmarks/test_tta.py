@@ -1,0 +1,26 @@
+"""Test-time augmentation measured for each model."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.tta import main, read_rows
+from fer_zoo.data import load_dataset
+from fer_zoo.inference import load_classifier
+
+
+def test_each_kind_is_measured_and_kept(zoo, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", str(zoo.data), "--artifacts", str(zoo.artifacts)]
+    assert main(arguments) == 0
+    rows = read_rows(zoo.reports)
+    assert [row.tta for row in rows] == ["none", "mirror", "ten-crop"]
+    assert all(row.private_test is None and row.public_test == row.accuracy for row in rows)
+    assert {row.path for row in rows} == {"linear/model.fp32.onnx"}
+    test = load_dataset(zoo.data).subset("test")
+    answers = load_classifier(zoo.artifacts / rows[0].path).predict_proba(test.images, tta="ten-crop")
+    assert rows[2].accuracy == pytest.approx((answers.argmax(1) == test.labels).mean())
+    assert "| linear (model.fp32.onnx) |" in (zoo.reports / "tta.md").read_text()
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert read_rows(zoo.reports) == rows
+    assert capsys.readouterr().err.count("kept") == 3
