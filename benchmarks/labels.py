@@ -44,6 +44,7 @@ def place_labels(
         target_y=[b for _, b in targets],
         ax=axes,
         expand=(1.1, 1.5),
+        iter_lim=300,
         ensure_inside_axes=True,
         arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.7, "shrinkB": 6},
     )

@@ -87,8 +87,10 @@ def _accuracy_latency(report: Row) -> Figure | None:
         color, marker = _PRECISION[artifact["precision"]], _MARKERS[artifact["format"]]
         edge = _BAD if artifact["status"] in ("failed", "error") else "white"
         axes.plot(left, height, marker, color=color, markeredgecolor=edge, markersize=9, zorder=3)
-    for model in {artifact["model"] for artifact in shown}:
+    families = []
+    for model in dict.fromkeys(artifact["model"] for artifact in shown):
         family = sorted((x[i], y[i]) for i, artifact in enumerate(shown) if artifact["model"] == model)
+        families.append(family)
         axes.plot(*zip(*family, strict=True), color="#777777", linewidth=0.8, linestyle=":", zorder=2)
     axes.set_xlim(min(x) / 1.6, max(x) * 1.6)
     # Exports of one model differ by hundredths of a point; a scale that shows only those would look like a choice.
@@ -99,7 +101,7 @@ def _accuracy_latency(report: Row) -> Figure | None:
     axes.set_ylabel("accuracy on the test images in %")
     axes.set_title("Accuracy against latency: up and to the left is better; the line is the Pareto front", fontsize=11)
     _legend(axes, shown)
-    place_labels(axes, x, y, _point_labels(shown, x), [steps] if steps else [])
+    place_labels(axes, x, y, _point_labels(shown, x), [*families, *([steps] if steps else [])])
     return figure
 
 
