@@ -120,6 +120,12 @@ def happy_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots become empty files, for tests that do not look at them: drawing those of a report takes a second."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: Path(path).touch())
+
+
 @pytest.fixture(scope="session")
 def on_backend() -> Iterator[Workers]:
     """`on_backend("jax", function, …)`: what a function of a module returns in a process whose Keras runs on JAX."""

@@ -13,6 +13,8 @@ from fer_zoo.evaluate import main
 from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.inference import load_classifier
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:

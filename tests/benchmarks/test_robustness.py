@@ -216,6 +216,7 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch):
     shown = []
     load = benchmarks.robustness.run.load_classifier

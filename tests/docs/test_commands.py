@@ -17,6 +17,7 @@ CODE = list({code.text: code for code in documented()}.values())
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("code", CODE, ids=str)
 def test_code_of_the_pages(code: Code, workspace: Path, on_backend) -> None:
     if row(code, NOT_RUN) and len(row(code, NOT_RUN)) > len(row(code, RUN) or ""):

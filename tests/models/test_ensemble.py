@@ -16,6 +16,9 @@ from fer_zoo.zoo import load_manifest, update_manifest
 pytest.importorskip("keras")
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 def test_mean_of_members_survives_saving(tmp_path: Path) -> None:
     import keras
 

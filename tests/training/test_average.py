@@ -15,6 +15,9 @@ from fer_zoo.zoo import artifacts_dir
 keras = pytest.importorskip("keras")
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 @pytest.fixture
 def trainings(tmp_path: Path) -> list[Path]:
     """The shipped fernet_nano moved one way, the opposite way, and far away."""
