@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from fer_zoo.console import out
 
 # A column that may be cut anywhere, such as one of file names, keeps at least this width.
-_LEAST_FOLDED = 12
+_LEAST_FOLDED = 24
 _UNLIMITED = Console(width=10_000)
 
 
@@ -57,6 +57,9 @@ def fitted(table: Table, width: int, optional: Sequence[str] = ()) -> Table:
     for header in optional:
         if spare() < 0:
             table.columns = [column for column in table.columns if column.header != header]
+            # rich takes the padding at the edges from the columns' numbers.
+            for number, column in enumerate(table.columns):
+                column._index = number
     rest = max(spare(), 0)
     # The last column gets what it would like to have first: there it is text, in the first one a name.
     for column in reversed([column for column in table.columns if not column.no_wrap]):

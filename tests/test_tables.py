@@ -49,6 +49,8 @@ def test_optional_columns_go_only_where_they_must() -> None:
     assert header(80) == ["artifact", "accuracy", "what", "happened"]
     assert header(69) == ["artifact", "what", "happened"]
     assert header(40) == ["artifact"]
+    # What stays is whole, to the last character that fits.
+    assert rendered(make(ROWS, True, True, True), 45, ["what happened"])[1].split()[-2:] == ["88.57", "%"]
 
 
 def test_file_names_may_be_cut_anywhere() -> None:

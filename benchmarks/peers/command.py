@@ -15,7 +15,7 @@ from ..options import QUICK, QUICK_OUTPUT, REPORT_PACKAGES, Options, quick_model
 from .report import write_peers
 from .run import run_peers
 
-_QUICK_IMAGES = 512
+_QUICK_IMAGES = 256
 
 
 def main(arguments: list[str]) -> int:
