@@ -39,9 +39,12 @@ def main(arguments: list[str]) -> int:
     write_peers(options.output, report)
     for beside in report["comparison"]:
         fastest, best = beside["at_its_accuracy"], beside["at_its_latency"]
-        words = f"{fastest['name']} takes {fastest['share']:.0%} of its time" if fastest else "none of ours is as good"
-        other = f"{best['name']} has {100 * best['points']:+.2f} points" if best else "none of ours is as fast"
-        out.print(f"{beside['peer']} ({beside['accuracy']:.2%}): {words}; {other}", markup=False)
+        faster, better = "no model of ours is as accurate", "none is as fast"
+        if fastest:
+            faster = f"{fastest['name']} is at least as accurate in {fastest['share']:.1%} of its time"
+        if best:
+            better = f"{best['name']} is at least as fast, with {100 * best['points']:+.2f} points of accuracy"
+        out.print(f"{beside['peer']} ({beside['accuracy']:.2%}): {faster}; {better}", markup=False)
     for sentence in report["left_out"]:
         out.print(sentence, markup=False)
     out.print(f"report: {options.output / 'peers.md'}", markup=False)
