@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fer_zoo import console
@@ -140,11 +141,14 @@ def complete(
         artifacts = [a for a in made.artifacts(destination) if original or a.format != "keras"]
         for artifact in artifacts:
             os.replace(folder / Path(artifact.path).name, destination.root / artifact.path)
-    # A file that came out as the manifest has it keeps its entry, whatever data it was measured on here.
-    same = {artifact.sha256 for artifact in missing}
-    update_manifest([artifact for artifact in artifacts if artifact.sha256 not in same], destination.root)
-    console.out.print(f"made {', '.join(Path(a.path).name for a in artifacts)} in {destination.folder}", markup=False)
-    return artifacts
+    # The published figures stay: the model is the same, and the images that it was checked on here may be few.
+    published = {artifact.path: artifact for artifact in missing}
+    entries = [
+        replace(published[a.path], sha256=a.sha256, bytes=a.bytes, oldest_keras=a.oldest_keras) for a in artifacts
+    ]
+    update_manifest(entries, destination.root)
+    console.out.print(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}", markup=False)
+    return entries
 
 
 @contextmanager

@@ -107,6 +107,8 @@ def test_a_name_makes_the_files_of_the_zoo_that_are_missing(exported, command, t
     assert {name for name in before if before[name] != after[name]} <= {"baseline_cnn/model.onnx", "manifest.json"}
     (entry,) = (a for a in load_manifest(zoo) if a.path == "baseline_cnn/model.onnx")
     assert entry.sha256 == sha256(zoo / entry.path)
+    (published,) = (a for a in load_manifest(exported.artifacts) if a.path == entry.path)
+    assert replace(entry, sha256=published.sha256, bytes=published.bytes) == published
 
 
 @pytest.mark.slow
