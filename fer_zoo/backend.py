@@ -41,7 +41,7 @@ def select_backend(name: str | None = None) -> str:
     Raises:
         UsageError: The backend is unknown or not installed, or Keras already runs on another one.
     """
-    if name is None and "keras" in sys.modules:
+    if name is None and sys.modules.get("keras"):
         import keras
 
         name = keras.backend.backend()
