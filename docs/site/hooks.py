@@ -62,6 +62,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     source = next(path for path in (f"docs/{uri}", uri, f"docs/{_NOTEBOOK}") if (_ROOT / path).exists())
     if uri == "index.md":
         source = "README.md"
+        page.meta["hide"] = ["navigation", "toc"]  # Room for its wide tables.
     in_docs = source.startswith("docs/")
 
     def rewritten(link: re.Match[str]) -> str:
