@@ -12,6 +12,7 @@ import pytest
 from fer_zoo.data import load_dataset
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.calibration import fit_offsets, fit_temperature
+from fer_zoo.training.folder import BEST
 from fer_zoo.zoo.manifest import artifacts_dir
 
 PUBLISHED = artifacts_dir() / "baseline_cnn" / "model.keras"
@@ -112,7 +113,7 @@ def test_statistics_that_make_a_model_worse_are_not_kept(
             layer.moving_mean.assign(layer.moving_mean + 10.0)
 
     monkeypatch.setattr(run, "renew_statistics", spoil)
-    shutil.copyfile(PUBLISHED, tmp_path / "model.keras")
+    shutil.copyfile(PUBLISHED, tmp_path / BEST)
     images = load_dataset().subset("test").take(slice(0, 300))
     details = run._finish(TrainingConfig(renew_statistics=True), tmp_path, images, images)
     assert details["batch normalization"].startswith("the batches' statistics: ")

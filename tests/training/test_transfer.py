@@ -58,6 +58,7 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
         schedule="cosine",
         warmup_epochs=0.5,
         ema=0.9,
+        precision="float32",
         transfer=Transfer("none", head_epochs=3, head_views=2, unfreeze=0.5, lowest_rate=0.1),
     )
     keras.utils.set_random_seed(config.seed)
@@ -107,7 +108,7 @@ def _trained(config: TrainingConfig, folder: Path) -> keras.Model:
 
     from fer_zoo.training import run
 
-    run.train(config, folder)
+    run.train(config, folder, resume=(folder / "config.json").exists())
     return keras.models.load_model(folder / "model.keras")
 
 
