@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+import benchmarks.training
+from benchmarks import training_step
 from benchmarks.training import main, time_to_accuracy, to_markdown
 from fer_zoo.backend import installed_backends
 from fer_zoo.cpu import has_fast_bfloat16
@@ -49,9 +53,27 @@ def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.Mo
         main(["--backends", "torch", "--output", str(tmp_path)])
 
 
+def printed_by_step(backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
+    """What `python -m benchmarks.training_step` prints."""
+    with redirect_stdout(StringIO()) as printed:
+        training_step.main(backend, network, way, warmup, seconds)
+    return printed.getvalue()
+
+
 @pytest.mark.slow
-def test_it_leaves_json_csv_page_and_plot(tmp_path: Path) -> None:
+def test_it_leaves_json_csv_page_and_plot(tmp_path: Path, on_backend, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = installed_backends()[0]
+    run_child = benchmarks.training.run_child
+    started: list[str] = []
+
+    def child(module: str, backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
+        """The first in a process of its own, as all are outside of tests; each for a moment."""
+        started.append(module)
+        if len(started) == 1:
+            return run_child(module, backend, network, way, warmup, 0.2)
+        return on_backend(backend, printed_by_step, backend, network, way, warmup, 0.2)
+
+    monkeypatch.setattr(benchmarks.training, "run_child", child)
     run = _run(tmp_path / "run", [0.7])
     arguments = ["--backends", backend, "--networks", "baseline_cnn", "--rounds", "1", "--seconds", "0.1"]
     main([*arguments, "--runs", str(run), "--output", str(tmp_path)])
