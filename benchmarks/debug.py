@@ -22,7 +22,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import atomic_path, write_json, write_text
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import Artifact, artifacts_dir, find_artifact, find_file, load_manifest
+from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, find_artifact, find_file, load_manifest
 
 from .float32 import float32_file
 from .options import reports_folder
@@ -172,7 +172,7 @@ def _quantized_file(model: str) -> tuple[Path, Artifact | None]:
     root, path = artifacts_dir(), Path(model)
     if not path.is_file():
         return find_file(model), find_artifact(model, load_manifest(root))
-    return path, next((a for a in load_manifest(root) if path.resolve() == (root / a.path).resolve()), None)
+    return path, next((a for a in load_manifest(root) if path.resolve() == artifact_path(a, root).resolve()), None)
 
 
 def _float_file(entry: Artifact | None, against: Path | None) -> AbstractContextManager[Path]:

@@ -12,8 +12,7 @@ import numpy as np
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.files import sha256
-from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest
+from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, verified_path
 
 # What every measurement needs: the description of the machine, the plots, the metrics.
 REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
@@ -143,11 +142,10 @@ def facts(artifact: Artifact) -> dict[str, Any]:
 
 def file_problem(artifact: Artifact, folder: Path) -> str | None:
     """Why the file of `artifact` is not the one the manifest describes, `None` where it is."""
-    path = folder / artifact.path
-    if not path.is_file():
-        return f"{path} is missing; restore it or run `python -m export` again"
-    if sha256(path) != artifact.sha256:
-        return f"{path} is not the file that the manifest describes (its sha256 differs); run `python -m export` again"
+    try:
+        verified_path(artifact, folder)
+    except FerZooError as error:
+        return str(error)
     return None
 
 

@@ -16,7 +16,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
-from fer_zoo.zoo import artifacts_dir, load_manifest, original_path
+from fer_zoo.zoo import artifact_path, artifacts_dir, load_manifest, original_path
 
 from .destination import MOBILE, destination_of, sha_of_original
 
@@ -67,7 +67,7 @@ def _name_in_zoo(model: Path) -> str | None:
     """The name of the zoo's model that is meant, by its name or its file; `None` for any other."""
     if not model.exists():
         return str(model) if original_path(str(model), absent=True) else None
-    originals = {a.model: artifacts_dir() / a.path for a in load_manifest() if a.format == "keras"}
+    originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
     return next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
 
 

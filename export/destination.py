@@ -10,7 +10,7 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
-from fer_zoo.zoo import Artifact, artifacts_dir, in_package, load_manifest
+from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, in_package, load_manifest
 
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
@@ -35,7 +35,7 @@ class Destination:
 
     def entries(self) -> list[Artifact]:
         """What the manifest lists in the folder, files that are not there included."""
-        return [a for a in load_manifest(self.root, absent=True) if (self.root / a.path).parent == self.folder]
+        return [a for a in load_manifest(self.root, absent=True) if artifact_path(a, self.root).parent == self.folder]
 
     def holds(self, source: Path) -> bool:
         """Whether the manifest lists an export of this very `.keras` file in the folder."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.evaluation import write_report
 from fer_zoo.files import sha256, write_json, write_text
-from fer_zoo.zoo import Artifact, portable, run_config, update_manifest
+from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_manifest
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
@@ -65,7 +65,7 @@ def publish(
     targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
     dataset = dataset_for(model, data, ferplus)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
-    others = [a for a in destination.entries() if destination.root / a.path not in written]
+    others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
     kept = others if destination.holds(source) else []
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
@@ -87,7 +87,7 @@ def publish(
         _move(folder, destination.folder)
     removed = [] if kept else others
     for artifact in removed:
-        (destination.root / artifact.path).unlink(missing_ok=True)
+        artifact_path(artifact, destination.root).unlink(missing_ok=True)
         console.out.print(f"removed {artifact.path}, of another model", markup=False)
     remove_outdated_mobile(destination.folder, source)
     update_manifest(artifacts, destination.root, removed)
@@ -119,7 +119,7 @@ def complete(
         FerZooError: A gate is missed.
     """
     destination = destination_of(source, name, publish=True)
-    missing = [a for a in destination.entries() if not (destination.root / a.path).exists()]
+    missing = [a for a in destination.entries() if not artifact_path(a, destination.root).exists()]
     files = {Path(artifact.path).name for artifact in missing}
     targets = [
         t for t in TARGETS if t.file in files and t.format in formats and f"{t.format}:{t.precision}" not in leave_out
@@ -140,7 +140,7 @@ def complete(
         made = make(model, source, folder, dataset, targets, calibration_images, bar)
         artifacts = [a for a in made.artifacts(destination) if original or a.format != "keras"]
         for artifact in artifacts:
-            os.replace(folder / Path(artifact.path).name, destination.root / artifact.path)
+            os.replace(folder / Path(artifact.path).name, artifact_path(artifact, destination.root))
     # The published figures stay: the model is the same, and the images that it was checked on here may be few.
     published = {artifact.path: artifact for artifact in missing}
     entries = [

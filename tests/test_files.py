@@ -40,7 +40,7 @@ def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-ONNX = Artifact("m", "onnx", "fp32", "m/model.onnx", "00", 10, 5, 7, "jax")
+ONNX = Artifact("m", "onnx", "fp32", "m/model.onnx", "0" * 64, 10, 5, 7, "jax")
 
 
 def test_the_manifest_replaces_an_entry_with_the_same_path(tmp_path: Path) -> None:

@@ -18,10 +18,14 @@ from fer_zoo.faces.photos import Photo, open_photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import to_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
-from fer_zoo.zoo import FORMATS, find_file, load_manifest
+from fer_zoo.zoo import FORMATS, artifact_path, find_file, load_manifest, verified_path
 
 # Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
+
+# How far probabilities may leave 0..1, and their sum 1, by rounding.
+_TOLERANCE = 1e-3
+_SUM_TOLERANCE = 1e-2
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
 
@@ -84,7 +88,8 @@ class Classifier:
         Raises:
             UsageError: `images` has another shape or other values, `batch_size` is below 1, or there is no such
                 augmentation.
-            FerZooError: A file cannot be read, the runtime failed, or gave values that are not numbers.
+            FerZooError: A file cannot be read, the runtime failed, or the model gave something other than a row of
+                probabilities for each image.
 
         Examples:
             >>> from fer_zoo import load_classifier, load_dataset
@@ -97,7 +102,7 @@ class Classifier:
         return np.mean(answers, axis=0)
 
     def _predict(self, crops: np.ndarray, batch_size: int) -> np.ndarray:
-        probabilities = [self._checked(self.run, batch) for batch in self._batches(crops, batch_size)]
+        probabilities = [self._probabilities(batch) for batch in self._batches(crops, batch_size)]
         return np.concatenate([np.empty((0, len(self.labels)), np.float32), *probabilities])
 
     def embed(self, images: Faces, batch_size: int = 256) -> np.ndarray:
@@ -131,7 +136,7 @@ class Classifier:
         crops = _crops(images)
         if not len(crops):
             return self.embed(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8))[:0]
-        return np.concatenate([self._checked(run, batch) for batch in self._batches(crops, batch_size)])
+        return np.concatenate([self._features(run, batch) for batch in self._batches(crops, batch_size)])
 
     def analyze(self, image: np.ndarray | Photo, detector: FaceDetector | None = None) -> list[FaceExpression]:
         """Find the faces of a photo and the expression on each.
@@ -175,16 +180,44 @@ class Classifier:
             _check_values(batch)
             yield np.ascontiguousarray(batch, np.float32)
 
-    def _checked(self, run: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
+    def _probabilities(self, batch: np.ndarray) -> np.ndarray:
+        values = self._call(self.run, batch)
+        shape = len(batch), len(self.labels)
+        if values.shape != shape:
+            raise FerZooError(f"{self.path} gave an output of shape {_text(values.shape)}, not {_text(shape)}")
+        # NaN is in no range, so that every fault comes to the slow path, which names it.
+        if not (
+            values.min() >= -_TOLERANCE
+            and values.max() <= 1 + _TOLERANCE
+            and abs(values.sum(axis=1) - 1).max() <= _SUM_TOLERANCE
+        ):
+            self._expect_numbers(values)
+            raise FerZooError(
+                f"{self.path} gives logits or other scores, not probabilities (values of {values.min():.3g} to "
+                f"{values.max():.3g}, a first row that sums to {values[0].sum():.3g}); export it with a softmax"
+            )
+        return values
+
+    def _features(self, embed: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
+        values = self._call(embed, batch)
+        if values.ndim != 2 or len(values) != len(batch):
+            raise FerZooError(
+                f"{self.path} gave features of shape {_text(values.shape)}, not {_text((len(batch), None))}"
+            )
+        self._expect_numbers(values)
+        return values
+
+    def _call(self, run: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
         try:
-            values = run(batch)
+            return run(batch)
         except (UsageError, MemoryError):
             raise
         except Exception as error:  # Each runtime has exceptions of its own.
             raise FerZooError(f"{self.runtime} could not run {self.path}: {_first_line(error)}") from error
+
+    def _expect_numbers(self, values: np.ndarray) -> None:
         if not np.isfinite(values).all():
             raise FerZooError(f"{self.path} gave values that are not numbers (NaN or infinite)")
-        return values
 
 
 def load_classifier(
@@ -258,12 +291,12 @@ def _resolve(model: str) -> Path:
 
 def _exported(folder: Path) -> Path:
     """The model file of a folder that `python -m export` wrote: its exact ONNX file, else the first."""
-    files = [folder / artifact.path for artifact in load_manifest(folder)]
-    if not files or len({path.parent for path in files}) > 1:
+    files = load_manifest(folder)
+    if not files or len({artifact_path(file, folder).parent for file in files}) > 1:
         raise UsageError(
             f"{folder} is a folder, and no export of a model; give the model file in it ({', '.join(_SUFFIXES)})"
         )
-    return next((path for path in files if path.suffix == ".onnx"), files[0])
+    return verified_path(next((file for file in files if file.format == "onnx"), files[0]), folder)
 
 
 def _crops(images: Faces) -> np.ndarray:

@@ -17,7 +17,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import not_installed
-from fer_zoo.zoo import read_keras
+from fer_zoo.zoo import labels_problem, read_keras
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -67,12 +67,12 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         _expect_one(len(inputs), len(outputs))
-        _expect_float32("float32" if inputs[0].type == "tensor(float)" else inputs[0].type)
+        _expect_float32(*("float32" if tensor.type == "tensor(float)" else tensor.type for tensor in inputs + outputs))
         self._input, self._output = inputs[0].name, outputs[0].name
         self.input_shape = _shape(inputs[0].shape)
         self.output_shape = _shape(outputs[0].shape)
         labels = self._session.get_modelmeta().custom_metadata_map.get("labels")
-        self.labels: tuple[str, ...] | None = tuple(json.loads(labels)) if labels else None
+        self.labels = _labels(labels) if labels else None
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([self._output], {self._input: batch})[0]
@@ -109,7 +109,7 @@ class LiteRT:
             self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=kernels)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
-        _expect_float32(np.dtype(inputs[0]["dtype"]).name)
+        _expect_float32(*(np.dtype(tensor["dtype"]).name for tensor in inputs + outputs))
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._batch: int | None = None
         self.input_shape: Shape = (None, *map(int, inputs[0]["shape"][1:]))
@@ -151,8 +151,9 @@ class OpenVino:
         self._core = openvino.Core()
         self._model = self._core.read_model(path)
         _expect_one(len(self._model.inputs), len(self._model.outputs))
-        _expect_float32("float32" if self._model.input(0).element_type == openvino.Type.f32 else "another type")
-        shapes = [tensor.partial_shape for tensor in (self._model.input(0), self._model.output(0))]
+        tensors = self._model.input(0), self._model.output(0)
+        _expect_float32(*(tensor.element_type.to_dtype().name for tensor in tensors))
+        shapes = [tensor.partial_shape for tensor in tensors]
         self.input_shape, self.output_shape = (_any_batch(shape) for shape in shapes)
         self._batch: int | None = None
 
@@ -183,7 +184,7 @@ class Keras:
         self._predict = Predictor(self._model)
         self._predict_features: Predictor | None = None
         _expect_one(len(self._model.inputs), len(self._model.outputs))
-        _expect_float32(self._model.inputs[0].dtype)
+        _expect_float32(self._model.inputs[0].dtype, self._model.outputs[0].dtype)
         self.input_shape: Shape = tuple(self._model.inputs[0].shape)
         self.output_shape: Shape = tuple(self._model.outputs[0].shape)
 
@@ -253,6 +254,19 @@ def _expect_one(inputs: int, outputs: int) -> None:
         raise FerZooError(f"the model must have one input and one output, not {inputs} and {outputs}")
 
 
-def _expect_float32(dtype: str) -> None:
-    if dtype != "float32":
-        raise FerZooError(f"the model must take float32 images, not {dtype}")
+def _expect_float32(taken: str, given: str) -> None:
+    if taken != "float32":
+        raise FerZooError(f"the model must take float32 images, not {taken}")
+    if given != "float32":
+        raise FerZooError(f"the model must give float32 probabilities, not {given}")
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    """The labels that a file names, as JSON."""
+    try:
+        labels = json.loads(text)
+    except (ValueError, RecursionError):
+        labels = None
+    if problem := labels_problem(labels):
+        raise FerZooError(f"{problem}, in the metadata of the file")
+    return tuple(labels)

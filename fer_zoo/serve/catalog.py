@@ -12,7 +12,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.own import own_files
-from fer_zoo.zoo import Artifact, Reference, artifacts_dir, find_artifact, load_manifest
+from fer_zoo.zoo import Artifact, Reference, artifact_path, artifacts_dir, find_artifact, load_manifest, verified
 
 PRECISIONS = ("fp32", "int8")
 
@@ -40,6 +40,14 @@ class ServedModel:
     def address(self) -> str:
         """Where the page finds the file, relative to the page."""
         return f"models/{self.artifact.path}"
+
+    def verified_path(self) -> Path:
+        """`path`, whose content has the SHA-256 of the entry.
+
+        Raises:
+            FerZooError: It has another one, or is missing.
+        """
+        return verified(self.path, self.artifact.sha256)
 
 
 def chosen_models(references: Sequence[str]) -> list[ServedModel]:
@@ -84,9 +92,9 @@ def served_models() -> list[ServedModel]:
     """
     folder = artifacts_dir()
     models = [
-        ServedModel(artifact, folder / artifact.path)
+        ServedModel(artifact, artifact_path(artifact, folder))
         for artifact in load_manifest(folder)
-        if artifact.format == "onnx" and artifact.precision in PRECISIONS and (folder / artifact.path).is_file()
+        if artifact.format == "onnx" and artifact.precision in PRECISIONS and artifact_path(artifact, folder).is_file()
     ]
     if not models:
         raise FerZooError(f"there is no ONNX model in {folder}; restore it or run `python -m export`")

@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import PRECISIONS, Artifact, load_manifest
+from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, load_manifest
 
 
 def own_files(path: Path) -> list[tuple[Artifact, Path]]:
@@ -31,12 +31,12 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
     else:
         original = path / "model.keras" if path.is_dir() and not (path / "manifest.json").exists() else path
         folder = path if original is path and path.is_dir() else original.parent / "export"
-        files = [folder / a.path for a in _entries(folder)]
+        files = [artifact_path(a, folder) for a in _entries(folder)]
         if not files or (original.suffix == ".keras" and not _is_export_of(folder, original)):
             raise UsageError(
                 f"the page and the API run ONNX files, and {path} has none; make them: python -m export {original}"
             )
-    entries = {folder / artifact.path: artifact for artifact in _entries(folder)}
+    entries = {artifact_path(artifact, folder): artifact for artifact in _entries(folder)}
     name = folder.absolute().parent.name if folder.name == "export" else folder.absolute().name
     found = []
     for file in files:
@@ -46,7 +46,7 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
 
 
 def _entries(folder: Path) -> list[Artifact]:
-    return [a for a in load_manifest(folder) if a.format == "onnx" and (folder / a.path).parent == folder]
+    return [a for a in load_manifest(folder) if a.format == "onnx" and artifact_path(a, folder).parent == folder]
 
 
 def _is_export_of(folder: Path, original: Path) -> bool:

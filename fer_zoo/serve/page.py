@@ -32,7 +32,7 @@ def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, byt
     }
     files["yunet.onnx"] = MODEL
     files["yunet.LICENSE.txt"] = MODEL.with_suffix(".LICENSE")
-    files |= {model.address: model.path for model in models}
+    files |= {model.address: model.verified_path() for model in models}
     files["models.json"] = json.dumps(catalog(models, default), indent=2, ensure_ascii=False).encode()
     return files
 

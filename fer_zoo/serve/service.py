@@ -51,7 +51,7 @@ class Service:
         async with self._loading:
             if model.name not in self._batchers:
                 loop = asyncio.get_running_loop()
-                classifier = await loop.run_in_executor(self._classifying, load_classifier, model.path)
+                classifier = await loop.run_in_executor(self._classifying, load_classifier, model.verified_path())
                 batcher = Batcher(classifier.predict_proba, self._classifying, self.limits.batch)
                 self._batchers[model.name] = batcher
         return self._batchers[model.name]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
-from fer_zoo.zoo.manifest import Artifact, artifacts_dir, in_package, load_manifest, update_manifest
+from fer_zoo.zoo.manifest import artifacts_dir, in_package, load_manifest, update_manifest
+from fer_zoo.zoo.paths import artifact_path, verified, verified_path
 from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
+from fer_zoo.zoo.schema import labels_problem
 
 __all__ = [
     "FORMATS",
@@ -16,6 +19,7 @@ __all__ = [
     "Latency",
     "ModelInfo",
     "Reference",
+    "artifact_path",
     "artifacts_dir",
     "find_artifact",
     "find_file",
@@ -23,6 +27,7 @@ __all__ = [
     "fine_tuned_file",
     "in_package",
     "keras_path",
+    "labels_problem",
     "load_manifest",
     "load_model",
     "model_info",
@@ -33,4 +38,6 @@ __all__ = [
     "trained_models",
     "unknown_model",
     "update_manifest",
+    "verified",
+    "verified_path",
 ]

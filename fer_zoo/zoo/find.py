@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest
+from fer_zoo.errors import UsageError
+from fer_zoo.zoo.artifact import Artifact
+from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
+from fer_zoo.zoo.paths import artifact_path, verified_path
 from fer_zoo.zoo.reference import Reference
 
 
@@ -47,7 +49,7 @@ def find_file(text: str) -> Path:
 
     Raises:
         UsageError: There is no such file in the manifest; says how to make one that does not ship.
-        FerZooError: It belongs to what ships, but is missing.
+        FerZooError: It belongs to what ships, but is missing or damaged.
     """
     present = load_manifest()
     try:
@@ -60,10 +62,7 @@ def find_file(text: str) -> Path:
         raise UsageError(
             f"{absent.reference} is too large to ship; make it with `python -m export {absent.model}`"
         ) from None
-    path = artifacts_dir() / artifact.path
-    if not path.exists():
-        raise FerZooError(f"{path} is in the manifest but missing; restore it or run the export again")
-    return path
+    return verified_path(artifact, artifacts_dir())
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:
@@ -72,4 +71,4 @@ def original_path(model: str, absent: bool = False) -> Path | None:
     `None` where there is no such model.
     """
     originals = (a for a in load_manifest(absent=absent) if a.format == "keras" and a.model == model)
-    return next((artifacts_dir() / original.path for original in originals), None)
+    return next((artifact_path(original, artifacts_dir()) for original in originals), None)

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 
 from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.find import unknown_model
-from fer_zoo.zoo.manifest import Artifact, artifacts_dir, load_manifest
+from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
+from fer_zoo.zoo.paths import artifact_path
 from fer_zoo.zoo.provenance import run_config
 
 # How `fer_zoo.data.training_data` calls a set that is not FER2013.
@@ -106,7 +108,7 @@ def model_info(name: str) -> ModelInfo:
 def _info(name: str, files: tuple[Artifact, ...], latencies: dict[str, Latency]) -> ModelInfo:
     original = files[0]
     labels = tuple(original.output["labels"])
-    config = run_config((artifacts_dir() / original.path).parent)
+    config = run_config(artifact_path(original, artifacts_dir()).parent)
     int8 = next((file for file in files if (file.format, file.precision) == ("onnx", "int8")), None)
     own = config.get("data", {}).get("kind") == OWN_IMAGES
     return ModelInfo(

@@ -146,7 +146,7 @@ def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         refuse_replacing(beside, source, force=False)
     refuse_replacing(beside, source, force=True)
     elsewhere = destination_of(source, "tiny", tmp_path / "other")
-    entry = Artifact("tiny", "keras", "fp32", "model.keras", "00", 1, 1, 1, "jax")
+    entry = Artifact("tiny", "keras", "fp32", "model.keras", "0" * 64, 1, 1, 1, "jax")
     update_manifest([entry], elsewhere.folder)
     with pytest.raises(UsageError, match="other holds another model, tiny; choose another --output, or pass --force"):
         refuse_replacing(elsewhere, source, force=False)
@@ -164,7 +164,7 @@ def test_nothing_is_written_into_the_installed_package(monkeypatch: pytest.Monke
     (tmp_path / "artifacts").mkdir()
     monkeypatch.delenv("FER_ZOO_ARTIFACTS", raising=False)
     write_text(tmp_path / "artifacts" / "tiny" / "model.keras", "model")
-    update_manifest([Artifact("tiny", "keras", "fp32", "tiny/model.keras", "00", 1, 1, 1, "jax")])
+    update_manifest([Artifact("tiny", "keras", "fp32", "tiny/model.keras", "0" * 64, 1, 1, 1, "jax")])
     for arguments in (["tiny"], [str(tmp_path / "artifacts" / "tiny" / "model.keras"), "--publish"]):
         with pytest.raises(UsageError, match=r"inside the installed package.*FER_ZOO_ARTIFACTS to a folder of yours"):
             main(arguments)

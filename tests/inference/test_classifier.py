@@ -11,6 +11,7 @@ import pytest
 
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, update_manifest
 
@@ -168,9 +169,10 @@ def manifest(model_files, tmp_path, monkeypatch) -> Path:
     for name in ("model.onnx", "model.tflite"):
         (tmp_path / "tiny" / name).write_bytes((model_files / name).read_bytes())
     entries = [("onnx", "fp32", "model.onnx"), ("onnx", "int8", "gone.onnx"), ("tflite", "fp32", "model.tflite")]
-    update_manifest(
-        [Artifact("tiny", form, precision, f"tiny/{path}", "", 0, 0, 0, "jax") for form, precision, path in entries]
-    )
+    for format, precision, name in entries:
+        path = tmp_path / "tiny" / name
+        digest = sha256(path) if path.exists() else "0" * 64
+        update_manifest([Artifact("tiny", format, precision, f"tiny/{name}", digest, 0, 0, 0, "jax")])
     return tmp_path
 
 

@@ -1,0 +1,121 @@
+"""Reading a manifest strictly: what passes here can be used without further checks."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields
+from pathlib import PurePosixPath
+from typing import Any
+
+from fer_zoo.zoo.artifact import Artifact
+from fer_zoo.zoo.reference import FORMATS, PRECISIONS
+
+SCHEMA = 1
+
+_TYPES = {"str": str, "int": int, "bool": bool, "dict": dict}
+# By the name of an attribute. Annotations are strings, and those of dictionaries begin with `dict[`.
+_FIELDS = {field.name: _TYPES[str(field.type).partition("[")[0]] for field in fields(Artifact)}
+_REQUIRED = [field.name for field in fields(Artifact) if field.default is field.default_factory is MISSING]
+_LARGEST = 2**63 - 1
+_LONGEST_PATH = 255
+
+
+def parse_manifest(text: str) -> list[Artifact]:
+    """The entries of a manifest.
+
+    Every entry has the required attributes of `Artifact` and no unknown ones, each of its own type, a known format and
+    precision, counts of at least 0, finite numbers, printable strings, distinct labels, an accuracy in 0..1 for each
+    split, and a path of its own that stays below the artifacts folder.
+
+    Raises:
+        ValueError: It does not; the message is a clause that says where and why.
+    """
+    try:
+        content = json.loads(text)
+        _require(isinstance(content, dict), "it must be an object")
+        _require(content.keys() == {"schema", "artifacts"}, "it must have the keys schema and artifacts, and no other")
+        schema, entries = content["schema"], content["artifacts"]
+        _require(type(schema) is int and schema == SCHEMA, f"its schema must be {SCHEMA}, not {_quoted(schema)}")
+        _require(isinstance(entries, list), "artifacts must be a list")
+        artifacts = [_artifact(entry, f"entry {number}") for number, entry in enumerate(entries, 1)]
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    paths: set[str] = set()
+    for artifact in artifacts:
+        _require(artifact.path not in paths, f"it lists {artifact.path} twice")
+        paths.add(artifact.path)
+    return artifacts
+
+
+def labels_problem(labels: Any) -> str | None:
+    """Why `labels` are not those of a model's outputs, `None` where they are: a list of distinct, non-empty strings."""
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        return "the labels must be a list of non-empty strings"
+    if not all(map(str.isprintable, labels)):
+        return "the labels must be printable"
+    if len(set(labels)) < len(labels):
+        return "two labels are the same"
+    return None
+
+
+def _artifact(entry: Any, where: str) -> Artifact:
+    _require(isinstance(entry, dict), f"{where} must be an object")
+    missing = [name for name in _REQUIRED if name not in entry]
+    _require(not missing, f"{where} lacks {', '.join(missing)}")
+    for name, value in entry.items():
+        if name not in _FIELDS:
+            raise ValueError(f"{where} has an unknown key {_quoted(name)}")
+        if type(value) is not _FIELDS[name]:
+            raise ValueError(f"{name} of {where} must be of type {_FIELDS[name].__name__}, not {_quoted(value)}")
+        if not _plain(value):
+            raise ValueError(f"{name} of {where} has a number that is too large or text that cannot be printed")
+    artifact = Artifact(**entry)
+    for name, known in (("format", FORMATS), ("precision", PRECISIONS)):
+        _require(getattr(artifact, name) in known, f"{name} of {where} must be one of {', '.join(known)}")
+    for name in ("bytes", "params", "macs"):
+        _require(getattr(artifact, name) >= 0, f"{name} of {where} must be at least 0")
+    _require(re.fullmatch(r"[^:/\\]+", artifact.model), f"model of {where} is not a name")
+    _require(re.fullmatch("[0-9a-f]{64}", artifact.sha256), f"sha256 of {where} must be 64 hexadecimal digits")
+    _require(_stays_below(artifact.path), f"path of {where} must be below the artifacts folder")
+    _require(artifact.path.endswith(f".{artifact.format}"), f"path of {where} must end in .{artifact.format}")
+    problem = labels_problem(artifact.output.get("labels"))
+    _require(not problem, f"output of {where} does not fit: {problem}")
+    for measures in artifact.metrics.values():
+        accuracy = measures.get("accuracy") if isinstance(measures, dict) else None
+        valid = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
+        _require(valid, f"metrics of {where} must have an accuracy in 0..1 for each split")
+    return artifact
+
+
+def _plain(value: Any) -> bool:
+    """Whether every number is finite and within 64 bits, and every string printable, in lists and objects too."""
+    if isinstance(value, str):
+        return value.isprintable()
+    if isinstance(value, int | float):
+        return abs(value) <= _LARGEST  # Also false for NaN.
+    if isinstance(value, dict):
+        return all(map(_plain, value)) and all(map(_plain, value.values()))
+    return value is None or all(map(_plain, value))
+
+
+def _stays_below(path: str) -> bool:
+    """Whether a path is relative, in its shortest form, and leads nowhere above; links are not followed here."""
+    pure = PurePosixPath(path)
+    return (
+        not pure.is_absolute()
+        and ".." not in pure.parts
+        and str(pure) == path
+        and not re.search(r"[:\\]", path)
+        and len(path.encode()) <= _LONGEST_PATH
+    )
+
+
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _quoted(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
