@@ -60,7 +60,7 @@ def test_damaged_and_missing_files_do_not_stop_the_others(zoo, options):
         file.write(b"x")
     rows = {row["precision"]: row for row in run_parity(options, zoo.predict_original)["rows"][1:]}
     assert {name: row["status"] for name, row in rows.items()} == {"fp32": "passed", "fp16": "error", "int8": "error"}
-    assert "is missing" in rows["fp16"]["error"]
+    assert "but missing" in rows["fp16"]["error"]
     assert "sha256 differs" in rows["int8"]["error"]
 
 
