@@ -16,7 +16,7 @@ from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, expressions_of
 from fer_zoo.files import write_json, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.augmentation import TEST_TIME_AUGMENTATIONS
-from fer_zoo.zoo import Artifact, artifacts_dir, load_manifest
+from fer_zoo.zoo import Artifact, artifacts_dir, load_manifest, verified_path
 
 from .options import reports_folder
 from .stored import SCHEMA, read_report
@@ -125,7 +125,7 @@ def _files(artifacts: Path, models: list[str]) -> list[Artifact]:
 
 
 def _measure(artifact: Artifact, artifacts: Path, dataset: Dataset, tta: str) -> TtaRow:
-    classifier = load_classifier(artifacts / artifact.path, threads=cores())
+    classifier = load_classifier(verified_path(artifact, artifacts), threads=cores())
     dataset = labelled_as(dataset, classifier.labels, None)
     augmentation = next((kind for kind in TEST_TIME_AUGMENTATIONS if kind == tta), None)
     right = []
