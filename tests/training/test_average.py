@@ -33,6 +33,12 @@ def trainings(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.fixture
+def quarter(part_of_bundle, tmp_path: Path) -> str:
+    """A quarter of the bundled sample."""
+    return str(part_of_bundle(tmp_path / "quarter.zip", 4))
+
+
 def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings: list[Path], tmp_path: Path) -> None:
     from fer_zoo.training.average import average
 
@@ -58,27 +64,31 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
     assert [(part["command"], part["share"]) for part in parts] == [("first", 0.5), ("second", 0.25), (None, 0.25)]
 
 
-def test_offsets_of_a_mean_are_told_in_its_config_and_report(trainings: list[Path], tmp_path: Path) -> None:
+def test_offsets_of_a_mean_are_told_in_its_config_and_report(
+    trainings: list[Path], tmp_path: Path, quarter: str
+) -> None:
     from fer_zoo.training.average import average
 
     (trainings[0].parent / "config.json").write_text('{"training": {"epochs": 3, "class_offsets": false}}')
-    evaluations = average(trainings[:2], tmp_path / "mean", class_offsets=True)
+    evaluations = average(trainings[:2], tmp_path / "mean", quarter, class_offsets=True)
     config = json.loads((tmp_path / "mean" / "config.json").read_text())
     assert config["training"] == {"epochs": 3, "class_offsets": True}
     assert "- offsets: angry " in (tmp_path / "mean" / "evaluation.md").read_text()
-    plain = average(trainings[:2], tmp_path / "plain")
+    plain = average(trainings[:2], tmp_path / "plain", quarter)
     assert evaluations["public_test"].nll < plain["public_test"].nll
     assert "- offsets" not in (tmp_path / "plain" / "evaluation.md").read_text()
 
 
-def test_a_mean_is_held_calibrated_against_a_calibrated_model(trainings: list[Path], tmp_path: Path) -> None:
+def test_a_mean_is_held_calibrated_against_a_calibrated_model(
+    trainings: list[Path], tmp_path: Path, quarter: str
+) -> None:
     from fer_zoo.training.average import average
 
     model = keras.models.load_model(trainings[1], compile=False)
     logits = model.get_layer("logits")
     logits.set_weights([6 * weight for weight in logits.get_weights()])
     model.save(trainings[1])
-    average(trainings[:2], tmp_path / "mean")
+    average(trainings[:2], tmp_path / "mean", quarter)
     assert len(json.loads((tmp_path / "mean" / "config.json").read_text())["averaged"]) == 2
 
 
