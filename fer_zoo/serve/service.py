@@ -46,12 +46,14 @@ class Service:
         """The model's batcher; the first call loads its file.
 
         Raises:
-            FerZooError: The file is damaged.
+            FerZooError: The file is damaged, or has other labels than its entry in the manifest, which answers repeat.
         """
         async with self._loading:
             if model.name not in self._batchers:
                 loop = asyncio.get_running_loop()
                 classifier = await loop.run_in_executor(self._classifying, load_classifier, model.verified_path())
+                if list(classifier.labels) != model.artifact.output["labels"]:
+                    raise FerZooError(f"{model.path} has other labels than the manifest says; export the model again")
                 batcher = Batcher(classifier.predict_proba, self._classifying, self.limits.batch)
                 self._batchers[model.name] = batcher
         return self._batchers[model.name]
