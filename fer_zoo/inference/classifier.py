@@ -18,7 +18,7 @@ from fer_zoo.faces.photos import Photo, open_photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import to_face
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
-from fer_zoo.zoo import FORMATS, artifact_path, find_file, load_manifest, verified_path
+from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, verified_path
 
 # Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
@@ -240,7 +240,8 @@ def load_classifier(
 
     Raises:
         UsageError: There is no such file, name or runtime, or the runtime is not installed.
-        FerZooError: The file is not a model, or one with another input or output.
+        FerZooError: The file is not a model, or one with another input or output; or it is a file of the zoo, and its
+            SHA-256 is not the one in the manifest.
 
     Examples:
         >>> from fer_zoo import load_classifier
@@ -286,7 +287,7 @@ def _resolve(model: str) -> Path:
         raise FerZooError(f"{path} is empty")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise FerZooError(f"{path} is damaged or not a .keras model: it is not a zip file")
-    return path
+    return checked_file(path)
 
 
 def _exported(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_zoo.zoo.artifact import Artifact
-from fer_zoo.zoo.find import find_artifact, find_file, original_path, unknown_model
+from fer_zoo.zoo.find import checked_file, find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import artifacts_dir, in_package, load_manifest, update_manifest
@@ -21,6 +21,7 @@ __all__ = [
     "Reference",
     "artifact_path",
     "artifacts_dir",
+    "checked_file",
     "find_artifact",
     "find_file",
     "fine_tuned",

@@ -10,7 +10,7 @@ from pathlib import Path
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
-from fer_zoo.zoo.paths import artifact_path, verified_path
+from fer_zoo.zoo.paths import artifact_path, verified, verified_path
 from fer_zoo.zoo.reference import Reference
 
 
@@ -63,6 +63,21 @@ def find_file(text: str) -> Path:
             f"{absent.reference} is too large to ship; make it with `python -m export {absent.model}`"
         ) from None
     return verified_path(artifact, artifacts_dir())
+
+
+def checked_file(path: Path) -> Path:
+    """`path`, verified where it is a file of the zoo; one that the manifest does not list stays as it is.
+
+    Raises:
+        FerZooError: It is not the file that the manifest describes.
+    """
+    folder = artifacts_dir().resolve()
+    if folder in path.resolve().parents:
+        name = path.resolve().relative_to(folder).as_posix()
+        listed = next((artifact for artifact in load_manifest(folder) if artifact.path == name), None)
+        if listed is not None:
+            return verified(path, listed.sha256)
+    return path
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:

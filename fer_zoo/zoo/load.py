@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo.find import find_file
+from fer_zoo.zoo.find import checked_file, find_file
 from fer_zoo.zoo.keras_file import oldest_keras, version_numbers
 from fer_zoo.zoo.reference import Reference
 
@@ -51,12 +51,13 @@ def keras_path(model: str | os.PathLike[str]) -> Path:
 
     Raises:
         UsageError: There is no model of that name, or it does not ship as a Keras file.
+        FerZooError: It is a file of the zoo, and not the one that the manifest describes.
     """
     if not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model must be a name or the path of a .keras file, not {type(model).__name__}")
     path = Path(model)
     if path.suffix == ".keras" or path.exists() or os.sep in str(path):
-        return path
+        return checked_file(path) if path.is_file() else path
     reference = Reference.parse(str(model))
     if reference.format not in (None, "keras"):
         raise UsageError(f"{reference} is no Keras model; load_classifier runs ONNX and TFLite files")

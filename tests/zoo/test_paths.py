@@ -39,9 +39,13 @@ def test_a_damaged_file_is_refused_by_all_that_use_it(zoo, tmp_path: Path, capsy
     folder, artifact = zoo
     assert find_file("fernet_nano:onnx:int8") == folder / artifact.path
     _damage(folder / artifact.path)
-    for use in (find_file, load_classifier):
+    for use, model in (
+        (find_file, "fernet_nano:onnx:int8"),
+        (load_classifier, "fernet_nano:onnx:int8"),
+        (load_classifier, folder / artifact.path),
+    ):
         with pytest.raises(FerZooError, match=r"model\.int8\.onnx is not the file that the manifest describes"):
-            use("fernet_nano:onnx:int8")
+            use(model)
     assert run(serve, ["--build", str(tmp_path / "page")]) == 1
     assert "sha256 differs" in capsys.readouterr().err
     assert not (tmp_path / "page").exists()
