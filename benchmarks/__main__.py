@@ -31,30 +31,30 @@ from .options import (
 
 _COMMANDS = ("all", "parity", "latency", "report")
 
-# Modules with a `main(arguments)` of their own.
+# Modules with a `main(arguments)` of their own, and what they tell.
 _OTHER_COMMANDS = {
-    "compare": "what changed between two reports",
-    "crops": "the comparison of face crops",
-    "debug": "where an int8 graph departs from float",
-    "sensitivity": "what rounding each layer costs",
-    "tta": "accuracy with test-time augmentation",
-    "seeds": "mean and spread over seeds",
-    "training": "images a second of a training step",
-    "peers": "the published models beside ours",
-    "robustness": "corruptions, calibration, confused pairs, other data sets",
+    "compare": ("report.regression", "what changed between two reports"),
+    "crops": ("studies.crops", "the comparison of face crops"),
+    "debug": ("studies.debug", "where an int8 graph departs from float"),
+    "sensitivity": ("studies.sensitivity", "what rounding each layer costs"),
+    "tta": ("accuracy.tta", "accuracy with test-time augmentation"),
+    "seeds": ("accuracy.seeds", "mean and spread over seeds"),
+    "training": ("training.measure", "images a second of a training step"),
+    "peers": ("peers", "the published models beside ours"),
+    "robustness": ("robustness", "corruptions, calibration, confused pairs, other data sets"),
 }
 
 
 def main(arguments: list[str]) -> int | None:
     """Run a benchmark; 1 when an artifact misses a gate or could not be measured."""
     if arguments and arguments[0] in _OTHER_COMMANDS:
-        return import_module(f"{__package__}.{arguments[0]}").main(arguments[1:])
+        return import_module(f"{__package__}.{_OTHER_COMMANDS[arguments[0]][0]}").main(arguments[1:])
     parsed = _parser().parse_args(arguments)
     require(*REPORT_PACKAGES, "ai_edge_litert")
     options = _options(parsed)
-    from .latency import run_latency
-    from .parity import run_parity
-    from .report import write_report
+    from .latency.measure import run_latency
+    from .parity.measure import run_parity
+    from .report.write import write_report
 
     passed = True
     if parsed.command in ("all", "parity"):
@@ -150,7 +150,7 @@ def _show(report: dict[str, Any]) -> None:
     """The summary without its widest columns, failed rows in red."""
     from rich.table import Table
 
-    from .markdown import headline
+    from .report.page import headline
 
     columns, rows = headline(report)
     chosen = [i for i, column in enumerate(columns) if column not in ("95 % interval", "relative", "memory")]

@@ -53,7 +53,7 @@ def describe() -> dict[str, Any]:
 
 def peak_gmacs(threads: int) -> float:
     """Billions of float32 multiply-accumulates a second of NumPy's matrix product, a roof for every model here."""
-    return float(run_child("gemm", env=dict.fromkeys(_BLAS_THREADS, str(threads))))
+    return float(run_child("studies.gemm", env=dict.fromkeys(_BLAS_THREADS, str(threads))))
 
 
 def run_child(module: str, *arguments: object, env: dict[str, str] | None = None, content: bytes = b"") -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, verified_path
 
 # What every measurement needs: the description of the machine, the plots, the metrics.

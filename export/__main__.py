@@ -88,7 +88,7 @@ def _original(model: Path) -> Iterator[Path]:
     if model.is_file():
         yield model
         return
-    from fer_zoo.training.ensemble import rebuild_ensemble
+    from fer_zoo.training.ensembling import rebuild_ensemble
 
     with tempfile.TemporaryDirectory() as folder:
         for path in model.parent.glob("*.json"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.data.training_data import FER2013, OWN, SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import Evaluation
-from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
 from fer_zoo.zoo import Artifact, run_config

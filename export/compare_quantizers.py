@@ -13,8 +13,8 @@ import numpy as np
 from fer_zoo import console
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation.paired import paired_test
 from fer_zoo.evaluation.parity import compare
+from fer_zoo.evaluation.significance import paired_test
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import artifacts_dir, in_package

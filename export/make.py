@@ -15,13 +15,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.data.training_data import FER2013, OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits
 from fer_zoo.evaluation.parity import Parity, compare, failures
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs

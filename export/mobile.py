@@ -17,11 +17,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
+from fer_zoo.contract import IMAGE_SIZE, LABELS
 from fer_zoo.data import Dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, compare, failures
-from fer_zoo.expressions import IMAGE_SIZE, LABELS
 from fer_zoo.files import sha256, write_json, write_text
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import portable

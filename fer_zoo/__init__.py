@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fer_zoo.contract import EXPRESSIONS
     from fer_zoo.data import Dataset, load_dataset
     from fer_zoo.errors import FerZooError, UsageError
     from fer_zoo.evaluation import Evaluation, evaluate
-    from fer_zoo.expressions import EXPRESSIONS
     from fer_zoo.faces import Face, FaceDetector, FaceExpression, crop_face, read_photo
     from fer_zoo.inference import Classifier, load_classifier
     from fer_zoo.models import build_model, list_models
@@ -50,7 +50,7 @@ _SOURCES = {
     "fer_zoo.data": ("Dataset", "load_dataset"),
     "fer_zoo.errors": ("FerZooError", "UsageError"),
     "fer_zoo.evaluation": ("Evaluation", "evaluate"),
-    "fer_zoo.expressions": ("EXPRESSIONS",),
+    "fer_zoo.contract": ("EXPRESSIONS",),
     "fer_zoo.faces": ("Face", "FaceDetector", "FaceExpression", "crop_face", "read_photo"),
     "fer_zoo.inference": ("Classifier", "load_classifier"),
     "fer_zoo.models": ("build_model", "list_models"),

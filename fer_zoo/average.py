@@ -1,38 +1,11 @@
-"""Average the weights of trainings of one model: `fer-zoo average RUN/model.keras RUN/model.keras --output FOLDER`."""
+"""`python -m fer_zoo.average`: the command `fer-zoo average`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 
-from fer_zoo.backend import select_backend
+from fer_zoo.cli.average import main
 from fer_zoo.console import run
-from fer_zoo.errors import UsageError
-from fer_zoo.several_models import parser_of, refuse_taken, show
 
-
-def main(arguments: list[str]) -> int | None:
-    given = _parser().parse_args(arguments)
-    if len(given.models) < 2:
-        raise UsageError("a mean needs at least two models")
-    refuse_taken(given.output)
-    select_backend(given.backend)
-    from fer_zoo.training.average import average
-
-    evaluations = average(given.models, given.output, given.data, given.class_offsets)
-    show(evaluations, given.output)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_of(
-        "Average the weights of trainings of one model that went on from the same weights "
-        "(`fer-zoo train --warm-start`), as far as PublicTest prefers it: the same model, no slower, often better."
-    )
-    parser.add_argument(
-        "--class-offsets", action="store_true", help="fit an offset for each class's logits besides the temperature"
-    )
-    return parser
+__all__ = ["main"]
 
 
 if __name__ == "__main__":

@@ -1,36 +1,11 @@
-"""Make one model of several: `fer-zoo ensemble RUN/model.keras RUN/model.keras --output FOLDER`."""
+"""`python -m fer_zoo.ensemble`: the command `fer-zoo ensemble`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 
-from fer_zoo.backend import select_backend
+from fer_zoo.cli.ensemble import main
 from fer_zoo.console import run
-from fer_zoo.errors import UsageError
-from fer_zoo.several_models import parser_of, refuse_taken, show
 
-
-def main(arguments: list[str]) -> int | None:
-    given = _parser().parse_args(arguments)
-    if given.weights and given.fit:
-        raise UsageError("--weights and --fit exclude each other")
-    refuse_taken(given.output)
-    backend = select_backend(given.backend)
-    from fer_zoo.training.ensemble import build_ensemble
-
-    evaluations = build_ensemble(given.models, given.output, backend, given.data, given.weights, given.fit)
-    show(evaluations, given.output)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_of("Average the probabilities of several models in one model file.")
-    parser.add_argument("--weights", type=float, nargs="+", help="one for each model; else all alike")
-    parser.add_argument(
-        "--fit", action="store_true", help="choose the weights and the temperature on PublicTest, by likelihood"
-    )
-    return parser
+__all__ = ["main"]
 
 
 if __name__ == "__main__":

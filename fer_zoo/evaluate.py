@@ -1,98 +1,11 @@
-"""`python -m fer_zoo.evaluate MODEL`: how good a .keras, .onnx or .tflite model is on the test images."""
+"""`python -m fer_zoo.evaluate`: the command `fer-zoo evaluate`."""
 
-from __future__ import annotations
-
-import argparse
-import os
 import sys
-from pathlib import Path
 
-from rich.table import Table
+from fer_zoo.cli.evaluate import main
+from fer_zoo.console import run
 
-from fer_zoo.backend import BACKENDS
-from fer_zoo.console import err, out, run
-from fer_zoo.cpu import cores
-from fer_zoo.data import TrainingData, copies_of_train, load_dataset
-from fer_zoo.errors import UsageError
-from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.evaluation.model import labelled_for, predict
-from fer_zoo.inference import load_classifier
-from fer_zoo.packages import require
-from fer_zoo.tables import print_table
-from fer_zoo.zoo import run_config
-
-_TTA = {
-    "mirror": "mean of each image and its mirror image",
-    "ten-crop": "mean of ten crops: the image, shifted towards each corner, and their mirror images",
-}
-
-
-def main(arguments: list[str]) -> int:
-    options = _parser().parse_args(arguments)
-    require("sklearn", "matplotlib")
-    if options.output and (options.output / "config.json").exists():
-        raise UsageError(f"{options.output} holds a model with a report of its own; choose another --output")
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
-    dataset = load_dataset(options.data)
-    for note in dataset.notes:
-        err.print(note, markup=False)
-    dataset = labelled_for(classifier, dataset, options.ferplus)
-    test = dataset.subset("test")
-    probabilities = predict(classifier, test, options.batch_size, options.tta)
-    folder = options.output or Path(
-        "runs",
-        "evaluate",
-        f"{classifier.path.absolute().parent.name}-{classifier.path.name}{f'-{options.tta}' if options.tta else ''}",
-    )
-    details = {"model": str(options.model), "runtime": classifier.runtime}
-    if options.tta:
-        details["test-time augmentation"] = _TTA[options.tta]
-    if classifier.runtime == "keras":
-        details["backend"] = os.environ["KERAS_BACKEND"]
-    trained_on = TrainingData.of_config(run_config(classifier.path.parent))
-    copies = copies_of_train(dataset, test, trained_on)
-    evaluations = write_report(folder, classifier.path.name, test, probabilities, details, trained_on, copies)
-    print_table(_summary(evaluations), optional=["without copies", "ECE"])
-    out.print(f"report: {folder / 'evaluation.md'}", markup=False)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Measure a model on the labelled test images and write a report.")
-    parser.add_argument("model", metavar="MODEL", help="a .keras, .onnx or .tflite file, or a name as in the manifest")
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled sample)")
-    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
-    parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
-    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
-    parser.add_argument(
-        "--tta", choices=tuple(_TTA), help="test-time augmentation: average the answers for views of each image"
-    )
-    parser.add_argument("--mirror", dest="tta", action="store_const", const="mirror", help="the same as --tta mirror")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
-    )
-    return parser
-
-
-def _summary(evaluations: dict[str, Evaluation]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("split", no_wrap=True)
-    for heading in ("images", "accuracy", "95 % interval", "macro-F1", "ECE", "without copies"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for split, evaluation in evaluations.items():
-        low, high = evaluation.accuracy_interval
-        rest = evaluation.without_train_copies
-        table.add_row(
-            split,
-            f"{evaluation.n:,}",
-            f"{evaluation.accuracy:.2%}",
-            f"{low:.1%} to {high:.1%}",
-            f"{evaluation.macro_f1:.3f}",
-            f"{evaluation.ece:.3f}",
-            f"{rest['accuracy']:.2%}" if rest else "",
-        )
-    return table
+__all__ = ["main"]
 
 
 if __name__ == "__main__":

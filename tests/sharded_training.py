@@ -17,7 +17,7 @@ from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.config import Transfer
 from fer_zoo.training.features import FeatureBatches
-from fer_zoo.training.run import compiled
+from fer_zoo.training.loop import compiled
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.transfer import compile_head, freeze, split, split_frozen
 

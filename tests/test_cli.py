@@ -6,7 +6,8 @@ import errno
 
 import pytest
 
-from fer_zoo import cli, console
+from fer_zoo import console
+from fer_zoo.cli import main as cli
 from fer_zoo.errors import FerZooError, UsageError
 
 
@@ -81,7 +82,7 @@ def test_counts_have_a_plural() -> None:
 
 
 def test_help_says_defaults_that_say_something() -> None:
-    from fer_zoo.training.options import training_parser
+    from fer_zoo.cli.train_options import training_parser
 
     shown = " ".join(training_parser().format_help().split())
     assert "images a step (default: 128)" in shown

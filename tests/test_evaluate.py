@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_zoo.cli.evaluate import main
 from fer_zoo.console import run
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
-from fer_zoo.evaluate import main
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.inference import load_classifier
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo import cli, console
+from fer_zoo import console
+from fer_zoo.cli import main as cli
 from fer_zoo.packages import EXTRAS, require
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_zoo.cli.predict import main
 from fer_zoo.console import run
-from fer_zoo.expressions import EXPRESSIONS, EXPRESSIONS_INDONESIAN
+from fer_zoo.contract import EXPRESSIONS, EXPRESSIONS_INDONESIAN
 from fer_zoo.inference import load_classifier, read_image
-from fer_zoo.predict import main
 
 
 @pytest.fixture

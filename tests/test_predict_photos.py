@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_zoo.cli.predict import main
 from fer_zoo.console import run
 from fer_zoo.faces import read_photo
 from fer_zoo.inference import load_classifier
-from fer_zoo.predict import main
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The first answer of a peer in a fresh process, as `benchmarks.cold_start` measures it of ours.
+"""The first answer of a peer in a fresh process, as `benchmarks.latency.cold_start` measures it of ours.
 
 `python -m benchmarks.peers.cold_start NAME MODEL THREADS LAUNCHED` reads one gray face of 48 by 48 pixels (2,304 bytes)
 from stdin and prints JSON; MODEL is a `.tflite` or `.onnx` file of the peer called NAME.
@@ -16,7 +16,7 @@ _STARTED = time.monotonic_ns()
 def main(name: str, model: str, threads: int, launched: int) -> None:
     import numpy as np
 
-    from ..cold_start import print_times
+    from ..latency.cold_start import print_times
     from .catalogue import PEERS
     from .classifier import PeerClassifier
 

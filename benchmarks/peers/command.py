@@ -12,8 +12,8 @@ from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
 from ..options import QUICK, QUICK_OUTPUT, REPORT_PACKAGES, Options, quick_models, reports_folder
-from .report import write_peers
-from .run import run_peers
+from .measure import run_peers
+from .page import write_peers
 
 _QUICK_IMAGES = 256
 

@@ -13,8 +13,8 @@ from fer_zoo.zoo import artifacts_dir
 
 from ..options import REPORT_PACKAGES, Options, positive, reports_folder
 from .datasets import load_faces
-from .report import write_robustness
-from .run import run_robustness
+from .measure import run_robustness
+from .page import write_robustness
 
 
 def main(arguments: list[str]) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.ferplus import FERPLUS_COLUMNS
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS
-from fer_zoo.expressions import EXPRESSIONS
 
 _TINY = 1e-9
 

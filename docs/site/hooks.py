@@ -21,7 +21,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from fer_zoo import cli
+from fer_zoo.cli import main as cli
 from fer_zoo.zoo import trained_models
 
 _ROOT = Path(__file__).parents[2]

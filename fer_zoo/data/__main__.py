@@ -1,105 +1,11 @@
-"""`fer-zoo data check` and `fer-zoo data download`."""
+"""`python -m fer_zoo.data`: the command `fer-zoo data`."""
 
-from __future__ import annotations
-
-import argparse
-import shutil
 import sys
-from pathlib import Path
 
-from fer_zoo.console import out, run
-from fer_zoo.data.check import check, print_check
-from fer_zoo.data.readers import open_source
-from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.packages import not_installed
+from fer_zoo.cli.data import main
+from fer_zoo.console import run
 
-KAGGLE = "msambare/fer2013"
-BY_HAND = (
-    f"By hand: open https://www.kaggle.com/datasets/{KAGGLE}, press Download, "
-    "and pass the zip (or the folder it unpacks to) as --data, e.g. python -m fer_zoo.train --data archive.zip"
-)
-
-
-def download(output: Path | None = None) -> Path:
-    """Fetch FER2013 from Kaggle.
-
-    Args:
-        output: Folder to copy it to; kagglehub's own cache folder without it.
-
-    Returns:
-        The folder that has `train` and `test`.
-
-    Raises:
-        UsageError: `output` is not an empty folder.
-        FerZooError: kagglehub is not installed, or Kaggle cannot be reached; the message tells how to do it by hand.
-    """
-    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"{output} is not an empty folder; choose another --output")
-    try:
-        import kagglehub
-    except ImportError as error:
-        raise FerZooError(f"{not_installed('kagglehub')}. {BY_HAND}") from error
-    try:
-        folder = Path(kagglehub.dataset_download(KAGGLE))
-    except Exception as error:  # kagglehub lets through what requests, urllib3 and its own code raise
-        unreachable = isinstance(error, OSError) and getattr(error, "response", None) is None
-        reason = "no connection" if unreachable else (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FerZooError(f"cannot download {KAGGLE} from Kaggle ({reason}). {BY_HAND}") from error
-    open_source(folder)
-    if output is None:
-        return folder
-    temporary = output.with_name(f".writing-{output.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        shutil.copytree(folder, temporary)
-        if output.exists():
-            output.rmdir()
-        temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return output
-
-
-def main(arguments: list[str]) -> int | None:
-    options = _parser().parse_args(arguments)
-    if options.command == "download":
-        out.print(f"FER2013 is in {download(options.output)}: pass that folder as --data", markup=False)
-        return 0
-    result = check(options.path, options.output)
-    print_check(result)
-    out.print(f"Written to {options.output}", markup=False)
-    return 1 if result.unreadable else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Check a copy of FER2013, or download it.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    checking = commands.add_parser(
-        "check",
-        help="counts beside the official ones, unreadable files, copies, a sample of the faces",
-        description="Count the images per class and split beside the official numbers, and find unreadable files, "
-        "wrong sizes, exact copies, test images that are also in train, and copies with different labels. "
-        "Exit code 1 when a file cannot be read.",
-    )
-    checking.add_argument(
-        "path", nargs="?", type=Path, metavar="PATH", help="a folder, a zip or a CSV (default: the bundled sample)"
-    )
-    checking.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/data_check"),
-        metavar="DIR",
-        help="where check.json and check.png go (default: %(default)s)",
-    )
-    downloading = commands.add_parser(
-        "download",
-        help=f"fetch the full FER2013 from Kaggle ({KAGGLE})",
-        description=f"Fetch the full FER2013 from Kaggle ({KAGGLE}) with kagglehub.",
-    )
-    downloading.add_argument(
-        "--output", type=Path, metavar="DIR", help="an empty or new folder to copy it to (default: kagglehub's cache)"
-    )
-    return parser
+__all__ = ["main"]
 
 
 if __name__ == "__main__":

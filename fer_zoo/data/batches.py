@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.augment import Augmentation, augment
-from fer_zoo.expressions import EXPRESSIONS
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fer_zoo.console import out, run, track
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.copies import TRAIN_COPIES, pixel_hashes
 from fer_zoo.data.dataset import BUNDLED, Dataset, load_dataset
 from fer_zoo.data.ferplus import BUNDLED_VOTES, FERPLUS_CLASSES, join_ferplus
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import atomic_path, write_csv, write_text
 
 SEED = 2025

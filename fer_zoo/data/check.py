@@ -11,11 +11,11 @@ import numpy as np
 from rich.table import Table
 
 from fer_zoo.console import err, out
+from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.copies import pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset, bundled
 from fer_zoo.data.readers import Decoded, open_source
 from fer_zoo.data.training_data import OFFICIAL
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.packages import not_installed
 from fer_zoo.tables import print_table

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.readers import SPLITS, Decoded, open_source
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
 

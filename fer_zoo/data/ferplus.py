@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.data.dataset import BUNDLED, Dataset
 from fer_zoo.data.readers import CSV_SPLITS
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 
 FERPLUS_CLASSES = (
     "neutral",

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fer_zoo.console import track
+from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.files import sha256
 from fer_zoo.text import plural
 

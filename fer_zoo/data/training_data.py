@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.copies import known_copies, pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.zoo.info import OWN_IMAGES
 
 # Images per class of FER2013, in the order of EXPRESSIONS.

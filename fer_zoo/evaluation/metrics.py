@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fer_zoo.contract import expressions_of
 from fer_zoo.errors import FerZooError
-from fer_zoo.expressions import expressions_of
 
 CALIBRATION_BINS = 15
 

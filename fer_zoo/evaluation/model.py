@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.console import progress
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.metrics import Evaluation
 from fer_zoo.evaluation.report import evaluate_splits
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.inference.augmentation import TestTimeAugmentation
 from fer_zoo.packages import require

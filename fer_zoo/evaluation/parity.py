@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, expressions_of
 from fer_zoo.errors import FerZooError
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, expressions_of
 
 
 @dataclass(frozen=True)

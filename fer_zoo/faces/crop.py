@@ -7,8 +7,8 @@ import math
 import numpy as np
 from PIL import Image
 
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import IMAGE_SIZE
 from fer_zoo.faces.detector import Face
 from fer_zoo.faces.photos import Photo, photo_array
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, open_photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views

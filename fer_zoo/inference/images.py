@@ -7,7 +7,7 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from fer_zoo.expressions import IMAGE_SIZE
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.faces.photos import open_photo
 
 

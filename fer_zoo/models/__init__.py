@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fer_zoo.backend import select_backend
+from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import FERPLUS_EXPRESSIONS
 from fer_zoo.zoo import load_model, trained_models
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fer_zoo.expressions import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 
 
 def baseline_cnn(classes: int = len(EXPRESSIONS), dropout: float = 0.3) -> keras.Model:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 
 # Repeats, filters, kernel, stride of the first repeat, expansion: EfficientNet-B0's.

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.models.baseline_cnn import baseline_cnn
 from fer_zoo.models.mobilenet_v2 import mobilenet_v2
 from fer_zoo.models.rgb import gray_image

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block
+from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.models.blocks import classifier, conv_bn, image_input, residual_block
 
 
 def fernet_base(classes: int = len(EXPRESSIONS), dropout: float = 0.2, squeeze: int = 16) -> keras.Model:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models.residual import (
-    classifier,
-    conv_bn,
-    image_input,
-    residual_block,
-    separable_block,
-    squeeze_excite,
-)
+from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.models.blocks import classifier, conv_bn, image_input, residual_block, separable_block, squeeze_excite
 
 
 def fernet_nano(

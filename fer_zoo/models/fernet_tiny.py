@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from fer_zoo.expressions import EXPRESSIONS
-from fer_zoo.models.residual import classifier, conv_bn, image_input, residual_block, separable_block
+from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.models.blocks import classifier, conv_bn, image_input, residual_block, separable_block
 
 
 def fernet_tiny(classes: int = len(EXPRESSIONS), dropout: float = 0.1) -> keras.Model:

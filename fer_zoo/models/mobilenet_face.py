@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 
 _MEAN_BGR = [103.939, 116.779, 123.68]

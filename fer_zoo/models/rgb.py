@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import IMAGE_SIZE
 
 STEMS = ("replicated", "learned")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.own import own_files
 from fer_zoo.zoo import Artifact, Reference, artifact_path, artifacts_dir, find_artifact, load_manifest, verified

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.folder import is_finished
+from fer_zoo.training.run_folder import is_finished
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
@@ -53,6 +53,6 @@ def train(
     if resume and is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     return run.train(config, folder, tensorboard, resume)

@@ -24,8 +24,8 @@ from fer_zoo.sharding import training_step_model
 from fer_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.features import FeatureBatches, write_features
-from fer_zoo.training.folder import BEST, CHECKPOINT, HEAD_BEST, HEAD_CHECKPOINT
 from fer_zoo.training.history import selection_measures, write_history
+from fer_zoo.training.run_folder import BEST, CHECKPOINT, HEAD_BEST, HEAD_CHECKPOINT
 from fer_zoo.training.stream import Stream
 from fer_zoo.zoo.keras_file import save_keras
 
@@ -277,7 +277,7 @@ class _HeadEpochs(keras.callbacks.Callback):
         if batch == 0 and keras.backend.backend() == "torch":
             import torch
 
-            # See `fer_zoo.training.run`: its dropout draws from the global generator.
+            # See `fer_zoo.training.loop`: its dropout draws from the global generator.
             torch.manual_seed(self.config.seed + self.epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from fer_zoo.cli.predict import form_of, shown, translated
 from fer_zoo.console import err, out, track
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_text
 from fer_zoo.inference import load_classifier
-from fer_zoo.predict import form_of, shown, translated
 from fer_zoo.tables import print_table
 from fer_zoo.text import plural
 from fer_zoo.video.frames import Video, opencv

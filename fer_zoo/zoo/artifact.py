@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.zoo.reference import Reference
 
 

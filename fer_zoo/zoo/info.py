@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.find import unknown_model
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.files import sha256
 from fer_zoo.zoo import Artifact, update_manifest
 
@@ -72,8 +72,8 @@ def zoo(tmp_path: Path) -> Zoo:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds that looking at the machine takes."""
-    import benchmarks.latency
-    import benchmarks.parity
+    import benchmarks.latency.measure
+    import benchmarks.parity.measure
 
     machine = {
         "cpu": "a processor",
@@ -84,9 +84,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         "os": "an OS",
     }
     machine |= {"python": "3", "packages": {"numpy": "2"}, "load_average": [0.0, 0.0, 0.0], "commit": "abc"}
-    monkeypatch.setattr(benchmarks.latency, "describe", lambda: dict(machine))
-    monkeypatch.setattr(benchmarks.parity, "describe", lambda: dict(machine))
-    monkeypatch.setattr(benchmarks.latency, "peak_gmacs", lambda threads: 100.0 * threads)
+    monkeypatch.setattr(benchmarks.latency.measure, "describe", lambda: dict(machine))
+    monkeypatch.setattr(benchmarks.parity.measure, "describe", lambda: dict(machine))
+    monkeypatch.setattr(benchmarks.latency.measure, "peak_gmacs", lambda threads: 100.0 * threads)
 
 
 def _onnx(weights: np.ndarray) -> bytes:

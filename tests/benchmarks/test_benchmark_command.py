@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as command_line
-import benchmarks.parity
+import benchmarks.parity.measure
 from benchmarks.__main__ import main
 from benchmarks.machine import describe
 from benchmarks.options import Options
@@ -20,7 +20,7 @@ from fer_zoo.cpu import cores
 @pytest.fixture
 def arguments(zoo, quick, monkeypatch) -> list[str]:
     """A benchmark of a few queries whose original needs no Keras."""
-    monkeypatch.setattr(benchmarks.parity, "_predict_in_other_process", zoo.predict_original)
+    monkeypatch.setattr(benchmarks.parity.measure, "_predict_in_other_process", zoo.predict_original)
     short = ["--quick", "--queries", "4", "--batch", "1", "2", "--threads", "1", "--own-only"]
     return ["--artifacts", str(zoo.artifacts), "--data", str(zoo.data), "--output", str(zoo.reports), *short]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compare import compare_reports, main
-from benchmarks.report import merge
+from benchmarks.report.regression import compare_reports, main
+from benchmarks.report.write import merge
 from fer_zoo.console import run
 
 INPUTS = Path(__file__).parent / "report_inputs"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import benchmarks.latency
-from benchmarks.latency import order, run_latency
+import benchmarks.latency.measure
+from benchmarks.latency.measure import order, run_latency
 from benchmarks.options import Options
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -32,7 +32,7 @@ def fake_cold_start(monkeypatch):
         assert len(face) == 48 * 48
         return COLD | {"cold_start_ms": 100.0 * calls.count(model.name)}
 
-    monkeypatch.setattr(benchmarks.latency, "cold_start", start)
+    monkeypatch.setattr(benchmarks.latency.measure, "cold_start", start)
     return calls
 
 
@@ -51,7 +51,7 @@ def blocks(monkeypatch):
 
         return block
 
-    monkeypatch.setattr(benchmarks.latency, "_loaded", loaded)
+    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", loaded)
     return seen
 
 
@@ -87,7 +87,7 @@ def test_candidates_take_turns(zoo, options, blocks, fake_cold_start):
 
 
 def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monkeypatch):
-    loaded = benchmarks.latency._loaded
+    loaded = benchmarks.latency.measure._loaded
 
     def interrupted(*arguments):
         block = loaded(*arguments)
@@ -99,7 +99,7 @@ def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monke
 
         return until_the_third_round
 
-    monkeypatch.setattr(benchmarks.latency, "_loaded", interrupted)
+    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_latency(options)
     half = json.loads((zoo.reports / "latency.json").read_text())
@@ -107,7 +107,7 @@ def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monke
     assert {row["n"] for row in half["rows"]} == {4}
     with (zoo.reports / "latency.partial.jsonl").open("a") as file:
         file.write('{"round": {"half a li')
-    monkeypatch.setattr(benchmarks.latency, "_loaded", loaded)
+    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", loaded)
     del blocks[:]
     report = run_latency(options)
     assert len(blocks) == 2 * 8
@@ -124,7 +124,7 @@ def test_an_interrupted_run_with_other_settings_starts_over(zoo, options, blocks
 
     for other in (replace(options, queries=16), replace(options, fresh=True)):
         with monkeypatch.context() as patch:
-            patch.setattr(benchmarks.latency, "cold_start", interrupt)
+            patch.setattr(benchmarks.latency.measure, "cold_start", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 run_latency(options)
         assert (zoo.reports / "latency.partial.jsonl").exists()
@@ -155,7 +155,7 @@ def test_broken_artifacts_do_not_stop_the_others(zoo, options, fake_cold_start):
 
 
 def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold_start, monkeypatch):
-    loaded = benchmarks.latency._loaded
+    loaded = benchmarks.latency.measure._loaded
 
     def failing(artifact, options, candidate, *rest):
         block = loaded(artifact, options, candidate, *rest)
@@ -167,7 +167,7 @@ def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold
 
         return fail
 
-    monkeypatch.setattr(benchmarks.latency, "_loaded", failing)
+    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", failing)
     report = run_latency(options)
     assert {(row["path"], row["batch"]) for row in report["rows"]} == {
         ("linear/model.fp32.onnx", 1),
@@ -178,7 +178,7 @@ def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold
 
 
 def test_cold_start_in_a_process_of_its_own(zoo):
-    found = benchmarks.latency.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
+    found = benchmarks.latency.measure.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
     parts = ("python_ms", "import_ms", "load_ms", "answer_ms")
     assert all(found[part] > 0 for part in parts)
     assert found["cold_start_ms"] == pytest.approx(sum(found[part] for part in parts))
@@ -187,7 +187,7 @@ def test_cold_start_in_a_process_of_its_own(zoo):
 
 def test_cold_start_does_not_count_the_memory_of_its_parent(zoo):
     ballast = np.ones(80_000_000)  # 640 MB
-    found = benchmarks.latency.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
+    found = benchmarks.latency.measure.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
     assert found["peak_memory_bytes"] < ballast.nbytes
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.measures import percentile, summarize
-from benchmarks.timing import time_block
+from benchmarks.latency.percentiles import percentile, summarize
+from benchmarks.latency.timing import time_block
 
 
 def test_percentiles_are_samples_at_the_nearest_rank():

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import benchmarks.elsewhere
-import benchmarks.parity
-from benchmarks.markdown import to_markdown
 from benchmarks.options import Options
-from benchmarks.parity import run_parity
-from benchmarks.report import merge
-from benchmarks.tables import of_fer2013
+from benchmarks.parity import measure, other_runtimes
+from benchmarks.parity.measure import run_parity
+from benchmarks.report.page import to_markdown
+from benchmarks.report.tables import of_fer2013
+from benchmarks.report.write import merge
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 
@@ -80,7 +79,7 @@ def test_without_the_original_nothing_can_be_compared(zoo, options):
 
 
 def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
-    classify, seen = benchmarks.parity.load_classifier, []
+    classify, seen = measure.load_classifier, []
 
     def classifier(path, **settings):
         seen.append(path.name)
@@ -88,7 +87,7 @@ def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
             raise KeyboardInterrupt
         return classify(path, **settings)
 
-    monkeypatch.setattr(benchmarks.parity, "load_classifier", classifier)
+    monkeypatch.setattr(measure, "load_classifier", classifier)
     with pytest.raises(KeyboardInterrupt):
         run_parity(options, zoo.predict_original)
     half = json.loads((zoo.reports / "parity.json").read_text())
@@ -104,7 +103,7 @@ def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
 
 def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, monkeypatch):
     before = run_parity(options, zoo.predict_original)["rows"]
-    row, calls = benchmarks.parity._Comparison.row, []
+    row, calls = measure._Comparison.row, []
 
     def stopped(self, artifact, kept):
         calls.append(artifact.path)
@@ -112,7 +111,7 @@ def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, 
             raise KeyboardInterrupt
         return row(self, artifact, kept)
 
-    monkeypatch.setattr(benchmarks.parity._Comparison, "row", stopped)
+    monkeypatch.setattr(measure._Comparison, "row", stopped)
     with pytest.raises(KeyboardInterrupt):
         run_parity(options, zoo.predict_original)
     half = json.loads((zoo.reports / "parity.json").read_text())
@@ -123,9 +122,9 @@ def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, 
 def test_a_changed_artifact_is_not_kept(zoo, options, monkeypatch):
     run_parity(options, zoo.predict_original)
     zoo.add_onnx("int8", zoo.weights * np.float32(1.01))
-    classify, seen = benchmarks.parity.load_classifier, []
+    classify, seen = measure.load_classifier, []
     monkeypatch.setattr(
-        benchmarks.parity,
+        measure,
         "load_classifier",
         lambda path, **settings: seen.append(path.name) or classify(path, **settings),
     )
@@ -137,16 +136,16 @@ def test_a_changed_artifact_is_not_kept(zoo, options, monkeypatch):
 
 def test_rows_of_other_gates_or_places_are_not_kept(zoo, options, monkeypatch):
     run_parity(options, zoo.predict_original)
-    monkeypatch.setitem(benchmarks.parity.GATES, "fp32", replace(benchmarks.parity.GATES["fp32"], max_abs_diff=1e-12))
+    monkeypatch.setitem(measure.GATES, "fp32", replace(measure.GATES["fp32"], max_abs_diff=1e-12))
     rows = run_parity(options, zoo.predict_original)["rows"]
     assert [row["status"] for row in rows] == ["reference", "failed", "passed"]
-    monkeypatch.setattr(benchmarks.elsewhere, "_on_backend", lambda path, _, images: zoo.predict_original(path, images))
+    monkeypatch.setattr(other_runtimes, "_on_backend", lambda path, _, images: zoo.predict_original(path, images))
     original = run_parity(replace(options, backends=("jax",)), zoo.predict_original)["rows"][0]
     assert [row["where"] for row in original["elsewhere"]] == ["Keras on jax"]
 
 
 def test_eight_expressions_are_held_against_the_majority_of_ferplus(zoo, options):
-    comparison = benchmarks.parity._Comparison(options, [], load_dataset().subset("test"), zoo.predict_original)
+    comparison = measure._Comparison(options, [], load_dataset().subset("test"), zoo.predict_original)
     seven, eight = (types.SimpleNamespace(output={"labels": list("abcdefgh"[:count])}) for count in (7, 8))
     assert [len(comparison._set_of(artifact)[0]) for artifact in (seven, eight)] == [7178, 6352]
     assert comparison._set_of(eight)[0].expressions[7] == "contempt"
@@ -160,9 +159,9 @@ def test_the_report_tells_eight_expressions_from_seven(zoo, options):
 
 def test_rows_of_files_left_alone_stay_and_tell_another_machine(zoo, options, monkeypatch):
     run_parity(options, zoo.predict_original)
-    describe, only = benchmarks.parity.describe, replace(options, models=("linear:onnx:int8",))
+    describe, only = measure.describe, replace(options, models=("linear:onnx:int8",))
     with monkeypatch.context() as patch:
-        patch.setattr(benchmarks.parity, "describe", lambda: describe() | {"cpu": "another"})
+        patch.setattr(measure, "describe", lambda: describe() | {"cpu": "another"})
         original, fp32, int8 = run_parity(only, zoo.predict_original)["rows"]
     assert (fp32["machine"]["cpu"], original["machine"]["cpu"]) == ("a processor", "a processor")
     assert fp32["status"] == "passed"
@@ -193,10 +192,8 @@ def test_other_backends_and_runtimes_are_held_against_the_same_gates(zoo, option
             raise FerZooError("it cannot read this")
         return types.SimpleNamespace(predict_proba=lambda images: np.roll(zoo.predict_original(ORIGINAL, images), 1, 1))
 
-    monkeypatch.setattr(benchmarks.elsewhere, "load_classifier", other)
-    monkeypatch.setattr(
-        benchmarks.elsewhere, "_on_backend", lambda path, name, images: zoo.predict_original(path, images)
-    )
+    monkeypatch.setattr(other_runtimes, "load_classifier", other)
+    monkeypatch.setattr(other_runtimes, "_on_backend", lambda path, name, images: zoo.predict_original(path, images))
     options = replace(options, backends=("jax", "torch"), runtimes=("openvino",))
     original, fp32, int8 = (row["elsewhere"] for row in run_parity(options, zoo.predict_original)["rows"])
     assert [(row["where"], row["status"]) for row in original] == [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.report
-from benchmarks.models import model_rows
-from benchmarks.plots import pareto_front
-from benchmarks.report import merge, write_report
-from benchmarks.tables import number, points, size
+import benchmarks.report.write
+from benchmarks.report.models import model_rows
+from benchmarks.report.plot import pareto_front
+from benchmarks.report.tables import number, points, size
+from benchmarks.report.write import merge, write_report
 from fer_zoo.errors import FerZooError
 
 INPUTS = Path(__file__).parent / "report_inputs"
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longest by far."""
-    monkeypatch.setattr(benchmarks.report, "draw_plots", lambda report, folder: [])
+    monkeypatch.setattr(benchmarks.report.write, "draw_plots", lambda report, folder: [])
 
 
 def tables(page: str) -> dict[str, list[dict[str, str]]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.crops import CHOSEN, Candidate, _levelled, main
+from benchmarks.studies.crops import CHOSEN, Candidate, _levelled, main
 from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.faces.crop import square_of
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.debug import main, pair_tensors, snr_db
-from benchmarks.tensors import Tensor, tensors_of
+from benchmarks.studies.debug import main, pair_tensors, snr_db
+from benchmarks.studies.tensors import Tensor, tensors_of
 from fer_zoo.console import run
 from fer_zoo.errors import FerZooError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.float32
-from benchmarks.float32 import float32_file
+import benchmarks.studies.float32
+from benchmarks.studies.float32 import float32_file
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo import artifacts_dir
 
@@ -37,7 +37,7 @@ def test_a_file_that_ships_is_taken_as_it_is() -> None:
 def test_a_file_that_does_not_ship_is_made_for_a_while(
     without_onnx: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.float32, "_convert", lambda original, path: path.write_text(str(original)))
+    monkeypatch.setattr(benchmarks.studies.float32, "_convert", lambda original, path: path.write_text(str(original)))
     with float32_file("fernet_nano") as path:
         assert path.read_text() == str(without_onnx / "fernet_nano/model.keras")
         assert path.parts[-2:] == ("fernet_nano", "model.onnx")

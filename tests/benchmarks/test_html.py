@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.report
-from benchmarks.html import render, sort_key
-from benchmarks.pareto import front
-from benchmarks.report import write_report
+import benchmarks.report.write
+from benchmarks.report.html import render, sort_key
+from benchmarks.report.pareto import front
+from benchmarks.report.write import write_report
 
 INPUTS = Path(__file__).parent / "report_inputs"
 PIXEL = b"\x89PNG not really"
@@ -23,7 +23,7 @@ def page(tmp_path, monkeypatch) -> str:
     shutil.copytree(INPUTS, folder)
     (folder / "peers.md").write_text("# Peers & others\n\n| a | b |\n| --- | ---: |\n| <x> | 1 |\n")
     (folder / "parity.png").write_bytes(PIXEL)
-    monkeypatch.setattr(benchmarks.report, "draw_plots", lambda report, folder: ["parity.png"])
+    monkeypatch.setattr(benchmarks.report.write, "draw_plots", lambda report, folder: ["parity.png"])
     write_report(folder)
     return (folder / "report.html").read_text()
 

@@ -12,9 +12,9 @@ from benchmarks.peers.catalogue import PEERS, find_peers
 from benchmarks.peers.classifier import PeerClassifier, converted, prepare
 from benchmarks.peers.network import count_macs, count_params
 from benchmarks.peers.tflite import with_float_weights
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 
 
 def run(model, images: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ pytest.importorskip("onnx")
 
 from make_peers import write_hdf5
 
-import benchmarks.peers.run
+import benchmarks.peers.measure
 from benchmarks.__main__ import main
-from benchmarks.peers.compare import compare, renewed
 from benchmarks.peers.package import PackageProcess
+from benchmarks.peers.verdict import compare, renewed
 from fer_zoo.console import run
 from fer_zoo.errors import FerZooError
 
@@ -56,7 +56,7 @@ def test_our_present_files_are_held_against_the_peers():
 
 
 def test_peers_and_ours_in_one_report(zoo, quick, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(benchmarks.peers.run, "describe", benchmarks.latency.describe)
+    monkeypatch.setattr(benchmarks.peers.measure, "describe", benchmarks.latency.measure.describe)
     write_hdf5(tmp_path / "peers/fer/emotion_model.hdf5")
     arguments = [
         "peers",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.published import PUBLISHED
-from benchmarks.readme import updated
+from benchmarks.report.published import PUBLISHED
+from benchmarks.report.readme import updated
 from fer_zoo.errors import FerZooError
 
 _MARKS = "<!-- results -->\n<!-- /results -->\n<!-- published -->\n<!-- /published -->"

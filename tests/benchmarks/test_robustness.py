@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import benchmarks.robustness.run
+import benchmarks.robustness.measure
 from benchmarks.__main__ import main
 from benchmarks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from benchmarks.robustness.datasets import load_faces
 from benchmarks.robustness.votes import against_votes, majority, sides, vote_shares
 from fer_zoo.console import run
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.ferplus import FERPLUS_CLASSES
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 
 
 @pytest.fixture(scope="module")
@@ -181,12 +181,12 @@ def test_unknown_layout(tmp_path):
 
 @pytest.fixture
 def arguments(zoo, quick, monkeypatch) -> list[str]:
-    monkeypatch.setattr(benchmarks.robustness.run, "describe", benchmarks.latency.describe)
+    monkeypatch.setattr(benchmarks.robustness.measure, "describe", benchmarks.latency.measure.describe)
     return ["robustness", "--artifacts", str(zoo.artifacts)]
 
 
 def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmarks.robustness.run, "BASE", "linear onnx fp32")
+    monkeypatch.setattr(benchmarks.robustness.measure, "BASE", "linear onnx fp32")
     ferplus = tmp_path / "ferplus.csv"
     images = [f"{i},PublicTest_{i}.png" for i in range(42)]
     rows = [f"{name}," + ",".join(str(int(v)) for v in votes(fear=4, sadness=6)[0]) for name in images]
@@ -219,7 +219,7 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("undrawn")
 def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch):
     shown = []
-    load = benchmarks.robustness.run.load_classifier
+    load = benchmarks.robustness.measure.load_classifier
 
     def counting(path, threads):
         classifier = load(path, threads=threads)
@@ -227,7 +227,7 @@ def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch)
         monkeypatch.setattr(classifier, "predict_proba", lambda x: shown.append(path.name) or predict(x))
         return classifier
 
-    monkeypatch.setattr(benchmarks.robustness.run, "load_classifier", counting)
+    monkeypatch.setattr(benchmarks.robustness.measure, "load_classifier", counting)
     command = [*arguments, "--data", str(zoo.data), "--images", "2"]
     assert run(main, [*command, "--models", "linear:onnx:int8"]) == 0
     (alone,) = json.loads((zoo.reports / "robustness.json").read_text())["rows"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.seeds import main, read_spreads, spread
+from benchmarks.accuracy.seeds import main, read_spreads, spread
 from fer_zoo.errors import UsageError
 
 

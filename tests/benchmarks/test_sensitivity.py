@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.sensitivity import main, measure
+from benchmarks.studies.sensitivity import main, measure
 from fer_zoo.console import run
 
 RNG = np.random.default_rng(0)

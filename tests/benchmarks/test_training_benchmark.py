@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.training
-from benchmarks import training_step
-from benchmarks.training import main, time_to_accuracy, to_markdown
+import benchmarks.training.measure
+from benchmarks.training import step as training_step
+from benchmarks.training.measure import main, time_to_accuracy, to_markdown
 from fer_zoo.backend import installed_backends
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError, UsageError
@@ -54,7 +54,7 @@ def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.Mo
 
 
 def printed_by_step(backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
-    """What `python -m benchmarks.training_step` prints."""
+    """What `python -m benchmarks.training.step` prints."""
     with redirect_stdout(StringIO()) as printed:
         training_step.main(backend, network, way, warmup, seconds)
     return printed.getvalue()
@@ -63,7 +63,7 @@ def printed_by_step(backend: str, network: str, way: str, warmup: int, seconds: 
 @pytest.mark.slow
 def test_it_leaves_json_csv_page_and_plot(tmp_path: Path, on_backend, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = installed_backends()[0]
-    run_child = benchmarks.training.run_child
+    run_child = benchmarks.training.measure.run_child
     started: list[str] = []
 
     def child(module: str, backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
@@ -73,7 +73,7 @@ def test_it_leaves_json_csv_page_and_plot(tmp_path: Path, on_backend, monkeypatc
             return run_child(module, backend, network, way, warmup, 0.2)
         return on_backend(backend, printed_by_step, backend, network, way, warmup, 0.2)
 
-    monkeypatch.setattr(benchmarks.training, "run_child", child)
+    monkeypatch.setattr(benchmarks.training.measure, "run_child", child)
     run = _run(tmp_path / "run", [0.7])
     arguments = ["--backends", backend, "--networks", "baseline_cnn", "--rounds", "1", "--seconds", "0.1"]
     main([*arguments, "--runs", str(run), "--output", str(tmp_path)])

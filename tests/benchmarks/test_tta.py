@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.tta import main, read_rows
+from benchmarks.accuracy.tta import main, read_rows
 from fer_zoo.data import load_dataset
 from fer_zoo.inference import load_classifier
 

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.dataset import BUNDLED
-from fer_zoo.expressions import EXPRESSIONS
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from make_fer2013 import write_folder
 
-from fer_zoo.data.__main__ import download, main
+from fer_zoo.cli.data import download, main
 from fer_zoo.errors import FerZooError, UsageError
 
 URL = "https://www.kaggle.com/datasets/msambare/fer2013"

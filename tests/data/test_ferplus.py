@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from make_fer2013 import write_csv, write_folder
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import join_ferplus, load_dataset, majority_labels
 from fer_zoo.data.ferplus import FERPLUS_CLASSES, FERPLUS_COLUMNS, read_ferplus
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 
 ORIGINAL = ["Usage", "Image name", *FERPLUS_CLASSES]
 JOINED = ["row", "image", *FERPLUS_CLASSES, "restored"]

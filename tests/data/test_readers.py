@@ -10,9 +10,9 @@ import pytest
 from make_fer2013 import csv_rows, write_csv, write_folder, write_icml_csv, write_zip
 from PIL import Image
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.readers import Decoded, open_source, read_image
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:

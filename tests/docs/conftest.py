@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
-from fer_zoo.expressions import EXPRESSIONS
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 

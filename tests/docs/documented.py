@@ -24,7 +24,7 @@ RUN: dict[str, str] = {
     "fer-zoo predict": "",
     "fer-zoo serve --build": "",
     "python -m fer_zoo.evaluate": "--data fer2013.zip",
-    "python -m fer_zoo.evaluation.compare": "",
+    "python -m fer_zoo.evaluation.comparison": "",
     "python -m fer_zoo.train --backend jax": _SMALL,
     "python -m fer_zoo.train --model baseline_cnn": _SMALL,
     "python -m fer_zoo.train --model fernet_tiny --warm-start fernet_tiny": "--backend tensorflow --epochs 1",

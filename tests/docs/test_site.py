@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo import cli
+from fer_zoo.cli import main as cli
 from fer_zoo.zoo import trained_models
 
 load_config = pytest.importorskip("mkdocs.config").load_config

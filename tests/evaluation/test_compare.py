@@ -14,7 +14,8 @@ from fer_zoo.console import run
 from fer_zoo.data import load_dataset, majority_labels
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation import compare, original, write_report
+from fer_zoo.evaluation import comparison as compare
+from fer_zoo.evaluation import original, write_report
 
 
 @pytest.fixture

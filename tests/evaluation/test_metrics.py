@@ -6,10 +6,10 @@ from math import log
 import numpy as np
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import evaluate_predictions
 from fer_zoo.evaluation.metrics import calibration_bins, wilson_interval
-from fer_zoo.expressions import EXPRESSIONS
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 3, 3, 3])
 PREDICTIONS = np.array([0, 0, 0, 1, 1, 1, 0, 3, 3, 0])

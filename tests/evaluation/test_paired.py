@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_zoo.evaluation.paired import macro_f1_delta_interval, paired_test
+from fer_zoo.evaluation.significance import macro_f1_delta_interval, paired_test
 
 
 def test_mcnemar_equals_the_binomial_test():

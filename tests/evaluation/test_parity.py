@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import GATES, checks, compare, failures
-from fer_zoo.expressions import EXPRESSIONS
 
 
 @pytest.fixture

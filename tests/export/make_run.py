@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import TrainingData, load_dataset
 from fer_zoo.data.training_data import kind_of
-from fer_zoo.expressions import EXPRESSIONS
 
 if TYPE_CHECKING:
     import keras

@@ -19,9 +19,9 @@ from make_mobile import make_mobile
 from PIL import Image
 
 from export.__main__ import main
+from fer_zoo.contract import EXPRESSIONS, EXPRESSIONS_INDONESIAN
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS, EXPRESSIONS_INDONESIAN
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 

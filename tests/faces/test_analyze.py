@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.inference import Classifier, load_classifier
 

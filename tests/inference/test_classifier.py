@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, update_manifest

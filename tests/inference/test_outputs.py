@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import FerZooError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.inference import load_classifier
 
 FACES = np.random.default_rng(0).integers(0, 256, (16, 48, 48), dtype=np.uint8)

@@ -138,7 +138,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, command, part_of_bundle, root
 def test_an_ensemble_is_made_again_from_its_members(pair: Path, tmp_path: Path) -> None:
     import keras
 
-    from fer_zoo.training.ensemble import rebuild_ensemble
+    from fer_zoo.training.ensembling import rebuild_ensemble
 
     made = rebuild_ensemble(pair / "pair" / "config.json", tmp_path, pair)
     first, again = (keras.models.load_model(path, compile=False) for path in (pair / "first.keras", made))
@@ -150,7 +150,7 @@ def test_an_ensemble_is_made_again_from_its_members(pair: Path, tmp_path: Path) 
 def test_a_member_that_was_trained_on_since_is_kept_beside_the_ensemble(pair: Path, tmp_path: Path) -> None:
     import keras
 
-    from fer_zoo.training.ensemble import rebuild_ensemble
+    from fer_zoo.training.ensembling import rebuild_ensemble
 
     artifacts = tmp_path / "artifacts"
     shutil.copytree(pair, artifacts)

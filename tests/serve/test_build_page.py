@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from fer_zoo.cli.serve import main
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS
 from fer_zoo.files import sha256
 from fer_zoo.inference import DEFAULT_MODEL
-from fer_zoo.serve.__main__ import main
 from fer_zoo.serve.catalog import BUILT, catalog, chosen_models
 from fer_zoo.serve.page import STATIC, page_files
 from fer_zoo.serve.protocol import SECURITY_HEADERS

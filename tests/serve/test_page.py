@@ -18,8 +18,8 @@ from PIL import Image
 from running import Serving
 
 from fer_zoo import load_classifier
+from fer_zoo.cli.serve import main
 from fer_zoo.faces import Face, FaceDetector, crop_face, read_photo
-from fer_zoo.serve.__main__ import main
 
 LATEST = """
 (({image, faces, milliseconds, count}) => ({

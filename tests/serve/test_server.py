@@ -22,9 +22,9 @@ from PIL import Image
 from running import Serving
 
 from fer_zoo import load_classifier
+from fer_zoo.cli.serve import main
 from fer_zoo.errors import FerZooError
 from fer_zoo.faces import read_photo
-from fer_zoo.serve.__main__ import main
 from fer_zoo.serve.catalog import served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.server import Server

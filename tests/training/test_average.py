@@ -40,7 +40,7 @@ def quarter(part_of_bundle, tmp_path: Path) -> str:
 
 
 def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings: list[Path], tmp_path: Path) -> None:
-    from fer_zoo.training.average import average
+    from fer_zoo.training.averaging import average
 
     (trainings[0].parent / "config.json").write_text('{"model": "fernet_nano", "command": "first"}')
     earlier = [{"path": "x", "sha256": "1", "command": "second"}, {"path": "y", "sha256": "2", "command": None}]
@@ -67,7 +67,7 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
 def test_offsets_of_a_mean_are_told_in_its_config_and_report(
     trainings: list[Path], tmp_path: Path, quarter: str
 ) -> None:
-    from fer_zoo.training.average import average
+    from fer_zoo.training.averaging import average
 
     (trainings[0].parent / "config.json").write_text('{"training": {"epochs": 3, "class_offsets": false}}')
     evaluations = average(trainings[:2], tmp_path / "mean", quarter, class_offsets=True)
@@ -82,7 +82,7 @@ def test_offsets_of_a_mean_are_told_in_its_config_and_report(
 def test_a_mean_is_held_calibrated_against_a_calibrated_model(
     trainings: list[Path], tmp_path: Path, quarter: str
 ) -> None:
-    from fer_zoo.training.average import average
+    from fer_zoo.training.averaging import average
 
     model = keras.models.load_model(trainings[1], compile=False)
     logits = model.get_layer("logits")
@@ -93,7 +93,7 @@ def test_a_mean_is_held_calibrated_against_a_calibrated_model(
 
 
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
-    from fer_zoo.training.average import average
+    from fer_zoo.training.averaging import average
 
     with pytest.raises(FerZooError, match=r"no mean has a lower loss on PublicTest than .*nothing was written"):
         average([artifacts_dir() / "fernet_nano" / "model.keras", trainings[2]], tmp_path / "mean")

@@ -12,7 +12,7 @@ import pytest
 from fer_zoo.data import load_dataset
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.calibration import fit_offsets, fit_temperature
-from fer_zoo.training.folder import BEST
+from fer_zoo.training.run_folder import BEST
 from fer_zoo.zoo.manifest import artifacts_dir
 
 PUBLISHED = artifacts_dir() / "baseline_cnn" / "model.keras"
@@ -83,7 +83,7 @@ def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(model: Any) -
 def test_statistics_are_those_of_the_images(model: Any) -> None:
     import keras
 
-    from fer_zoo.training.statistics import renew_statistics
+    from fer_zoo.training.batch_norm import renew_statistics
 
     images = load_dataset().subset("train").images[:512]
     first, frozen, *_ = _normalizations(model)
@@ -106,7 +106,7 @@ def test_statistics_that_make_a_model_worse_are_not_kept(
 ) -> None:
     import keras
 
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     def spoil(model: Any, images: np.ndarray, seed: int) -> None:
         for layer in _normalizations(model):

@@ -11,7 +11,7 @@ import pytest
 
 from fer_zoo.files import write_json
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.folder import is_finished
+from fer_zoo.training.run_folder import is_finished
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -48,7 +48,7 @@ def test_a_run_killed_anywhere_goes_on(
     train: Command, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("keras")
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     whole, folder = tmp_path / "whole", tmp_path / "killed"
     assert train(whole).returncode == 0

@@ -141,7 +141,7 @@ def test_warm_up_takes_at_most_half_of_the_epochs(warmup: float, peak: int, on_b
 def _rates(config: TrainingConfig, steps: int) -> list[float]:
     """The learning rate of each step, and the one after the last."""
     from fer_zoo.models import build_model
-    from fer_zoo.training.run import compiled
+    from fer_zoo.training.loop import compiled
 
     optimizer = compiled(build_model("fernet_nano"), config, steps).optimizer
     rates = []

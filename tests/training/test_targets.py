@@ -153,7 +153,7 @@ def test_every_recipe_is_of_a_model_in_the_registry() -> None:
 
 
 def test_options_beside_a_recipe_override_it() -> None:
-    from fer_zoo.train import _new, _parser
+    from fer_zoo.cli.train import _new, _parser
 
     parser = _parser()
     parser.set_defaults(**{**vars(find_recipe("fernet_tiny").config), "backend": None, "data": None})
@@ -165,7 +165,7 @@ def test_options_beside_a_recipe_override_it() -> None:
 
 
 def test_the_recipe_of_ferplus_asks_for_its_votes(ferplus: Path) -> None:
-    from fer_zoo.train import _new, _parser
+    from fer_zoo.cli.train import _new, _parser
 
     parser = _parser()
     parser.set_defaults(**{**vars(find_recipe("fernet_base_ferplus").config), "backend": None, "data": None})

@@ -14,7 +14,7 @@ from fer_zoo.training.recipes import RECIPES
 def configs(monkeypatch: pytest.MonkeyPatch) -> list[TrainingConfig]:
     """The settings of each run that a command of this process starts."""
     pytest.importorskip("keras")
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     started: list[TrainingConfig] = []
     monkeypatch.setattr(run, "train", lambda config, *rest, **options: started.append(config) or {})
@@ -52,7 +52,7 @@ def test_a_recipe_takes_any_number_of_epochs(configs, command, tmp_path: Path) -
 
 def test_moving_averages_span_half_an_epoch_at_most() -> None:
     keras = pytest.importorskip("keras")
-    from fer_zoo.training.statistics import limit_momentum
+    from fer_zoo.training.batch_norm import limit_momentum
 
     momenta = []
     for steps in (225, 20, 1):

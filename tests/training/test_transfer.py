@@ -47,7 +47,7 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
     """Train the tiny model in both phases, whole, killed and resumed, with and without cache; what came of it."""
     import keras
 
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     config = TrainingConfig(
         backend=backend,
@@ -106,7 +106,7 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
 def _trained(config: TrainingConfig, folder: Path) -> keras.Model:
     import keras
 
-    from fer_zoo.training import run
+    from fer_zoo.training import loop as run
 
     run.train(config, folder, resume=(folder / "config.json").exists())
     return keras.models.load_model(folder / "model.keras")
@@ -114,7 +114,8 @@ def _trained(config: TrainingConfig, folder: Path) -> keras.Model:
 
 def _killed_and_resumed(config: TrainingConfig, folder: Path) -> keras.Model:
     """The model of a run that is killed in each phase."""
-    from fer_zoo.training import run, transfer
+    from fer_zoo.training import loop as run
+    from fer_zoo.training import transfer
 
     for module, after in ((transfer, 2), (run, 1)):
         with patch.object(module, "save_checkpoint", _killing(module.save_checkpoint, after)), suppress(KilledError):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_zoo import live, predict
+from fer_zoo.cli import live, predict
 from fer_zoo.console import run
-from fer_zoo.expressions import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.faces import read_photo
 
 pytest.importorskip("cv2")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo import cli, console
+from fer_zoo import console
+from fer_zoo.cli import main as cli
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.expressions import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.files import write_json
 from fer_zoo.models import list_models
 from fer_zoo.zoo import find_file, load_manifest, model_info, trained_models, update_manifest

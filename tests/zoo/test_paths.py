@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fer_zoo.cli.serve import main as serve
 from fer_zoo.console import run
 from fer_zoo.errors import FerZooError
 from fer_zoo.inference import load_classifier
-from fer_zoo.serve.__main__ import main as serve
 from fer_zoo.zoo import Artifact, artifacts_dir, find_file, load_manifest, paths, update_manifest, verified_path
 
 

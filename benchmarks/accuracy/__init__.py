@@ -1,0 +1,1 @@
+"""Accuracy, with test-time augmentation and over several seeds."""

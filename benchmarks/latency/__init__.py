@@ -1,0 +1,1 @@
+"""Time for each query, cold start and memory of every artifact."""

@@ -1,0 +1,1 @@
+"""Every artifact against its Keras original on the test images."""

@@ -1,0 +1,1 @@
+"""The report, made from the JSON of the measurements alone."""

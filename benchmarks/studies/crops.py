@@ -1,0 +1,292 @@
+"""`python -m benchmarks crops`: which margin and alignment around a detected face is the one that FER2013 has.
+
+FER2013's own crops are enlarged, put into a larger picture, found again by the detector, and cut out again in many
+ways: the best way is the one whose crops are classified best on PublicTest. Photos tell whether it holds there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fer_zoo.console import out, run, track
+from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.data import Dataset, load_dataset
+from fer_zoo.errors import UsageError
+from fer_zoo.faces import Face, FaceDetector, read_photo
+from fer_zoo.faces.crop import SCALE, SHIFT, crop_square, square_of
+from fer_zoo.faces.photos import SUFFIXES
+from fer_zoo.files import write_csv, write_json, write_text
+from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.packages import require
+from fer_zoo.zoo import artifacts_dir
+
+from ..options import reports_folder
+
+Row = dict[str, Any]
+
+_SPLITS = ("public_test", "private_test")
+
+# FER2013's 48 pixels are enlarged to this, with so much around them on each side.
+_FACE = 192
+_MARGIN = 64
+
+_SCALES = {False: (0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4), True: (1.0, 1.1, 1.2)}
+_SHIFTS = (-0.1, -0.05, 0.05, 0.1)
+_EYES_TO_MOUTH = {False: (2.2, 2.5, 2.8, 3.1), True: (2.5, 2.8)}
+_BETWEEN = -0.18
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to cut out a face.
+
+    Attributes:
+        anchor: `box`, or `landmarks`: the eyes and the mouth decide place and size.
+        upright: Whether the picture is turned first so that the eyes are level.
+        scale: Side of the square, in mean sides of the box or in distances from eyes to mouth.
+        shift: Of the square's centre downwards, in the same length.
+    """
+
+    anchor: str
+    upright: bool
+    scale: float
+    shift: float
+
+    def square(self, face: Face) -> tuple[float, float, float]:
+        if self.anchor == "box":
+            return square_of(face, self.scale, self.shift)
+        eyes, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)
+        length = float(np.linalg.norm(mouth - eyes))
+        centre = (eyes + mouth) / 2
+        side = self.scale * length
+        return float(centre[0] - side / 2), float(centre[1] + self.shift * length - side / 2), side
+
+
+CHOSEN = Candidate("box", False, SCALE, SHIFT)
+
+
+def main(arguments: list[str]) -> None:
+    options = _parser().parse_args(arguments)
+    require("matplotlib")
+    classifier = load_classifier(options.model)
+    dataset = load_dataset(options.data)
+    report: Row = {"model": options.model, "face_pixels": _FACE, "margin_pixels": _MARGIN, "chosen": asdict(CHOSEN)}
+    candidates = _candidates()
+    splits = {name: _spread(dataset.subset(name), options.images) for name in options.splits if dataset.has(name)}
+    if not splits:
+        raise UsageError(f"{dataset.source} does not tell PublicTest from PrivateTest; pass other --data")
+    report["splits"], report["candidates"] = {}, [asdict(candidate) for candidate in candidates]
+    folder = options.output or reports_folder(artifacts_dir()) / "crops"
+    for name, split in splits.items():
+        report["splits"][name], rows = _measure(split, candidates, classifier, name)
+        _add(report, name, rows)
+        write_report(report, folder)
+        if options.photos and len(report["splits"]) == 1:
+            geometry = report["splits"][name]["geometry"]
+            _add(report, "photos", _on_photos(options.photos, geometry, candidates, classifier))
+        write_report(report, folder)
+    out.print(f"report: {folder / 'crops.md'}")
+
+
+def _spread(split: Dataset, count: int | None) -> Dataset:
+    """At most `count` images, evenly from all over the split."""
+    if count is None or count >= len(split):
+        return split
+    return split.take(np.linspace(0, len(split) - 1, count).round().astype(int))
+
+
+def _add(report: Row, name: str, rows: list[Row]) -> None:
+    for candidate, row in zip(report["candidates"], rows, strict=True):
+        candidate[name] = row
+
+
+def write_report(report: Row, folder: Path) -> None:
+    """Write `crops.json`, `crops.csv`, `crops.md` and `crops.png`."""
+    from .crops_report import draw, to_markdown, to_rows
+
+    write_json(folder / "crops.json", report)
+    write_csv(folder / "crops.csv", to_rows(report))
+    draw(report, folder / "crops.png")
+    write_text(folder / "crops.md", to_markdown(report))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks crops", description=(__doc__ or "").partition("\n\n")[2]
+    )
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
+    parser.add_argument("--model", default="baseline_cnn", help="classifier that judges (default: %(default)s)")
+    parser.add_argument(
+        "--photos", type=Path, metavar="FOLDER", help="photos of one face; the folder may tell its expression"
+    )
+    parser.add_argument("--splits", nargs="+", choices=_SPLITS, default=_SPLITS, help="default: both, PublicTest first")
+    parser.add_argument("--images", type=int, metavar="N", help="of each split (default: all)")
+    parser.add_argument("--output", type=Path, help="folder of the report (default: reports/crops with the artifacts)")
+    return parser
+
+
+def _candidates() -> list[Candidate]:
+    """Margins with and without alignment, then shifts of the chosen one."""
+    ways = [Candidate("box", upright, scale, 0.0) for upright in (False, True) for scale in _SCALES[upright]]
+    ways += [Candidate("box", False, SCALE, shift) for shift in _SHIFTS]
+    ways += [Candidate("landmarks", upright, k, _BETWEEN) for upright in (False, True) for k in _EYES_TO_MOUTH[upright]]
+    return list(dict.fromkeys([*ways, CHOSEN]))
+
+
+def _measure(split: Dataset, candidates: list[Candidate], classifier: Classifier, name: str) -> tuple[Row, list[Row]]:
+    """Facts on the split and, for each candidate, its accuracy on the faces that were found again."""
+    detector = FaceDetector(size=_FACE + 2 * _MARGIN)
+    found: list[int] = []
+    landmarks: list[np.ndarray] = []
+    boxes: list[np.ndarray] = []
+    crops: list[list[np.ndarray]] = []
+    for i, image in enumerate(track(split.images, name, len(split))):
+        picture = _pasted(image)
+        faces = detector.detect(picture)
+        if faces:
+            found.append(i)
+            landmarks.append((faces[0].landmarks - _MARGIN) / _FACE)
+            boxes.append((np.array(faces[0].box) - [_MARGIN, _MARGIN, 0, 0]) / _FACE)
+            crops.append(_crops(candidates, picture, faces[0]))
+    labels = split.labels[found]
+    whole = classifier.predict_proba(split.images[found])
+    answers = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
+    losses = [-np.log(answer[np.arange(len(labels)), labels].clip(1e-7)) for answer in answers]
+    chosen = losses[candidates.index(CHOSEN)]
+    rows = [
+        {
+            "accuracy": float((answer.argmax(axis=1) == labels).mean()),
+            "agreement": float((answer.argmax(axis=1) == whole.argmax(axis=1)).mean()),
+            "loss": float(loss.mean()),
+            "loss_over_chosen": float((loss - chosen).mean()),
+            "loss_over_chosen_95": float(1.96 * (loss - chosen).std() / len(labels) ** 0.5),
+        }
+        for answer, loss in zip(answers, losses, strict=True)
+    ]
+    facts = {
+        "n": len(split),
+        "found": len(found),
+        "accuracy_as_given": float((whole.argmax(axis=1) == labels).mean()),
+        "accuracy_of_all": float((classifier.predict_proba(split.images).argmax(axis=1) == split.labels).mean()),
+        "geometry": _geometry(np.stack(landmarks), np.stack(boxes)),
+    }
+    return facts, rows
+
+
+def _pasted(image: np.ndarray) -> np.ndarray:
+    """The crop enlarged, its outermost pixels going on around it."""
+    large = np.asarray(Image.fromarray(image).resize((_FACE, _FACE), Image.Resampling.BICUBIC))
+    return np.pad(large, _MARGIN, mode="edge")
+
+
+def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Row:
+    """Where the detector finds eyes, mouth and box, as shares of the side: median and the middle half."""
+    eyes, mouth = landmarks[:, :2].mean(axis=1), landmarks[:, 3:].mean(axis=1)
+    between = landmarks[:, 1] - landmarks[:, 0]
+    values = {
+        "eyes_x": eyes[:, 0],
+        "eyes_y": eyes[:, 1],
+        "mouth_y": mouth[:, 1],
+        "tilt_degrees": np.degrees(np.arctan2(between[:, 1], between[:, 0])),
+        "side_in_mean_sides_of_the_box": 2 / boxes[:, 2:].sum(axis=1),
+        "side_in_eyes_to_mouth": 1 / np.linalg.norm(mouth - eyes, axis=1),
+        "centre_y_of_the_box": boxes[:, 1] + boxes[:, 3] / 2,
+    }
+    return {name: [float(q) for q in np.percentile(value, [25, 50, 75])] for name, value in values.items()}
+
+
+def _crops(candidates: list[Candidate], image: np.ndarray, face: Face) -> list[np.ndarray]:
+    """uint8 `[48, 48]` for each candidate from gray `[h, w]`."""
+    views = {False: (image, face), True: _levelled(image, face)}
+    return [
+        crop_square(picture, *way.square(seen), IMAGE_SIZE)
+        for way, (picture, seen) in ((way, views[way.upright]) for way in candidates)
+    ]
+
+
+def _levelled(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+    """Turn the picture about the middle of the box until the eyes are level; the box keeps its place."""
+    across, down = face.landmarks[1] - face.landmarks[0]
+    angle = math.atan2(down, across)
+    x, y, width, height = face.box
+    centre = np.array([x + width / 2, y + height / 2])
+    turned = Image.fromarray(image).rotate(math.degrees(angle), Image.Resampling.BICUBIC, center=tuple(centre))
+    back = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    return np.asarray(turned), Face(
+        face.box, ((face.landmarks - centre) @ back + centre).astype(np.float32), face.score
+    )
+
+
+def _on_photos(folder: Path, geometry: Row, candidates: list[Candidate], classifier: Classifier) -> list[Row]:
+    """What each candidate does on real photos.
+
+    How far the eyes and the mouth lie from where FER2013 has them, how much the answer moves when a photo is mirrored,
+    shrunk or tilted, and the probability of the expression that a photo's folder is named after.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    detector = FaceDetector()
+    wanted = np.array([[geometry["eyes_x"][1], geometry[name][1]] for name in ("eyes_y", "mouth_y")])
+    away: list[list[float]] = [[] for _ in candidates]
+    steps: list[list[float]] = [[] for _ in candidates]
+    probability: list[list[float]] = [[] for _ in candidates]
+    for file in track(files, "photos"):
+        photo = Image.fromarray(read_photo(file)).convert("L")
+        photo.thumbnail((640, 640))
+        answers = []
+        for variant in _variants(photo):
+            image = np.asarray(variant)
+            faces = detector.detect(image)
+            if not faces:
+                continue
+            answers.append(classifier.predict_proba(np.stack(_crops(candidates, image, faces[0]))))
+            for way, far in zip(candidates, away, strict=True):
+                far.append(_misplaced(way, image, faces[0], wanted))
+        if not answers:
+            continue
+        for i in range(len(candidates)):
+            own = np.stack([answer[i] for answer in answers])
+            steps[i] += (np.abs(own[1:] - own[0]).sum(axis=1) / 2).tolist()
+            if file.parent.name in EXPRESSIONS:
+                probability[i].append(float(own[:, EXPRESSIONS.index(file.parent.name)].mean()))
+    return [
+        {
+            "photos": len(files),
+            "misplacement": float(np.mean(far)),
+            "unsteadiness": float(np.mean(moved)),
+            "labelled": len(shares),
+            "probability": float(np.mean(shares)) if shares else None,
+        }
+        for far, moved, shares in zip(away, steps, probability, strict=True)
+    ]
+
+
+def _misplaced(way: Candidate, image: np.ndarray, face: Face, wanted: np.ndarray) -> float:
+    """Mean distance of the eyes' and the mouth's middle from where FER2013 has them, as a share of the side."""
+    if way.upright:
+        _, face = _levelled(image, face)
+    left, top, side = way.square(face)
+    middles = np.stack([face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)])
+    return float(np.linalg.norm((middles - [left, top]) / side - wanted, axis=1).mean())
+
+
+def _variants(photo: Image.Image) -> Iterator[Image.Image]:
+    """The photo itself, then changes that must not change the answer."""
+    yield photo
+    yield photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for share in (0.8, 0.65, 0.5, 0.35):
+        yield photo.resize((round(photo.width * share), round(photo.height * share)))
+    for angle in (-12, -6, 6, 12):
+        yield photo.rotate(angle, Image.Resampling.BICUBIC)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

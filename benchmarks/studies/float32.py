@@ -1,0 +1,55 @@
+"""The float32 file of a model of the zoo; one that is too large to ship is converted from the Keras original."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from fer_zoo.backend import select_backend
+from fer_zoo.console import err
+from fer_zoo.errors import UsageError
+from fer_zoo.packages import require
+from fer_zoo.zoo import artifact_path, artifacts_dir, find_artifact, load_manifest, original_path
+
+
+@contextmanager
+def float32_file(model: str, format: str = "onnx") -> Iterator[Path]:
+    """The float32 file of a model of the zoo, while the context lasts.
+
+    Args:
+        model: Its name.
+        format: `onnx` or `tflite`.
+
+    Raises:
+        UsageError: There is no such model; or the file has to be made, and the packages for it or the Keras original
+            are missing.
+    """
+    path = artifact_path(find_artifact(f"{model}:{format}:fp32", load_manifest(absent=True)), artifacts_dir())
+    if path.is_file():
+        yield path
+        return
+    original = original_path(model, absent=True)
+    if original is None or not original.is_file():
+        raise UsageError(f"{path} does not ship; make it with `python -m export {model}`")
+    require("tensorflow", "tf2onnx", "onnx", "flatbuffers")
+    err.print(f"{path.name} of {model} does not ship: converting {original.name} …", markup=False)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / model / path.name
+        made.parent.mkdir()
+        _convert(original, made)
+        yield made
+
+
+def _convert(original: Path, path: Path) -> None:
+    """Write the Keras model as the float32 file that `export` writes of it."""
+    select_backend("tensorflow")
+    import keras
+
+    # A wheel has both packages inside fer_zoo, a checkout has them side by side.
+    export = f"{(__package__ or '').removesuffix('benchmarks.studies')}export"
+    folded = import_module(f"{export}.folding").fold(keras.models.load_model(original, compile=False))
+    convert = import_module(f"{export}.convert")
+    (convert.to_onnx if path.suffix == ".onnx" else convert.to_tflite)(folded, path)

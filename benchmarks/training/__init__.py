@@ -1,0 +1,1 @@
+"""Images a second of a training step, stock Keras beside ours."""

@@ -1,0 +1,33 @@
+"""Average the weights of trainings of one model: `fer-zoo average RUN/model.keras RUN/model.keras --output FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+
+from fer_zoo.backend import select_backend
+from fer_zoo.cli.model_files import parser_of, refuse_taken, show
+from fer_zoo.errors import UsageError
+
+
+def main(arguments: list[str]) -> int | None:
+    given = _parser().parse_args(arguments)
+    if len(given.models) < 2:
+        raise UsageError("a mean needs at least two models")
+    refuse_taken(given.output)
+    select_backend(given.backend)
+    from fer_zoo.training.averaging import average
+
+    evaluations = average(given.models, given.output, given.data, given.class_offsets)
+    show(evaluations, given.output)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of(
+        "Average the weights of trainings of one model that went on from the same weights "
+        "(`fer-zoo train --warm-start`), as far as PublicTest prefers it: the same model, no slower, often better."
+    )
+    parser.add_argument(
+        "--class-offsets", action="store_true", help="fit an offset for each class's logits besides the temperature"
+    )
+    return parser

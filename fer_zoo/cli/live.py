@@ -1,0 +1,109 @@
+"""`fer-zoo live`: the expressions of the faces before a camera, as they happen."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from fer_zoo.cli.predict import add_model_options, positive, translated
+from fer_zoo.console import err, out
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.faces import FaceDetector
+from fer_zoo.files import write_json, write_text
+from fer_zoo.inference import load_classifier
+from fer_zoo.text import plural
+from fer_zoo.video.frames import Latest, Video, opencv
+from fer_zoo.video.recorder import Recorder
+from fer_zoo.video.timeline import check_plot
+from fer_zoo.video.tracker import FaceTracker
+from fer_zoo.video.views import Bars, View, Window
+
+
+def main(arguments: list[str]) -> None:
+    options = _parser().parse_args(arguments)
+    if options.plot:
+        check_plot(options.plot)
+    if options.output and options.output.suffix.lower() not in (".csv", ".json"):
+        raise UsageError(f"{options.output} must end in .csv or .json")
+    opencv().setNumThreads(options.threads)
+    camera = int(options.camera) if options.camera.isdigit() else Path(options.camera)
+    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+    labels = translated(classifier, options.language)
+    tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
+    keep = bool(options.output or options.plot)
+    with Video(camera) as video, Recorder(labels, options.annotate, video.rate, real_time=True, keep=keep) as recorder:
+        latest = Latest(video, real_time=isinstance(camera, Path))
+        view = _view(options.window, labels, video.name)
+        timeline = recorder.timeline
+        frames = iter(latest)
+        try:
+            for frame in frames:
+                if timeline.frames and frame.seconds >= options.duration:
+                    break
+                faces = tracker.update(frame.image, frame.seconds)
+                recorder.add(frame, faces)
+                if view and not view.show(recorder.drawn(frame, faces), faces):
+                    break
+                if timeline.frames >= options.frames:
+                    break
+        except KeyboardInterrupt:
+            pass
+        finally:
+            frames.close()
+            if view:
+                view.close()
+        if not timeline.frames:
+            raise FerZooError(f"{video.name} gave no frame")
+    if options.output and options.output.suffix.lower() == ".json":
+        write_json(options.output, {"faces": timeline.summary(), "timeline": timeline.rows()})
+    elif options.output:
+        write_text(options.output, timeline.to_csv())
+    if options.plot:
+        timeline.plot(options.plot)
+    out.print(
+        f"{plural(timeline.frames, 'frame')} in {timeline.seconds:.1f} s "
+        f"({timeline.frames / max(timeline.seconds, 1e-3):.1f} per second), {latest.dropped} dropped"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Follow the faces before a camera and tell their expressions until Ctrl-C. Frames that come while "
+        "the last one is worked on are dropped, so that what is shown is happening now. Nothing leaves this machine.",
+    )
+    parser.add_argument(
+        "--camera", default="0", help="its number, or a video file that plays the camera (default: %(default)s)"
+    )
+    parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after so long")
+    parser.add_argument("--frames", type=positive, default=sys.maxsize, metavar="N", help="stop after N frames")
+    parser.add_argument("--annotate", type=Path, metavar="VIDEO", help="write a video with the answers drawn in")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the timeline as .csv or .json")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the expressions over time")
+    parser.add_argument(
+        "--window",
+        action=argparse.BooleanOptionalAction,
+        help="show the picture in a window (default: where there is a screen, else bars in the terminal)",
+    )
+    add_model_options(parser)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _view(window: bool | None, labels: list[str], title: str) -> View | None:
+    if window is not False:
+        try:
+            return Window(title)
+        except UsageError as error:
+            if window:
+                raise
+            if out.is_terminal:
+                err.print(str(error), markup=False)
+    return Bars(labels) if out.is_terminal else None

@@ -1,0 +1,148 @@
+"""Train a model: `python -m fer_zoo.train --model baseline_cnn --backend jax`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from fer_zoo.backend import select_backend
+from fer_zoo.cli.train_options import training_parser
+from fer_zoo.console import counted, out
+from fer_zoo.cpu import cores
+from fer_zoo.data.augment import AUGMENTATIONS
+from fer_zoo.errors import UsageError
+from fer_zoo.models.weights import PRETRAINED, has_download
+from fer_zoo.training.config import TrainingConfig, Transfer
+from fer_zoo.training.recipes import RECIPES, find_recipe
+from fer_zoo.training.run_folder import is_finished, refuse_occupied
+
+# Of a pretrained network or a warm start on the bundled sample.
+_FINE_TUNING_EPOCHS = 10
+
+
+def main(arguments: list[str]) -> int | None:
+    parser = training_parser()
+    given = parser.parse_args(arguments)
+    recipe = given.recipe or _default_recipe(given)
+    if recipe:
+        config = find_recipe(recipe).config
+        transfer = {} if config.transfer is None else vars(config.transfer)
+        parser.set_defaults(**{**vars(config), **transfer, "backend": None, "data": None})
+    elif not given.data:
+        parser.set_defaults(epochs=_FINE_TUNING_EPOCHS)
+    given = parser.parse_args(arguments)
+    folder, config = _resumed(given.resume) if given.resume else _new(given)
+    for line in _expectations(config, recipe):
+        out.print(line)
+    from fer_zoo.training.loop import train
+
+    try:
+        evaluations = train(config, folder, given.tensorboard, resume=given.resume is not None)
+    except KeyboardInterrupt:
+        if (folder / "config.json").exists():
+            out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}")
+        raise
+    for split, evaluation in evaluations.items():
+        rest = f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
+        out.print(f"{split:13} {evaluation.accuracy_text}, {rest}")
+    for line in _results(config, folder, tested=bool(evaluations)):
+        out.print(line, markup=False)
+    return 0
+
+
+def _default_recipe(given: argparse.Namespace) -> str | None:
+    """`sample` where a network is trained from scratch on the bundled sample."""
+    pretrained = given.warm_start or given.weights or given.model in PRETRAINED
+    return None if given.resume or given.data or pretrained else "sample"
+
+
+def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
+    """What a run is known to take and to reach, before it starts."""
+    lines = []
+    if config.data is None:
+        lines = ["The bundled sample has a tenth of FER2013's training images and all of its 7,178 test images."]
+    recipe = find_recipe(name) if name else None
+    if (
+        recipe is None
+        or recipe.cost is None
+        or (recipe.config.model, recipe.config.epochs)
+        != (
+            config.model,
+            config.epochs,
+        )
+    ):
+        return lines
+    if name != "sample":
+        return [*lines, f"On all of FER2013 this recipe took {recipe.cost} core-minutes: {recipe.public_test:.1%}."]
+    used = min(cores(), 2)
+    return [
+        *lines,
+        f"Training on it takes about {recipe.cost / used:.0f} minutes on {counted(used, 'core')} and gets about "
+        f"{recipe.public_test:.0%} of the faces right; on all of FER2013 (--data) the same network gets "
+        f"{RECIPES[config.model].public_test:.0%}, in over an hour.",
+    ]
+
+
+def _results(config: TrainingConfig, folder: Path, tested: bool) -> list[str]:
+    """Where the results are, and what to do next."""
+    files = {"learning curves": "curves.png"}
+    if tested:
+        files |= {"confusion matrix": "confusion.png", "predicted faces": "predictions.png", "report": "evaluation.md"}
+    model = folder / "model.keras"
+    return [
+        *(f"{title + ':':17} {folder / name}" for title, name in files.items()),
+        f"{'model:':17} {model}",
+        f"try it on a photo: python -m fer_zoo.predict photo.jpg --model {model}",
+        f"write ONNX and TFLite files: python -m export {model}",
+        *(["train on all of FER2013: python -m fer_zoo.train --data fer2013.zip"] if config.data is None else []),
+    ]
+
+
+def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
+    names = {field.name for field in dataclasses.fields(TrainingConfig)}
+    values = {name: value for name, value in vars(given).items() if name in names}
+    if isinstance(given.augmentation, str):
+        values["augmentation"] = AUGMENTATIONS.get(given.augmentation)
+    values["teachers"] = tuple(given.teachers)
+    values["model_options"] = tuple(given.model_options)
+    values["transfer"] = _transfer(given)
+    values["ferplus"] = given.ferplus or None
+    config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
+    config = dataclasses.replace(config, backend=select_backend(given.backend))
+    folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
+    if not given.overwrite:
+        refuse_occupied(folder)
+    return folder, config
+
+
+def _transfer(given: argparse.Namespace) -> Transfer | None:
+    if given.warm_start:
+        if given.weights:
+            raise UsageError("--warm-start and --weights exclude each other")
+        return None
+    if not given.weights and given.model in PRETRAINED and not has_download(given.model):
+        raise UsageError(f"{given.model} starts from pretrained weights: pass --weights with a file, or --weights none")
+    source = given.weights or ("imagenet" if has_download(given.model) else "none")
+    if source == "none":
+        return None
+    if given.model not in PRETRAINED:
+        raise UsageError(f"{given.model} has no pretrained backbone; --weights goes with {', '.join(PRETRAINED)}")
+    values = {field.name: getattr(given, field.name) for field in dataclasses.fields(Transfer)}
+    return Transfer(**values | {"weights": source})
+
+
+def _resumed(folder: Path) -> tuple[Path, TrainingConfig]:
+    config = TrainingConfig.load(folder / "config.json")
+    if is_finished(folder):
+        raise UsageError(f"the run in {folder} has finished; its model is {folder / 'model.keras'}")
+    select_backend(config.backend)
+    return folder, config
+
+
+def _unused(folder: Path) -> Path:
+    """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist."""
+    candidate, number = folder, 2
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return candidate

@@ -1,0 +1,149 @@
+"""An ensemble from trained models: weights and temperature chosen on PublicTest where asked, model, evaluation."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_zoo.contract import expressions_of
+from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.inference.predictor import Predictor
+from fer_zoo.models.ensemble import ensemble, fit_weights
+from fer_zoo.training.calibration import fit_temperature
+from fer_zoo.zoo import artifact_path, fine_tuned_file, load_manifest, read_keras, run_config, verified
+from fer_zoo.zoo.keras_file import save_keras
+
+
+def build_ensemble(
+    paths: list[Path],
+    folder: Path,
+    backend: str,
+    data: str | None = None,
+    weights: list[float] | None = None,
+    fit: bool = False,
+) -> dict[str, Evaluation]:
+    """Average trained models into `folder/model.keras`, with `config.json` and the evaluation report beside it.
+
+    Args:
+        paths: `.keras` files on the zoo's contract, all of seven expressions or all of FER+'s eight.
+        folder: Where to write; the model is named after it.
+        backend: Keras's, for the record.
+        data: Folder, zip or CSV; `None` is the bundled sample.
+        weights: One for each model; all alike where not given.
+        fit: Choose the weights on PublicTest, and then the temperature.
+
+    Returns:
+        The evaluation on each test split.
+
+    Raises:
+        UsageError: A file is missing, two tell other expressions, or there are no PublicTest images to fit on.
+        FerZooError: A file is no model of the zoo's contract.
+    """
+    members = [_load(path) for path in paths]
+    classes = members[0].output_shape[1]
+    for path, member in zip(paths, members, strict=True):
+        if member.output_shape[1] != classes:
+            raise UsageError(
+                f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
+            )
+    dataset = labelled_as(load_dataset(data), expressions_of(classes))
+    test = dataset.subset("test")
+    images = test.images[..., None]
+    temperature = 1.0
+    if fit:
+        chosen = test.splits == "public_test"
+        if not chosen.any():
+            raise UsageError(f"{dataset.source} has no PublicTest images to fit the weights on")
+        probabilities = np.stack([Predictor(member)(images[chosen]) for member in members])
+        weights = fit_weights(probabilities, test.labels[chosen]).tolist()
+        mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
+        temperature = fit_temperature(np.log(mean), test.labels[chosen])
+    model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
+    with atomic_path(folder / "model.keras") as temporary:
+        save_keras(model, temporary)
+    shares = weights or [1.0] * len(members)
+    parts = [
+        {
+            "path": str(path),
+            "model": member.name,
+            "sha256": sha256(path),
+            "weight": share / sum(shares),
+            # Whether the run that this is of started from published weights.
+            "fine_tuned": fine_tuned_file(path),
+        }
+        for path, member, share in zip(paths, members, shares, strict=True)
+    ]
+    trained_on = _common_data(paths)
+    write_json(
+        folder / "config.json",
+        {
+            "model": model.name,
+            "backend": backend,
+            "command": shlex.join(["python", "-m", "fer_zoo.ensemble", *sys.argv[1:]]),
+            "members": parts,
+            "temperature": temperature,
+            "chosen_on": "PublicTest" if fit else None,
+            "weights": model.count_params(),
+            "data": trained_on.to_json() if trained_on else {},
+        },
+    )
+    names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
+    facts = {"members": names, "temperature": f"{temperature:.3f}"}
+    probabilities = Predictor(model)(images)
+    copies = copies_of_train(dataset, test, trained_on)
+    return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+
+
+def _common_data(paths: list[Path]) -> TrainingData | None:
+    """The training data of all members, `None` where it is not recorded or not the same."""
+    first, *others = [TrainingData.of_config(run_config(path.parent)) for path in paths]
+    same = first is not None and all(
+        other is not None and (other.kind, other.fingerprint) == (first.kind, first.fingerprint) for other in others
+    )
+    return first if same else None
+
+
+def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
+    """Make an ensemble again from the members that its `config.json` names, `folder/model.keras`.
+
+    Args:
+        config: As `build_ensemble` wrote it.
+        folder: Where to write.
+        artifacts: The artifacts folder, whose Keras originals the members are. Those that do not ship by themselves
+            are in the folder `members` beside the config.
+
+    Returns:
+        Path of the model.
+
+    Raises:
+        FerZooError: The config is of no ensemble, or a member is in neither place.
+    """
+    facts = run_config(config.parent)
+    if not facts.get("members"):
+        raise FerZooError(f"{config} names no members to make the model again from")
+    originals = {a.sha256: artifact_path(a, artifacts) for a in load_manifest(artifacts) if a.format == "keras"}
+    originals |= {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
+    members = []
+    for member in facts["members"]:
+        if member["sha256"] not in originals:
+            raise FerZooError(f"{facts['model']} was made of another {member['model']} than the one in {artifacts}")
+        members.append(_load(verified(originals[member["sha256"]], member["sha256"])))
+    weights = [member["weight"] for member in facts["members"]]
+    with atomic_path(folder / "model.keras") as temporary:
+        made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
+        save_keras(made, temporary)
+    return folder / "model.keras"
+
+
+def _load(path: Path) -> keras.Model:
+    model = read_keras(path)
+    if [layer.name for layer in model.layers[-2:]] != ["logits", "probabilities"]:
+        raise FerZooError(f"{path} is no model of the zoo: its last layers are not logits and probabilities")
+    return model
