@@ -44,7 +44,7 @@ class _Found:
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in options.files):
-        from fer_zoo.video.clip import predict_clip
+        from fer_zoo.cli.predict_video import predict_clip
 
         return predict_clip(options)
     if options.plot:
