@@ -33,8 +33,9 @@ def all_cores(batch_size: int) -> Iterator[None]:
     import jax
 
     most = min(cores(), _MOST_SHARES)
-    with suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", most)
+    if jax.config.values["jax_num_cpu_devices"] < 1:  # Neither JAX_NUM_CPU_DEVICES nor the program says how many.
+        with suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", most)
     shares = max(n for n in range(1, most + 1) if batch_size % n == 0)
     before = keras.distribution.distribution()
     if jax.devices()[0].platform == "cpu" and 1 < shares <= jax.device_count():

@@ -53,6 +53,6 @@ def train(
     if resume and is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)
-    from fer_zoo.training import loop as run
+    from fer_zoo.training import loop
 
-    return run.train(config, folder, tensorboard, resume)
+    return loop.train(config, folder, tensorboard, resume)

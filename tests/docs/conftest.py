@@ -12,6 +12,7 @@ from PIL import Image
 
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
+from fer_zoo.video.frames import opencv
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
@@ -37,7 +38,8 @@ def workspace(made_once: MakeOnce, part_of_bundle, root: Path, tmp_path: Path) -
 
 
 def _write_clip(path: Path, photo: Path) -> None:
-    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("cv2")
+    cv2 = opencv()  # Says what FFmpeg may log before it starts, for all tests of this process.
     frame = cv2.resize(cv2.imread(str(photo)), (256, 256))
     video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (256, 256))
     for _ in range(5):

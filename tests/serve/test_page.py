@@ -20,6 +20,7 @@ from running import Serving
 from fer_zoo import load_classifier
 from fer_zoo.cli.serve import main
 from fer_zoo.faces import Face, FaceDetector, crop_face, read_photo
+from fer_zoo.video.frames import opencv
 
 LATEST = """
 (({image, faces, milliseconds, count}) => ({
@@ -33,7 +34,8 @@ LATEST = """
 @pytest.fixture(scope="module")
 def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every sixteenth frame of the clip as uncompressed video, which Chromium plays as its camera."""
-    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("cv2")
+    cv2 = opencv()
     clip = cv2.VideoCapture(str(shared / "media" / "pexels_face.mp4"))
     file = tmp_path_factory.mktemp("camera") / "face.y4m"
     with file.open("wb") as video:

@@ -82,7 +82,9 @@ def test_killed_and_resumed_equals_never_killed(
     backend, whole = trained
     folder = tmp_path / "run"
     call = [sys.executable, "-m", "fer_zoo.train", *_options(small, folder, backend)]
-    process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # As many devices as in the process that ran the whole: XLA's threads for each add up in another order otherwise.
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
+    process = subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (folder / "checkpoint.npz").exists():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)

@@ -153,9 +153,10 @@ def test_every_recipe_is_of_a_model_in_the_registry() -> None:
 
 
 def test_options_beside_a_recipe_override_it() -> None:
-    from fer_zoo.cli.train import _new, _parser
+    from fer_zoo.cli.train import _new
+    from fer_zoo.cli.train_options import training_parser
 
-    parser = _parser()
+    parser = training_parser()
     parser.set_defaults(**{**vars(find_recipe("fernet_tiny").config), "backend": None, "data": None})
     _, config = _new(parser.parse_args(["--recipe", "fernet_tiny", "--epochs", "7", "--augmentation", "none"]))
     assert (config.model, config.epochs, config.optimizer, config.augmentation) == ("fernet_tiny", 7, "sgd", None)
@@ -165,9 +166,10 @@ def test_options_beside_a_recipe_override_it() -> None:
 
 
 def test_the_recipe_of_ferplus_asks_for_its_votes(ferplus: Path) -> None:
-    from fer_zoo.cli.train import _new, _parser
+    from fer_zoo.cli.train import _new
+    from fer_zoo.cli.train_options import training_parser
 
-    parser = _parser()
+    parser = training_parser()
     parser.set_defaults(**{**vars(find_recipe("fernet_base_ferplus").config), "backend": None, "data": None})
     with pytest.raises(UsageError, match="pass it with --ferplus"):
         _new(parser.parse_args([]))

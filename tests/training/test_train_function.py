@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_zoo import TrainingConfig, UsageError
-from fer_zoo.cli import train
+from fer_zoo import TrainingConfig, UsageError, train
 from fer_zoo.files import write_json
 
 
