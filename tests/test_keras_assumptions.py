@@ -57,7 +57,7 @@ def weights_at_epoch_end() -> tuple[list[np.ndarray], list[np.ndarray], list[np.
 
 @everywhere
 def test_averaged_weights_are_taken_over_at_the_end_of_an_epoch(backend: str, on_backend: Workers) -> None:
-    """`training.run`: in `on_epoch_end` the model has its trained weights, also on JAX, and the optimizer's
+    """`training.loop`: in `on_epoch_end` the model has its trained weights, also on JAX, and the optimizer's
     `finalize_variable_values` replaces them by their moving average, which starts at the first step's result."""
     start, trained, averaged = on_backend(backend, weights_at_epoch_end)
     np.testing.assert_allclose(trained[0], start[0] + 1, rtol=1e-5)
@@ -140,7 +140,7 @@ def test_outbound_nodes_lead_to_the_layers_that_take_an_output() -> None:
 
 
 def test_batch_normalization_reads_its_momentum_in_each_call() -> None:
-    """`training.statistics`, `training.transfer.freeze`: the attribute may be set after the layer was built."""
+    """`training.batch_norm`, `training.transfer.freeze`: the attribute may be set after the layer was built."""
     from keras import layers
 
     norm = layers.BatchNormalization(momentum=0.9)
@@ -154,7 +154,7 @@ def test_batch_normalization_reads_its_momentum_in_each_call() -> None:
 @everywhere
 def test_dropout_keeps_its_seed_in_a_variable(backend: str, on_backend: Workers) -> None:
     """`training.checkpoint`: all state of a training is in the variables of model and optimizer (torch's dropout draws
-    from its global generator instead, which `training.run` seeds)."""
+    from its global generator instead, which `training.loop` seeds)."""
     names = on_backend(backend, variables_of_a_trained_dropout)
     assert names[0] == names[1]
     assert "seed_generator_state" in names[0]
