@@ -35,6 +35,7 @@ _COMMANDS = ("all", "parity", "latency", "report")
 _OTHER_COMMANDS = {
     "compare": ("report.regression", "what changed between two reports"),
     "crops": ("studies.crops", "the comparison of face crops"),
+    "processors": ("report.processors", "the times of several machines in one page"),
     "debug": ("studies.debug", "where an int8 graph departs from float"),
     "sensitivity": ("studies.sensitivity", "what rounding each layer costs"),
     "tta": ("accuracy.tta", "accuracy with test-time augmentation"),

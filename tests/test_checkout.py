@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,14 @@ def test_the_page_on_training_tells_the_recipes_and_the_shipped_accuracies(root:
     for model, *figures in told:
         public, private = (shipped[model][split]["accuracy"] for split in ("public_test", "private_test"))
         assert figures == [f"{share * 100:.1f}" for share in (RECIPES[model].public_test, public, private)]
+
+
+def test_large_files_in_git_are_shipped_weights(root: Path) -> None:
+    if shutil.which("git") is None or not (root / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True, text=True).stdout
+    weights = {f"artifacts/{artifact.path}" for artifact in load_manifest(absent=True) if artifact.shipped}
+    others = ("data/fer2013_sample.zip", "artifacts/fernet_ensemble/members/", "fer_zoo/serve/static/vendor/")
+    large = [name for name in listed.split("\0") if name and (root / name).is_file()]
+    large = [name for name in large if (root / name).stat().st_size > 1_000_000]
+    assert [name for name in large if name not in weights and not name.startswith(others)] == []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,14 +122,11 @@ def main(arguments: list[str]) -> int | None:
         if each.expressions != runs[0].expressions:
             raise UsageError(f"{folder} tells other expressions than {given.runs[0]}; compare runs on the same labels")
     for folder in given.runs:
-        for name in (*_FILES, "curves.png"):
+        for name in _FILES:
             target = given.output / folder.name / name
-            if (folder / name).exists() and (folder / name).resolve() != target.resolve():
+            if (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if target.suffix == ".json":
-                    write_json(target, portable(json.loads((folder / name).read_text())))
-                else:
-                    shutil.copyfile(folder / name, target)
+                write_json(target, portable(json.loads((folder / name).read_text())))
     rows = [each.row() for each in runs]
     write_json(given.output / "runs.json", rows)
     write_csv(given.output / "runs.csv", rows)
@@ -164,7 +160,7 @@ def to_markdown(title: str, runs: list[Run]) -> str:
         "of that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine "
         "that may have been shared.\n\n"
         "![What each run changed, on either half of the test images](points.png)\n\n"
-        f"![PublicTest accuracy by epoch, and F1 by expression](runs.png)\n\n## F1 by expression, all {count}\n\n"
+        f"## F1 by expression, all {count}\n\n"
         f"{_table(['run', *runs[0].expressions], classes)}\n\n## Commands\n\n{commands}\n"
     )
 
