@@ -55,11 +55,6 @@ class _Progress(Progress):
         err.print(f"{task.description}: {task.completed:,.0f}{total}", markup=False)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 epoch`, `1,200 epochs`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def progress() -> Progress:
     """A progress bar on stderr with elapsed and remaining time; lines, 15 seconds apart, where that is no terminal."""
     return _Progress(

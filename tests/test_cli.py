@@ -9,6 +9,7 @@ import pytest
 from fer_zoo import console
 from fer_zoo.cli import main as cli
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.text import plural
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +79,7 @@ def test_short_work_leaves_nothing_in_a_log(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_counts_have_a_plural() -> None:
-    assert [console.counted(number, "epoch") for number in (0, 1, 1200)] == ["0 epochs", "1 epoch", "1,200 epochs"]
+    assert [plural(number, "epoch") for number in (0, 1, 1200)] == ["0 epochs", "1 epoch", "1,200 epochs"]
 
 
 def test_help_says_defaults_that_say_something() -> None:

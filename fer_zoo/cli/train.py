@@ -8,11 +8,12 @@ from pathlib import Path
 
 from fer_zoo.backend import select_backend
 from fer_zoo.cli.train_options import training_parser
-from fer_zoo.console import counted, out
+from fer_zoo.console import out
 from fer_zoo.cpu import cores
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.errors import UsageError
 from fer_zoo.models.weights import PRETRAINED, has_download
+from fer_zoo.text import plural
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.recipes import RECIPES, find_recipe
 from fer_zoo.training.run_folder import is_finished, refuse_occupied
@@ -78,7 +79,7 @@ def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
     used = min(cores(), 2)
     return [
         *lines,
-        f"Training on it takes about {recipe.cost / used:.0f} minutes on {counted(used, 'core')} and gets about "
+        f"Training on it takes about {recipe.cost / used:.0f} minutes on {plural(used, 'core')} and gets about "
         f"{recipe.public_test:.0%} of the faces right; on all of FER2013 (--data) the same network gets "
         f"{RECIPES[config.model].public_test:.0%}, in over an hour.",
     ]

@@ -31,6 +31,7 @@ from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.sharding import all_cores
+from fer_zoo.text import plural
 from fer_zoo.training.acceleration import training_model
 from fer_zoo.training.batch_norm import limit_momentum, renew_statistics
 from fer_zoo.training.calibration import calibrate, calibration_facts
@@ -117,7 +118,7 @@ def _train(config: TrainingConfig, folder: Path, tensorboard: bool, resume: bool
         delete_state(folder)
         write_json(folder / "config.json", _description(config, trained_on, model))
     console.out.print(
-        f"{config.model}: {model.count_params():,} weights, {console.counted(config.epochs, 'epoch')} on "
+        f"{config.model}: {model.count_params():,} weights, {plural(config.epochs, 'epoch')} on "
         f"{config.backend}, {config.precision}",
         f"data: {trained_on.text}",
         sep="\n",
