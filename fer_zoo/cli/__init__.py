@@ -1,1 +1,1 @@
-"""The commands, one file each; nothing else prints, reads `sys.argv` or ends the process."""
+"""The commands, one file each."""
