@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int | None:
         passed &= not run_latency(options)["errors"]
     report = write_report(options.output)
     _show(report)
-    out.print(f"report: {options.output / 'report.html'}")
+    out.print(f"report: {options.output / 'report.md'}")
     return 0 if passed else 1
 
 

@@ -22,7 +22,6 @@ from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact
 
-from ..energy import EnergyMeter
 from ..journal import Journal
 from ..machine import describe, now, peak_gmacs, run_child
 from ..options import Options, facts, file_problem, manifest_of, select, test_images
@@ -100,12 +99,12 @@ def run_latency(options: Options) -> dict[str, Any]:
     report: dict[str, Any] = {"schema": SCHEMA, "kind": "latency", "complete": False, "started": now()}
     report |= {"machine": machine, "settings": settings, "artifacts": [facts(a) for a in chosen]}
     report |= {"peak_gmacs": {str(threads): peak_gmacs(threads) for threads in options.threads}, "errors": errors}
-    report |= {"refused": [], "energy": EnergyMeter().readable}
+    report["refused"] = []
 
     def write() -> None:
-        rounds, starts, watts = journal.parts("round"), journal.parts("cold_start"), journal.parts("watts")
+        rounds, starts = journal.parts("round"), journal.parts("cold_start")
         report["rows"] = [
-            _row(artifacts[c.path], c, rounds, watts, report["peak_gmacs"][str(c.threads)])
+            _row(artifacts[c.path], c, rounds, report["peak_gmacs"][str(c.threads)])
             for c in _candidates(artifacts, options)
             if rounds and all(str(c) in samples for samples in rounds)
         ]
@@ -152,7 +151,6 @@ def _time_rounds(
         "seconds": options.seconds / options.rounds,
         "settle_seconds": options.settle_seconds,
     }
-    meter = EnergyMeter()
 
     def drop(candidate: Candidate, error: Exception) -> None:
         blocks.pop(candidate, None)
@@ -177,17 +175,13 @@ def _time_rounds(
                 drop(candidate, error)
         for number in range(done, options.rounds):
             samples: dict[str, list[int]] = {}
-            watts: dict[str, float] = {}
             for candidate in order(list(blocks), number):
                 bar.update(task, description=f"round {number + 1} of {options.rounds}")
-                block = partial(blocks[candidate], batches[candidate.batch], **share)
                 try:
-                    samples[str(candidate)], power = meter.watch(block)
-                    watts |= {str(candidate): power} if power is not None else {}
+                    samples[str(candidate)] = blocks[candidate](batches[candidate.batch], **share)
                 except Exception as error:
                     drop(candidate, error)
                 bar.advance(task)
-            journal.add("watts", watts)
             journal.add("round", samples)
             write()
 
@@ -266,12 +260,10 @@ def _row(
     artifact: Artifact,
     candidate: Candidate,
     rounds: list[dict[str, list[int]]],
-    watts: list[dict[str, float]],
     peak: float,
 ) -> dict[str, Any]:
     times = summarize([samples[str(candidate)] for samples in rounds], candidate.batch)
     gmacs = artifact.macs * candidate.batch / times["p50_ms"] / 1e6
-    power = [values[str(candidate)] for values in watts if str(candidate) in values]
     return {
         "path": artifact.path,
         "runtime": RUNTIMES[artifact.format],
@@ -283,7 +275,6 @@ def _row(
         "share_of_peak": gmacs / peak,
         "roofline_ms": artifact.macs * candidate.batch / peak / 1e6,
         "times_roofline": peak / gmacs,
-        "joules_per_image": statistics.mean(power) / times["images_per_second"] if power else None,
     }
 
 

@@ -322,7 +322,6 @@ def _cost(report: Row) -> list[str]:
     rows = []
     for artifact in shown:
         best = artifact["best"]
-        joules = (at(artifact, best["batch"], best["threads"]) or {}).get("joules_per_image")
         cost = best.get("usd_per_million")
         rows.append(
             [
@@ -330,15 +329,12 @@ def _cost(report: Row) -> list[str]:
                 _setting(best["batch"], best["threads"]),
                 number(best["images_per_second_per_core"]),
                 "-" if cost is None else f"{cost:.4f}",
-                "-" if joules is None else number(1000 * joules),
             ]
         )
     run = report["runs"]["latency"]
     price = run["settings"].get("price")
     notes = [] if price is None else [f"A core costs {price:g} US dollars an hour here (`--price`)."]
-    if not run.get("energy"):
-        notes.append("This machine has no energy counter that can be read (RAPL).")
-    columns = ["artifact", "best setting", "images/s per core", "USD per million faces", "mJ per face"]
+    columns = ["artifact", "best setting", "images/s per core", "USD per million faces"]
     return ["## Throughput and cost", " ".join(notes), markdown_table(columns, rows)]
 
 

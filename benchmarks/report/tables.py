@@ -40,7 +40,7 @@ _PARITY = (
 )
 _LATENCY = (
     *("runtime", "batch", "threads", "n", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "images_per_second"),
-    *("relative_p50", "gmacs_per_second", "share_of_peak", "roofline_ms", "times_roofline", "joules_per_image"),
+    *("relative_p50", "gmacs_per_second", "share_of_peak", "roofline_ms", "times_roofline"),
 )
 _COST = ("batch", "threads", "images_per_second_per_core", "usd_per_million")
 _EXECUTION = ("execution", *_LATENCY[1:9], "relative_to_default")

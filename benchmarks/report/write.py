@@ -11,7 +11,6 @@ from fer_zoo.files import write_json, write_text
 from ..latency.execution import DEFAULT
 from ..peers.page import write_peers
 from ..peers.verdict import renewed
-from .html import to_html
 from .models import write_models
 from .page import to_markdown
 from .plot import draw_plots
@@ -20,11 +19,11 @@ from .tables import to_csv
 
 _FACTS = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on", "classes")
 _PARITY = ("machine", "evaluation", "parity", "gate", "reference", "short_of_aims", "elsewhere")
-_RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused", "energy")
+_RUN = ("started", "finished", "complete", "machine", "data", "settings", "peak_gmacs", "refused")
 
 
 def write_report(folder: Path) -> dict[str, Any]:
-    """Write `report.json`, and from it the CSV files, `report.md`, the plots and `report.html`, which has all pages.
+    """Write `report.json`, and from it the CSV files, `report.md` and the plots.
 
     A `peers.json` that lies there gets the accuracy of our present files.
 
@@ -50,7 +49,6 @@ def write_report(folder: Path) -> dict[str, Any]:
     if parity and peers and (present := renewed(peers, parity)) != peers:
         write_json(folder / "peers.json", present)
         write_peers(folder, present)
-    write_text(folder / "report.html", to_html(report, folder))
     return report
 
 

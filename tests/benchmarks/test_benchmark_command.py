@@ -36,7 +36,6 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
             "report.md",
             "models.md",
             "models.png",
-            "report.html",
             "parity.csv",
             "latency.csv",
             "cold_start.csv",
