@@ -27,7 +27,7 @@ _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "
 
 def main(arguments: list[str]) -> int | None:
     if arguments[:1] == ["compare-quantizers"]:
-        return _compare_quantizers(arguments[1:])
+        raise UsageError("comparing quantizers is a benchmark now: python -m benchmarks quantizers MODEL.keras")
     given = _parser().parse_args(arguments)
     formats = tuple(given.formats.split(","))
     if not formats or set(formats) - set(_FORMATS):
@@ -96,24 +96,6 @@ def _original(model: Path) -> Iterator[Path]:
         yield rebuild_ensemble(model.parent / "config.json", Path(folder), artifacts_dir())
 
 
-def _compare_quantizers(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog=f"{sys.argv[0]} compare-quantizers",
-        description="Measure what several quantizers make of a model, on PublicTest.",
-        formatter_class=HelpFormatter,
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/experiments/quantizers")
-    parser.add_argument("--fresh", action="store_true", help="drop the rows of an earlier run")
-    _add_data(parser)
-    given = parser.parse_args(arguments)
-    _start(given.model, given.calibration)
-    from .compare_quantizers import compare_quantizers
-
-    compare_quantizers(given.model, given.output, given.data, given.calibration, given.fresh)
-    return 0
-
-
 def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:
     """Hold the arguments against what export needs, and choose the backend."""
     if calibration < 1:
@@ -130,7 +112,6 @@ def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Write ONNX (fp32, int8) and TFLite (fp32, fp16, int8) files beside the model, if parity holds.",
-        epilog="`compare-quantizers MODEL.keras` measures what other quantizers would have made of the model.",
         formatter_class=HelpFormatter,
     )
     parser.add_argument(
@@ -158,13 +139,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"files not to write, such as one that misses its gate: {', '.join(_FILES)}",
     )
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
-    _add_data(parser)
-    return parser
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
     parser.add_argument("--calibration", type=int, default=512, metavar="N", help="train images to calibrate int8 on")
+    return parser
 
 
 if __name__ == "__main__":

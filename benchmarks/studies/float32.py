@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 from fer_zoo.backend import select_backend
@@ -13,6 +12,8 @@ from fer_zoo.console import err
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifact_path, artifacts_dir, find_artifact, load_manifest, original_path
+
+from .. import EXPORT, export_module
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def float32_file(model: str, format: str = "onnx") -> Iterator[Path]:
         return
     original = original_path(model, absent=True)
     if original is None or not original.is_file():
-        raise UsageError(f"{path} does not ship; make it with `python -m export {model}`")
+        raise UsageError(f"{path} does not ship; make it with `{EXPORT} {model}`")
     require("tensorflow", "tf2onnx", "onnx", "flatbuffers")
     err.print(f"{path.name} of {model} does not ship: converting {original.name} …", markup=False)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,8 +49,6 @@ def _convert(original: Path, path: Path) -> None:
     select_backend("tensorflow")
     import keras
 
-    # A wheel has both packages inside fer_zoo, a checkout has them side by side.
-    export = f"{(__package__ or '').removesuffix('benchmarks.studies')}export"
-    folded = import_module(f"{export}.folding").fold(keras.models.load_model(original, compile=False))
-    convert = import_module(f"{export}.convert")
+    folded = export_module("folding").fold(keras.models.load_model(original, compile=False))
+    convert = export_module("convert")
     (convert.to_onnx if path.suffix == ".onnx" else convert.to_tflite)(folded, path)

@@ -26,9 +26,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from fer_zoo.evaluation.parity import compare
 from fer_zoo.inference import load_classifier
 
-from .convert import converter, quiet, to_onnx, to_tflite
-from .quantization import Prepared, prepare
-from .quantize import CalibrationImages, onnx_int8, tflite_int8
+from ... import export_module
+
+_convert, _quantization, _quantize = (export_module(name) for name in ("convert", "quantization", "quantize"))
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
@@ -48,20 +48,20 @@ class Models:
     labels: np.ndarray
 
     @cached_property
-    def prepared(self) -> dict[str, Prepared]:
+    def prepared(self) -> dict[str, Any]:
         """The model after equalization, exact shifts and GPTQ, for each format."""
-        return prepare(self.folded, self.images)
+        return _quantization.prepare(self.folded, self.images)
 
 
 @dataclass(frozen=True)
 class Quantizer:
-    """One way to int8.
+    """A tool that makes an int8 file of a float model.
 
     Attributes:
         name: For tables.
         format: `onnx` or `tflite`.
-        write: Writes the file from `Models`; what it returns is a remark for the table, may be empty.
-        ours: Whether `python -m export` publishes files made this way.
+        write: Writes the file from `Models` and returns a remark for the table, which may be empty.
+        ours: Whether `export` publishes files made this way.
     """
 
     name: str
@@ -104,13 +104,13 @@ def _onnx(
     in_float: tuple[str, ...] = (),
 ) -> str:
     """ONNX Runtime's static quantizer in QDQ format, per-channel weights, unsigned activations."""
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, _convert.quiet():
         ready = _ready(models, Path(folder))
         nodes = onnx.load(ready).graph.node
         quantize_static(
             str(ready),
             str(path),
-            CalibrationImages(models.images),
+            _quantize.CalibrationImages(models.images),
             quant_format=QuantFormat.QDQ,
             calibrate_method=method,
             activation_type=QuantType.QUInt8,
@@ -132,7 +132,7 @@ def _onnx_selective(count: int, models: Models, path: Path) -> str:
         nodes = onnx.load(_ready(models, Path(folder))).graph.node
         names = [node.name for node in nodes if node.op_type in _WEIGHTED]
         full = Path(folder) / "full.onnx"
-        to_onnx(models.folded, full)
+        _convert.to_onnx(models.folded, full)
         reference = classify(full)
         divergence = {}
         for name in names:
@@ -144,21 +144,21 @@ def _onnx_selective(count: int, models: Models, path: Path) -> str:
 
 
 def _onnx_dynamic(models: Models, path: Path) -> str:
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, _convert.quiet():
         # ConvInteger takes no signed weights on the CPU.
         quantize_dynamic(_ready(models, Path(folder)), path, weight_type=QuantType.QUInt8)
     return ""
 
 
 def _ours_onnx(models: Models, path: Path) -> str:
-    onnx_int8(models.prepared["onnx"], path, models.images)
+    _quantize.onnx_int8(models.prepared["onnx"], path, models.images)
     return ""
 
 
 def _ready(models: Models, folder: Path) -> Path:
     converted, ready = folder / "float.onnx", folder / "ready.onnx"
-    with quiet():
-        to_onnx(models.folded, converted)
+    with _convert.quiet():
+        _convert.to_onnx(models.folded, converted)
         quant_pre_process(str(converted), str(ready), skip_symbolic_shape=True)
     return ready
 
@@ -168,7 +168,7 @@ def _probabilities(models: Models, path: Path) -> np.ndarray:
 
 
 def _tflite(in_float: tuple[str, ...], models: Models, path: Path) -> str:
-    with converter(models.folded) as convert, quiet():
+    with _convert.converter(models.folded) as convert, _convert.quiet():
         convert.optimizations = [tf.lite.Optimize.DEFAULT]
         convert.representative_dataset = partial(_one_by_one, models.images)
         if in_float:
@@ -184,7 +184,7 @@ def _tflite(in_float: tuple[str, ...], models: Models, path: Path) -> str:
 
 def _tflite_16x8(models: Models, path: Path) -> str:
     operations = tf.lite.OpsSet
-    with converter(models.folded) as convert, quiet():
+    with _convert.converter(models.folded) as convert, _convert.quiet():
         convert.optimizations = [tf.lite.Optimize.DEFAULT]
         convert.representative_dataset = partial(_one_by_one, models.images)
         convert.target_spec.supported_ops = [
@@ -201,9 +201,9 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.recipe import AlgorithmName
 
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, _convert.quiet():
         converted = Path(folder) / "float.tflite"
-        to_tflite(models.folded, converted)
+        _convert.to_tflite(models.folded, converted)
         tool = quantizer.Quantizer(str(converted), getattr(recipes, recipe)())
         in_float = [TFLOperationName.INPUT, TFLOperationName.OUTPUT]
         for operation in [*in_float, TFLOperationName.SOFTMAX] if float_softmax else in_float:
@@ -215,7 +215,7 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
 
 
 def _ours_tflite(models: Models, path: Path) -> str:
-    tflite_int8(models.prepared["tflite"], path, models.images)
+    _quantize.tflite_int8(models.prepared["tflite"], path, models.images)
     return ""
 
 

@@ -1,0 +1,1 @@
+"""What other quantizers would have made of a model, beside what `export` makes."""

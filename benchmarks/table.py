@@ -1,0 +1,124 @@
+"""Tables: frozen dataclasses, written as JSON, CSV and markdown, and read back from the JSON.
+
+A file of JSON holds one record: a dataclass with the facts of a run and one or more tuples of rows. Fields that are
+`None` are left out, so that they need a default; numbers keep their full precision in JSON and CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from fer_zoo.errors import FerZooError
+from fer_zoo.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Raise it when a field is renamed, removed, or means something else: files of another version are not read.
+SCHEMA = 2
+
+Record = TypeVar("Record", bound="DataclassInstance")
+Row = TypeVar("Row")
+Columns = Mapping[str, Callable[[Row], str]]
+
+
+def write_record(path: Path, record: DataclassInstance) -> None:
+    """Write a record with the version of its schema and the name of its class."""
+    content = asdict(record, dict_factory=lambda items: {name: value for name, value in items if value is not None})
+    write_json(path, {"schema": SCHEMA, "kind": type(record).__name__} | content)
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """The record of class `kind` in a file, `None` where there is no file.
+
+    Raises:
+        FerZooError: The file is damaged, of another kind, or of another version of the schema.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        schema, name = content.pop("schema"), content.pop("kind", "")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FerZooError(f"{path} is not a benchmark's table ({error}); delete it and measure again") from error
+    if schema != SCHEMA:
+        raise FerZooError(f"{path} has schema {schema}, this version reads {SCHEMA}; delete it and measure again")
+    try:
+        if name != kind.__name__:
+            raise ValueError(f"it is a {name}, not a {kind.__name__}")
+        return _value(kind, content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FerZooError(f"{path} is damaged ({error}); delete it and measure again") from error
+
+
+def write_csv(path: Path, rows: Sequence[DataclassInstance]) -> None:
+    """Write a row a line; without rows the file goes.
+
+    A column is a field: nested dataclasses are flattened (where two have a field of one name, the outer one counts), an
+    interval gives NAME_low and NAME_high, a dictionary NAME_KEY for each key, and other sequences are left out.
+    """
+    flat = [_flat(row) for row in rows]
+    if not flat:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    columns = dict.fromkeys(name for row in flat for name in row)
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    write_text(path, text.getvalue())
+
+
+def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[str] = ()) -> str:
+    """Rows as a markdown table; the first column and those in `left` are aligned left, the others right.
+
+    Args:
+        columns: By heading, what makes the text of a cell from a row.
+        rows: Of the table.
+        left: Headings.
+    """
+    headings = list(columns)
+    rule = ["---" if name in (headings[0], *left) else "---:" for name in headings]
+    lines = [headings, rule, *([cell(row) for cell in columns.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """`value`, as JSON has it, as what the annotation `kind` says."""
+    arguments = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return None if value is None else _value(next(a for a in arguments if a is not NoneType), value)
+    if get_origin(kind) is tuple:
+        return tuple(_value(arguments[0], item) for item in value)
+    if get_origin(kind) is dict:
+        return {name: _value(arguments[1], item) for name, item in value.items()}
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: _value(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    return value
+
+
+def _flat(row: DataclassInstance) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    nested: list[dict[str, Any]] = []
+    for field in fields(row):
+        value = getattr(row, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            nested.append(_flat(value))
+        elif isinstance(value, dict):
+            found |= {f"{field.name}_{key}": item for key, item in value.items() if isinstance(item, str | int | float)}
+        elif isinstance(value, tuple) and field.name.endswith("interval"):
+            name = field.name.removesuffix("_interval")
+            found |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+        elif value is not None and not isinstance(value, tuple):
+            found[field.name] = value
+    for inner in nested:
+        found |= {name: value for name, value in inner.items() if name not in found}
+    return found
