@@ -27,7 +27,7 @@ from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import Artifact, fine_tuned, portable, read_keras, run_config
+from fer_zoo.zoo import Artifact, fine_tuned, portable, read_keras, run_config, training_prior
 from fer_zoo.zoo.keras_file import oldest_keras
 
 from . import metadata
@@ -76,6 +76,7 @@ class Made:
         evaluations: By file and split.
         trained_on: The original's training data.
         copies: Test images that the original has seen in training, as `copies_of_train` tells them.
+        prior: How often each class occurred in training, `None` where that is not known.
     """
 
     model: keras.Model
@@ -88,6 +89,7 @@ class Made:
     evaluations: dict[str, dict[str, Evaluation]]
     trained_on: TrainingData | None
     copies: np.ndarray | None
+    prior: tuple[float, ...] | None
 
     def artifacts(self, destination: Destination) -> list[Artifact]:
         """The manifest's entries of the files once they are there, the original first."""
@@ -108,7 +110,8 @@ class Made:
             params=self.model.count_params(),
             macs=count_macs(self.model),
             trained_on=self.facts["trained_on"],
-            output={"name": "probabilities", "labels": self.facts["labels"]},
+            output={"name": "probabilities", "labels": self.facts["labels"]}
+            | ({"prior": list(self.prior)} if self.prior else {}),
             metrics={split: _metrics(evaluation) for split, evaluation in self.evaluations[target.file].items()},
             parity={"reference": (place / "model.keras").as_posix(), **parity.to_json()}
             | self.settings.get(target.file, {})
@@ -157,7 +160,19 @@ def make(
     ]
     if missed:
         raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
-    return Made(model, folder, targets, facts, settings, reference, parities, evaluations, trained_on, copies)
+    return Made(
+        model,
+        folder,
+        targets,
+        facts,
+        settings,
+        reference,
+        parities,
+        evaluations,
+        trained_on,
+        copies,
+        training_prior(source),
+    )
 
 
 def load_model(path: Path) -> keras.Model:
@@ -258,6 +273,8 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         "sha256_of_keras_original": sha256(source),
         "trained_on": config.get("backend", "unknown"),
         **data,
+        # Earlier runs did not record it: their files stay as they are, byte for byte.
+        **({"prior": trained_on.class_counts} if trained_on and min(trained_on.class_counts, default=0) else {}),
         "license": _license(model.name, config),
         "made_by": f"fer_zoo {__version__}",
     }

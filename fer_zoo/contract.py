@@ -1,4 +1,5 @@
-"""The facial expressions: seven of FER2013, eight of FER+, in the one order used everywhere."""
+"""The facial expressions: seven of FER2013, eight of FER+, in the one order used everywhere, and how often FER2013 has
+each."""
 
 from __future__ import annotations
 
@@ -13,6 +14,14 @@ FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")
 
 # By language, in the order of FERPLUS_EXPRESSIONS, which begins with that of EXPRESSIONS.
 LABELS = {"en": FERPLUS_EXPRESSIONS, "id": (*EXPRESSIONS_INDONESIAN, "Meremehkan")}
+
+# Images per class of FER2013, in the order of EXPRESSIONS.
+FER2013_COUNTS = {
+    "train": (3995, 436, 4097, 7215, 4965, 4830, 3171),
+    "public_test": (467, 56, 496, 895, 607, 653, 415),
+    "private_test": (491, 55, 528, 879, 626, 594, 416),
+    "test": (958, 111, 1024, 1774, 1233, 1247, 831),
+}
 
 IMAGE_SIZE = 48
 

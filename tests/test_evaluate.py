@@ -120,3 +120,14 @@ def test_a_measuring_library_that_is_missing_names_the_command(model_files, monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sklearn" else found(name))
     assert run(main, [str(model_files / "model.onnx")]) == 2
     assert "pip install 'fer-zoo[benchmark]'" in capfd.readouterr().err
+
+
+def test_another_population(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert run(main, ["fernet_nano:onnx:int8", "--prior", "estimate"]) == 0
+    folder = tmp_path / "runs" / "evaluate" / "fernet_nano-model.int8.onnx-estimate"
+    content = json.loads((folder / "evaluation.json").read_text())
+    assert content["details"]["prior"] == "estimate"
+    assert content["splits"]["test"]["accuracy"] > 0.66
+    assert run(main, ["fernet_nano:onnx:int8", "--prior", "evenly"]) == 2
+    assert "there is no prior 'evenly'" in capfd.readouterr().err

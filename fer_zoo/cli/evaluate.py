@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from fer_zoo.backend import BACKENDS
+from fer_zoo.cli.model_options import add_prior_option
 from fer_zoo.console import err, out
 from fer_zoo.cpu import cores
 from fer_zoo.data import TrainingData, copies_of_train, load_dataset
@@ -16,6 +17,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.model import labelled_for, predict
 from fer_zoo.inference import load_classifier
+from fer_zoo.inference.prior import prior_text
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import run_config
@@ -31,21 +33,22 @@ def main(arguments: list[str]) -> int:
     require("sklearn", "matplotlib")
     if options.output and (options.output / "config.json").exists():
         raise UsageError(f"{options.output} holds a model with a report of its own; choose another --output")
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=options.prior)
     dataset = load_dataset(options.data)
     for note in dataset.notes:
         err.print(note, markup=False)
     dataset = labelled_for(classifier, dataset, options.ferplus)
     test = dataset.subset("test")
     probabilities = predict(classifier, test, options.batch_size, options.tta)
-    folder = options.output or Path(
-        "runs",
-        "evaluate",
-        f"{classifier.path.absolute().parent.name}-{classifier.path.name}{f'-{options.tta}' if options.tta else ''}",
-    )
+    name = [classifier.path.absolute().parent.name, classifier.path.name]
+    name += [options.tta] if options.tta else []
+    name += [prior_text(options.prior)] if options.prior else []
+    folder = options.output or Path("runs", "evaluate", "-".join(name))
     details = {"model": str(options.model), "runtime": classifier.runtime}
     if options.tta:
         details["test-time augmentation"] = _TTA[options.tta]
+    if options.prior:
+        details["prior"] = prior_text(options.prior)
     if classifier.runtime == "keras":
         details["backend"] = os.environ["KERAS_BACKEND"]
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tta", choices=tuple(_TTA), help="test-time augmentation: average the answers for views of each image"
     )
     parser.add_argument("--mirror", dest="tta", action="store_const", const="mirror", help="the same as --tta mirror")
+    add_prior_option(parser)
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: runs/evaluate/<folder>-<file> of the model"
     )

@@ -7,6 +7,7 @@ import math
 import sys
 from pathlib import Path
 
+from fer_zoo.cli.model_options import fixed_prior
 from fer_zoo.cli.predict import add_model_options, positive, translated
 from fer_zoo.console import err, out
 from fer_zoo.errors import FerZooError, UsageError
@@ -29,7 +30,8 @@ def main(arguments: list[str]) -> None:
         raise UsageError(f"{options.output} must end in .csv or .json")
     opencv().setNumThreads(options.threads)
     camera = int(options.camera) if options.camera.isdigit() else Path(options.camera)
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+    prior = fixed_prior(options.prior)
+    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
     labels = translated(classifier, options.language)
     tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
     keep = bool(options.output or options.plot)

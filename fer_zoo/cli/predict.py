@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.backend import BACKENDS
+from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.console import err, out, print_error, track
 from fer_zoo.contract import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.errors import FerZooError, UsageError
@@ -51,7 +52,8 @@ def main(arguments: list[str]) -> int:
         raise UsageError("--plot shows expressions over time: it needs a video")
     form = form_of(options.format, options.output)
     drawings = _drawings(options.files, options.annotate)
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+    prior = fixed_prior(options.prior)
+    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
     results = Results(shown(classifier.path), classifier.runtime, min(options.top_k, len(classifier.labels)))
     labels = translated(classifier, options.language)
     waiting: list[_Found] = []
@@ -128,6 +130,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_MODEL,
         help="model file, or a name as in the manifest: NAME, NAME:tflite, NAME:onnx:int8 (default: %(default)s)",
     )
+    add_prior_option(parser)
     parser.add_argument("--language", choices=tuple(LABELS), default="en", help="of the labels (default: %(default)s)")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from fer_zoo.cli.model_options import fixed_prior
 from fer_zoo.cli.predict import form_of, shown, translated
 from fer_zoo.console import err, out, track
 from fer_zoo.errors import FerZooError, UsageError
@@ -41,7 +42,8 @@ def predict_clip(options: argparse.Namespace) -> int:
         raise UsageError(f"--annotate {options.annotate} would write over the video; give another name")
     start = time.perf_counter()
     with Video(path) as video:
-        classifier = load_classifier(options.model, threads=options.threads, backend=options.backend)
+        prior = fixed_prior(options.prior)
+        classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
         with Recorder(translated(classifier, options.language), options.annotate, video.rate) as recorder:
             for frame in track(video, "frames", video.count or None):

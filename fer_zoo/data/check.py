@@ -11,11 +11,10 @@ import numpy as np
 from rich.table import Table
 
 from fer_zoo.console import err, out
-from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.contract import EXPRESSIONS, FER2013_COUNTS, IMAGE_SIZE
 from fer_zoo.data.copies import pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset, bundled
 from fer_zoo.data.readers import Decoded, open_source
-from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.files import atomic_path, write_json
 from fer_zoo.packages import not_installed
 from fer_zoo.tables import print_table
@@ -58,7 +57,7 @@ class Check:
     @property
     def complete(self) -> bool:
         """Whether every class of every split has as many images as the official set."""
-        return all(tuple(self.counts[split].values()) == OFFICIAL[split] for split in ("train", "test"))
+        return all(tuple(self.counts[split].values()) == FER2013_COUNTS[split] for split in ("train", "test"))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -67,7 +66,7 @@ class Check:
             "counts": {split: {**classes, "all": sum(classes.values())} for split, classes in self.counts.items()},
             "official_counts": {
                 split: {**dict(zip(EXPRESSIONS, official, strict=True)), "all": sum(official)}
-                for split, official in OFFICIAL.items()
+                for split, official in FER2013_COUNTS.items()
             },
             "figures": {name: number for name, _, number in self.figures()},
             "unreadable": self.unreadable,
@@ -143,16 +142,16 @@ def print_check(result: Check) -> None:
     unmarked = sum(result.counts["test"].values()) - sum(
         sum(result.counts[split].values()) for split in ("public_test", "private_test")
     )
-    splits = ["train", "test"] if unmarked else list(OFFICIAL)
+    splits = ["train", "test"] if unmarked else list(FER2013_COUNTS)
     out.print(f"Images in {result.source}, beside the official number where it differs", markup=False)
     table = Table()
     table.add_column("class")
     for split in splits:
         table.add_column(split, justify="right")
     for label, name in enumerate(EXPRESSIONS):
-        table.add_row(name, *(_beside(result.counts[split][name], OFFICIAL[split][label]) for split in splits))
+        table.add_row(name, *(_beside(result.counts[split][name], FER2013_COUNTS[split][label]) for split in splits))
     table.add_section()
-    table.add_row("all", *(_beside(sum(result.counts[split].values()), sum(OFFICIAL[split])) for split in splits))
+    table.add_row("all", *(_beside(sum(result.counts[split].values()), sum(FER2013_COUNTS[split])) for split in splits))
     print_table(table)
     findings = Table("found", "number", show_header=False)
     findings.columns[1].justify = "right"
@@ -174,7 +173,7 @@ def _beside(number: int, official: int) -> str:
 
 def _counts(decoded: Decoded) -> dict[str, dict[str, int]]:
     counts = {}
-    for split in OFFICIAL:
+    for split in FER2013_COUNTS:
         chosen = decoded.splits != "train" if split == "test" else decoded.splits == split
         per_class = np.bincount(decoded.labels[chosen], minlength=len(EXPRESSIONS))
         counts[split] = dict(zip(EXPRESSIONS, per_class.tolist(), strict=True))

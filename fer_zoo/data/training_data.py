@@ -9,18 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS, FER2013_COUNTS
 from fer_zoo.data.copies import known_copies, pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset
 from fer_zoo.zoo.info import OWN_IMAGES
-
-# Images per class of FER2013, in the order of EXPRESSIONS.
-OFFICIAL = {
-    "train": (3995, 436, 4097, 7215, 4965, 4830, 3171),
-    "public_test": (467, 56, 496, 895, 607, 653, 415),
-    "private_test": (491, 55, 528, 879, 626, 594, 416),
-    "test": (958, 111, 1024, 1774, 1233, 1247, 831),
-}
 
 FER2013, SAMPLE, OWN = "FER2013", "FER2013's bundled sample", OWN_IMAGES
 
@@ -52,6 +44,7 @@ class TrainingData:
         splits: Images by split: `train` as trained on, `held_out` where a tenth of it was held out, and test splits.
         chosen_on: The split that the epoch was chosen on, a key of `SPLIT_NAMES`.
         labels: The expressions, in the order of the model's outputs.
+        class_counts: Images of each label in `train` as trained on; empty in records of earlier versions.
     """
 
     kind: str
@@ -61,6 +54,7 @@ class TrainingData:
     splits: dict[str, int]
     chosen_on: str
     labels: tuple[str, ...]
+    class_counts: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, kind: str, dataset: Dataset, training: Dataset, selection: Dataset) -> TrainingData:
@@ -79,9 +73,9 @@ class TrainingData:
             splits[chosen_on] = len(selection)
         names, counts = np.unique(dataset.splits[dataset.splits != "train"], return_counts=True)
         splits |= dict(zip(names.tolist(), counts.tolist(), strict=True))
-        return cls(
-            kind, dataset.source, dataset.fingerprint, len(dataset), splits, chosen_on, tuple(dataset.expressions)
-        )
+        labels = tuple(dataset.expressions)
+        class_counts = tuple(np.bincount(training.labels, minlength=len(labels)).tolist())
+        return cls(kind, dataset.source, dataset.fingerprint, len(dataset), splits, chosen_on, labels, class_counts)
 
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> TrainingData | None:
@@ -89,7 +83,7 @@ class TrainingData:
         data = config.get("data") or {}
         if "kind" not in data:
             return None
-        return cls(**data | {"labels": tuple(data["labels"])})
+        return cls(**data | {"labels": tuple(data["labels"]), "class_counts": tuple(data.get("class_counts", ()))})
 
     def to_json(self) -> dict[str, Any]:
         """What `of_config` reads."""
@@ -116,7 +110,7 @@ def kind_of(dataset: Dataset) -> str:
     test = dataset.take(np.flatnonzero(dataset.splits != "train"))
     hashes = pixel_hashes(train.images)
     known = float(np.isin(list(known_copies()[1]), hashes).mean())
-    if _counts(train) == OFFICIAL["train"] and (is_fer2013_test(test) or known >= _KNOWN_SHARE):
+    if _counts(train) == FER2013_COUNTS["train"] and (is_fer2013_test(test) or known >= _KNOWN_SHARE):
         return FER2013
     digest = hashlib.sha256("\n".join(sorted(hashes.tolist())).encode()).hexdigest()
     return SAMPLE if digest.startswith(_SAMPLE_DIGEST) else OWN
@@ -124,7 +118,8 @@ def kind_of(dataset: Dataset) -> str:
 
 def is_fer2013_test(test: Dataset) -> bool:
     """Whether these are FER2013's 7,178 test images with their own labels, as published figures are measured on."""
-    return _counts(test) == OFFICIAL["test"] and int(train_copies(test).sum()) >= _KNOWN_SHARE * len(known_copies()[0])
+    copies = int(train_copies(test).sum())
+    return _counts(test) == FER2013_COUNTS["test"] and copies >= _KNOWN_SHARE * len(known_copies()[0])
 
 
 def copies_of_train(dataset: Dataset, test: Dataset, trained_on: TrainingData | None) -> np.ndarray | None:

@@ -74,6 +74,8 @@ def labelled_for(classifier: Classifier, dataset: Dataset, ferplus: str | os.Pat
 
 def predict(classifier: Classifier, dataset: Dataset, batch_size: int, tta: TestTimeAugmentation | None) -> np.ndarray:
     """The probabilities of every image, float32 `[n, classes]`, under a progress bar."""
+    if classifier.prior == "estimate":  # From all images, not from each part.
+        return classifier.predict_proba(dataset.images, batch_size, tta)
     parts = []
     chunk = max(batch_size, 1)
     with progress() as bar:

@@ -17,8 +17,9 @@ from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, open_photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import to_face
+from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
-from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, verified_path
+from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, training_prior, verified_path
 
 # Within a point of the most accurate single model, in half its time.
 DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
@@ -44,6 +45,9 @@ class Classifier:
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
         run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`
             (8 of FER+'s expressions).
+        training_prior: float64 `[len(labels)]`, how often each class occurred in training; `None` where neither the
+            file nor a manifest nor a run's config beside it tells.
+        prior: The population that the answers are for, as `load_classifier` took it; `None` is that of training.
 
     Examples:
         >>> from fer_zoo import load_classifier
@@ -54,7 +58,7 @@ class Classifier:
         ['happy']
     """
 
-    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras) -> None:
+    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras, prior: Prior | None = None) -> None:
         self.path = path
         self.runtime = model.name
         self.labels = model.labels or (FERPLUS_EXPRESSIONS if model.output_shape[1:] == (8,) else EXPRESSIONS)
@@ -68,6 +72,12 @@ class Classifier:
         if len(model.output_shape) != 2 or model.output_shape[1] != len(self.labels):
             classes = _text((None, len(self.labels)))
             raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
+        known = model.prior or training_prior(path)
+        if known and len(known) != len(self.labels):
+            raise FerZooError(f"it has {len(self.labels)} classes and a training prior of {len(known)}")
+        self.training_prior = normalized(known) if known else None
+        self.prior = prior
+        self._frequencies = None if prior is None else frequencies(prior, self.labels, self._known_prior())
 
     def predict_proba(
         self, images: Faces, batch_size: int = 256, tta: TestTimeAugmentation | None = None
@@ -86,8 +96,8 @@ class Classifier:
             float32 `[n, len(labels)]`, columns in the order of `labels`.
 
         Raises:
-            UsageError: `images` has another shape or other values, `batch_size` is below 1, or there is no such
-                augmentation.
+            UsageError: `images` has another shape or other values, `batch_size` is below 1, there is no such
+                augmentation, or `prior` is to be estimated from these images and they are too few.
             FerZooError: A file cannot be read, the runtime failed, or the model gave something other than a row of
                 probabilities for each image.
 
@@ -98,8 +108,50 @@ class Classifier:
             >>> probabilities.shape, probabilities.dtype
             ((100, 7), dtype('float32'))
         """
-        answers = [self._predict(view, batch_size) for view in views(_crops(images), tta)]
-        return np.mean(answers, axis=0)
+        answers = self._answers(images, batch_size, tta)
+        if self.prior is None:
+            return answers
+        known = self._known_prior()
+        target = estimate_prior(answers, known) if self._frequencies is None else self._frequencies
+        return adapt(answers, known, target)
+
+    def estimate_prior(self, images: Faces, batch_size: int = 256) -> dict[str, float]:
+        """How often each class occurs among faces without labels (Saerens et al. 2002), to load a classifier for them.
+
+        Args:
+            images: Faces, as `predict_proba` takes them, drawn as those are that will be classified.
+            batch_size: Images in one call of the runtime.
+
+        Returns:
+            By class, adding up to 1: what `load_classifier` takes as `prior`.
+
+        Raises:
+            UsageError: There are fewer than 10 faces for each class, or the model's training prior is not known.
+            FerZooError: As in `predict_proba`.
+
+        Examples:
+            >>> from fer_zoo import load_classifier, load_dataset
+            >>> test = load_dataset().subset("test")
+            >>> happy = test.images[test.labels == 3][:100]
+            >>> prior = load_classifier("fernet_tiny").estimate_prior(happy)
+            >>> max(prior, key=prior.get)
+            'happy'
+            >>> classifier = load_classifier("fernet_tiny", prior=prior)
+        """
+        prior = estimate_prior(self._answers(images, batch_size), self._known_prior())
+        return dict(zip(self.labels, prior.tolist(), strict=True))
+
+    def _known_prior(self) -> np.ndarray:
+        if self.training_prior is None:
+            raise UsageError(
+                f"{self.path} does not tell how often each class occurred in its training, so that its answers cannot "
+                "be adapted to another population; export it again from its run"
+            )
+        return self.training_prior
+
+    def _answers(self, images: Faces, batch_size: int, tta: TestTimeAugmentation | None = None) -> np.ndarray:
+        """The model's own answers, for the population of its training."""
+        return np.mean([self._predict(view, batch_size) for view in views(_crops(images), tta)], axis=0)
 
     def _predict(self, crops: np.ndarray, batch_size: int) -> np.ndarray:
         probabilities = [self._probabilities(batch) for batch in self._batches(crops, batch_size)]
@@ -226,6 +278,7 @@ def load_classifier(
     threads: int = 1,
     backend: str | None = None,
     runtime: str | None = None,
+    prior: Prior | None = None,
 ) -> Classifier:
     """Load a model file for whatever runtime it needs.
 
@@ -237,9 +290,12 @@ def load_classifier(
         threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
         backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
         runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO; `None` is the format's own runtime.
+        prior: How often each class occurs among the faces to come: `uniform`, `fer2013` (as in its training images), a
+            mapping of classes to frequencies, or `estimate`, from the faces of each call (`fer_zoo.inference.prior`);
+            `None` is as in the model's training.
 
     Raises:
-        UsageError: There is no such file, name or runtime, or the runtime is not installed.
+        UsageError: There is no such file, name, runtime or prior, or the runtime is not installed.
         FerZooError: The file is not a model, or one with another input or output; or it is a file of the zoo, and its
             SHA-256 is not the one in the manifest.
 
@@ -259,12 +315,12 @@ def load_classifier(
         raise UsageError(f"OpenVINO runs .onnx and .tflite files, not {path}")
     try:
         if runtime:
-            return Classifier(path, OpenVino(path, threads))
+            return Classifier(path, OpenVino(path, threads), prior)
         if path.suffix == ".onnx":
-            return Classifier(path, OnnxRuntime(path, threads))
+            return Classifier(path, OnnxRuntime(path, threads), prior)
         if path.suffix == ".tflite":
-            return Classifier(path, LiteRT(path, threads))
-        return Classifier(path, Keras(path, threads, backend))
+            return Classifier(path, LiteRT(path, threads), prior)
+        return Classifier(path, Keras(path, threads, backend), prior)
     except (UsageError, MemoryError):
         raise
     except FerZooError as error:

@@ -1,4 +1,5 @@
-"""One class for each runtime, all alike: `input_shape`, `output_shape`, `labels` and `run(batch)`.
+"""One class for each runtime, all alike: `input_shape`, `output_shape`, `run(batch)`, and where the file tells them
+`labels` and `prior`, the frequencies of the classes in training.
 
 Those whose inner tensors can be reached also have `embed(batch)`, the features from which the logits are computed.
 """
@@ -17,7 +18,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import native_stderr_silenced
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import not_installed
-from fer_zoo.zoo import labels_problem, read_keras
+from fer_zoo.zoo import labels_problem, prior_problem, read_keras
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -71,8 +72,9 @@ class OnnxRuntime:
         self._input, self._output = inputs[0].name, outputs[0].name
         self.input_shape = _shape(inputs[0].shape)
         self.output_shape = _shape(outputs[0].shape)
-        labels = self._session.get_modelmeta().custom_metadata_map.get("labels")
-        self.labels = _labels(labels) if labels else None
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.labels = _labels(metadata["labels"]) if metadata.get("labels") else None
+        self.prior = _prior(metadata["prior"]) if metadata.get("prior") else None
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([self._output], {self._input: batch})[0]
@@ -97,6 +99,7 @@ class LiteRT:
 
     name = "litert"
     labels = None
+    prior = None
 
     def __init__(self, path: Path, threads: int, xnnpack: bool = True) -> None:
         try:
@@ -135,6 +138,7 @@ class OpenVino:
 
     name = "openvino"
     labels = None
+    prior = None
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -175,6 +179,7 @@ class Keras:
 
     name = "keras"
     labels = None
+    prior = None
 
     def __init__(self, path: Path, threads: int, backend: str | None) -> None:
         _set_threads(select_backend(backend), threads)
@@ -270,3 +275,14 @@ def _labels(text: str) -> tuple[str, ...]:
     if problem := labels_problem(labels):
         raise FerZooError(f"{problem}, in the metadata of the file")
     return tuple(labels)
+
+
+def _prior(text: str) -> tuple[float, ...]:
+    """The frequencies of the classes in training that a file tells, as JSON."""
+    try:
+        prior = json.loads(text)
+    except (ValueError, RecursionError):
+        prior = None
+    if problem := prior_problem(prior):
+        raise FerZooError(f"{problem}, in the metadata of the file")
+    return tuple(prior)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fer_zoo.zoo.artifact import Artifact
-from fer_zoo.zoo.find import checked_file, find_artifact, find_file, original_path, unknown_model
+from fer_zoo.zoo.find import checked_file, entry_of, find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import artifacts_dir, in_package, load_manifest, update_manifest
 from fer_zoo.zoo.paths import artifact_path, verified, verified_path
-from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config
+from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config, training_prior
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
-from fer_zoo.zoo.schema import labels_problem
+from fer_zoo.zoo.schema import labels_problem, prior_problem
 
 __all__ = [
     "FORMATS",
@@ -22,6 +22,7 @@ __all__ = [
     "artifact_path",
     "artifacts_dir",
     "checked_file",
+    "entry_of",
     "find_artifact",
     "find_file",
     "fine_tuned",
@@ -34,9 +35,11 @@ __all__ = [
     "model_info",
     "original_path",
     "portable",
+    "prior_problem",
     "read_keras",
     "run_config",
     "trained_models",
+    "training_prior",
     "unknown_model",
     "update_manifest",
     "verified",

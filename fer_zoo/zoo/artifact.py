@@ -24,7 +24,8 @@ class Artifact:
         macs: Multiply-accumulates of one image.
         trained_on: Keras backend that trained it.
         input: Name, shape (`None` for the batch), dtype, range and layout of the one input.
-        output: Name and labels of the one output.
+        output: Name and labels of the one output, and as `prior` how often each class occurs in the population that
+            the answers are for.
         metrics: By split (`test`, `public_test`, `private_test`): `n`, `accuracy`, `macro_f1`, …
         parity: Against the Keras original; empty for the original itself.
         license: SPDX expression for the weights, and what else binds them.

@@ -65,19 +65,27 @@ def find_file(text: str) -> Path:
     return verified_path(artifact, artifacts_dir())
 
 
+def entry_of(path: Path, folder: Path) -> Artifact | None:
+    """The entry for a file in the manifest of `folder`, `None` where it has none.
+
+    Raises:
+        FerZooError: The manifest cannot be read.
+    """
+    folder, path = folder.resolve(), path.resolve()
+    if folder not in path.parents:
+        return None
+    name = path.relative_to(folder).as_posix()
+    return next((artifact for artifact in load_manifest(folder) if artifact.path == name), None)
+
+
 def checked_file(path: Path) -> Path:
     """`path`, verified where it is a file of the zoo; one that the manifest does not list stays as it is.
 
     Raises:
         FerZooError: It is not the file that the manifest describes.
     """
-    folder = artifacts_dir().resolve()
-    if folder in path.resolve().parents:
-        name = path.resolve().relative_to(folder).as_posix()
-        listed = next((artifact for artifact in load_manifest(folder) if artifact.path == name), None)
-        if listed is not None:
-            return verified(path, listed.sha256)
-    return path
+    listed = entry_of(path, artifacts_dir())
+    return verified(path, listed.sha256) if listed else path
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:

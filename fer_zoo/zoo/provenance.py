@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256
-from fer_zoo.zoo.find import original_path
+from fer_zoo.zoo.find import entry_of, original_path
+from fer_zoo.zoo.manifest import artifacts_dir
 
 # A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip.
 _OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)(?=[\s'\",]|$)")
@@ -26,6 +28,25 @@ def run_config(folder: Path) -> dict[str, Any]:
         return json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
         raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+
+
+def training_prior(path: Path) -> tuple[float, ...] | None:
+    """How often each class occurs in the population that a model file's answers are for.
+
+    As the zoo's manifest says, that of the export, or the config of the run that the file is of: relative frequencies,
+    or counts. `None` where nothing says it.
+
+    Raises:
+        FerZooError: The zoo's manifest or the config cannot be read.
+    """
+    entry = entry_of(path, artifacts_dir())
+    if entry is None:
+        with suppress(FerZooError):  # Another program's manifest.json may lie beside the file.
+            entry = entry_of(path, path.parent)
+    if entry is not None and "prior" in entry.output:
+        return tuple(entry.output["prior"])
+    counts = run_config(path.parent).get("data", {}).get("class_counts", ())
+    return tuple(counts) if counts and min(counts) > 0 else None
 
 
 def portable(value: Any) -> Any:

@@ -59,6 +59,15 @@ def labels_problem(labels: Any) -> str | None:
     return None
 
 
+def prior_problem(prior: Any) -> str | None:
+    """Why `prior` does not tell how often each class occurs, `None` where it does: a list of numbers above 0."""
+    if not isinstance(prior, list) or not prior:
+        return "the prior must be a list of numbers"
+    if not all(type(value) in (int, float) and 0 < value <= _LARGEST for value in prior):
+        return "the numbers of the prior must be above 0"
+    return None
+
+
 def _artifact(entry: Any, where: str) -> Artifact:
     _require(isinstance(entry, dict), f"{where} must be an object")
     missing = [name for name in _REQUIRED if name not in entry]
@@ -81,6 +90,11 @@ def _artifact(entry: Any, where: str) -> Artifact:
     _require(artifact.path.endswith(f".{artifact.format}"), f"path of {where} must end in .{artifact.format}")
     problem = labels_problem(artifact.output.get("labels"))
     _require(not problem, f"output of {where} does not fit: {problem}")
+    if "prior" in artifact.output:
+        prior = artifact.output["prior"]
+        problem = prior_problem(prior)
+        _require(not problem, f"output of {where} does not fit: {problem}")
+        _require(len(prior) == len(artifact.output["labels"]), f"output of {where} must have a prior for each label")
     for measures in artifact.metrics.values():
         accuracy = measures.get("accuracy") if isinstance(measures, dict) else None
         valid = isinstance(accuracy, int | float) and 0 <= accuracy <= 1

@@ -8,28 +8,27 @@ import pytest
 from make_fer2013 import write_csv, write_folder
 from PIL import Image
 
+from fer_zoo.contract import FER2013_COUNTS
 from fer_zoo.data.check import check
-from fer_zoo.data.training_data import OFFICIAL
 from fer_zoo.errors import UsageError
 
 
 def test_official_numbers_add_up():
-    assert {split: sum(counts) for split, counts in OFFICIAL.items()} == {
+    assert {split: sum(counts) for split, counts in FER2013_COUNTS.items()} == {
         "train": 28709,
         "public_test": 3589,
         "private_test": 3589,
         "test": 7178,
     }
-    assert OFFICIAL["test"] == tuple(
-        public + private for public, private in zip(OFFICIAL["public_test"], OFFICIAL["private_test"], strict=True)
-    )
+    parts = zip(FER2013_COUNTS["public_test"], FER2013_COUNTS["private_test"], strict=True)
+    assert FER2013_COUNTS["test"] == tuple(public + private for public, private in parts)
 
 
 @pytest.mark.slow
 def test_the_full_set(shared):
     result = check(shared / "fer2013/fer2013.zip")
     assert result.complete
-    assert {split: tuple(counts.values()) for split, counts in result.counts.items()} == OFFICIAL
+    assert {split: tuple(counts.values()) for split, counts in result.counts.items()} == FER2013_COUNTS
     assert {name: number for name, _, number in result.figures()} == {
         "unreadable": 0,
         "resized": 0,

@@ -102,6 +102,8 @@ def test_mutated_manifests_work_or_are_one_sentence(zoo: Path) -> None:
         ({"sha256": "00"}, "sha256 of entry 1 must be 64 hexadecimal digits"),
         ({"colour": 1}, "entry 1 has an unknown key 'colour'"),
         ({"output": {"labels": ["a", "a"]}}, "output of entry 1 does not fit: two labels are the same"),
+        ({"output": {"labels": ["a", "b"], "prior": [1]}}, "must have a prior for each label"),
+        ({"output": {"labels": ["a", "b"], "prior": [1, 0]}}, "numbers of the prior must be above 0"),
         ({"metrics": {"test": {"accuracy": 7}}}, "must have an accuracy in 0..1"),
     ],
 )
