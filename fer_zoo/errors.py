@@ -13,7 +13,7 @@ class FerZooError(Exception):
         ...     read_photo("missing.jpg")
         ... except FerZooError as error:
         ...     print(error)
-        there is no file missing.jpg
+        missing.jpg does not exist
     """
 
     exit_code = 1

@@ -19,6 +19,7 @@ EXTRAS = {
     "keras": "tensorflow",
     "matplotlib": "benchmark",
     "onnx": "embed",
+    "pillow_heif": "heic",
     "psutil": "benchmark",
     "scipy": "benchmark",
     "sklearn": "benchmark",

@@ -16,7 +16,15 @@ LAYERS = (
     ("fer_zoo.inference", "fer_zoo.faces", "fer_zoo.video"),
     ("fer_zoo.models", "fer_zoo.data"),
     ("fer_zoo.zoo",),
-    ("fer_zoo.backend", "fer_zoo.sharding", "fer_zoo.console", "fer_zoo.tables", "fer_zoo.packages"),
+    (
+        "fer_zoo.backend",
+        "fer_zoo.sharding",
+        "fer_zoo.console",
+        "fer_zoo.tables",
+        "fer_zoo.packages",
+        "fer_zoo.pictures",
+        "fer_zoo.crops",
+    ),
     ("fer_zoo.contract", "fer_zoo.cpu", "fer_zoo.errors", "fer_zoo.files", "fer_zoo.text"),
 )
 _HEIGHT = {part: -height for height, parts in enumerate(LAYERS) for part in parts}

@@ -107,7 +107,7 @@ def test_bad_files_are_told_and_the_others_still_answered(predict, faces, tmp_pa
     assert [entry["file"] for entry in content["predictions"]] == [str(faces / "a.png")]
     assert [entry["file"] for entry in content["failures"]] == list(map(str, bad))
     assert len(stderr.splitlines()) == 4
-    for sentence in ("empty.png is empty", "there is no file", "has no images", "is not an image"):
+    for sentence in ("empty.png is empty", "does not exist", "has no images", "is not an image"):
         assert sentence in stderr
 
 

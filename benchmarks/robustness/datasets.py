@@ -28,11 +28,11 @@ import numpy as np
 
 from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.crops import crop_square
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, crop_face, read_photo
-from fer_zoo.faces.crop import crop_square
-from fer_zoo.faces.photos import SUFFIXES
 from fer_zoo.inference.images import read_image
+from fer_zoo.pictures import SUFFIXES
 
 CONTEMPT = "contempt"
 

@@ -19,14 +19,15 @@ from PIL import Image
 
 from fer_zoo.console import out, run, track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.crops import crop_square
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import Face, FaceDetector, read_photo
-from fer_zoo.faces.crop import SCALE, SHIFT, crop_square, square_of
-from fer_zoo.faces.photos import SUFFIXES
+from fer_zoo.faces.crop import SCALE, SHIFT, square_of
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.packages import require
+from fer_zoo.pictures import SUFFIXES
 from fer_zoo.zoo import artifacts_dir
 
 from ..options import reports_folder

@@ -15,13 +15,13 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.console import err, out, print_error, track
 from fer_zoo.contract import FERPLUS_EXPRESSIONS, LABELS
+from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import Face, FaceDetector, crop_face
-from fer_zoo.faces.photos import SUFFIXES, is_animation, open_photo
 from fer_zoo.faces.results import BAR, Failure, Prediction, Results
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
-from fer_zoo.inference.images import to_face
+from fer_zoo.pictures import SUFFIXES, read_picture
 from fer_zoo.tables import print_table
 from fer_zoo.video import VIDEO_SUFFIXES
 
@@ -62,16 +62,16 @@ def main(arguments: list[str]) -> int:
         try:
             if path.is_dir():
                 raise FerZooError(f"the folder {path} has no images")
-            picture = open_photo(path)
-            if is_animation(path):
+            picture = read_picture(path)
+            if picture.animated:
                 err.print(f"{shown(path)} is an animation: its first frame was read", markup=False)
-            if options.crop or (options.crop is None and max(picture.size) <= _CROP_SIZE):
-                found = _Found(shown(path), [None], [to_face(picture)], None, None)
+            if options.crop or (options.crop is None and max(picture.pixels.shape[:2]) <= _CROP_SIZE):
+                found = _Found(shown(path), [None], [crop_centre(picture.pixels)], None, None)
                 if path in drawings:
                     err.print(f"{shown(path)} is a face as a whole: there is nothing to draw on it", markup=False)
             else:
                 detector = detector or FaceDetector(options.threads, size=options.detector_size)
-                found = _in_photo(path, np.asarray(picture.convert("RGB")), detector, drawings.get(path))
+                found = _in_photo(path, picture.rgb, detector, drawings.get(path))
             del picture
             waiting.append(found)
         except FerZooError as error:

@@ -35,6 +35,8 @@ class Check:
         resized: Images that are not 48x48.
         recoloured: Images that are not 8-bit gray.
         outside: Image files in no class folder of a split.
+        no_images: Files that are no images.
+        duplicates: Names that a zip has more than once.
         blank: Images whose pixels all have one value.
         copies: Images minus distinct images, so a group of three equal ones counts two.
         test_in_train: Test images whose exact pixels also occur in train.
@@ -48,6 +50,8 @@ class Check:
     resized: list[str]
     recoloured: list[str]
     outside: list[str]
+    no_images: list[str]
+    duplicates: list[str]
     blank: list[str]
     copies: int
     test_in_train: list[str]
@@ -73,6 +77,8 @@ class Check:
             "resized": self.resized,
             "recoloured": self.recoloured,
             "outside": self.outside,
+            "no_images": self.no_images,
+            "duplicates": self.duplicates,
             "blank": self.blank,
             "test_in_train": self.test_in_train,
             "different_labels": self.different_labels,
@@ -81,10 +87,12 @@ class Check:
     def figures(self) -> list[tuple[str, str, int]]:
         """Key, words and number of each finding."""
         return [
-            ("unreadable", "files that cannot be read", len(self.unreadable)),
+            ("unreadable", "files and folders that cannot be read", len(self.unreadable)),
             ("resized", f"images that are not {IMAGE_SIZE}x{IMAGE_SIZE}", len(self.resized)),
             ("recoloured", "images that are not 8-bit gray", len(self.recoloured)),
             ("outside", "image files in no class folder", len(self.outside)),
+            ("no_images", "files that are no images", len(self.no_images)),
+            ("duplicates", "names that the zip has more than once", len(self.duplicates)),
             ("blank", "blank images (all pixels equal)", len(self.blank)),
             ("copies", "exact copies (images beyond the first of equal ones)", self.copies),
             ("test_in_train", "test images that are also in train here", len(self.test_in_train)),
@@ -122,6 +130,8 @@ def check(path: str | Path | None = None, output: str | Path | None = None) -> C
         resized=list(decoded.resized),
         recoloured=list(decoded.recoloured),
         outside=list(decoded.outside),
+        no_images=list(decoded.no_images),
+        duplicates=list(decoded.duplicates),
         blank=decoded.names[np.ptp(decoded.images.reshape(len(hashes), -1), axis=1) == 0].tolist(),
         copies=len(hashes) - len(distinct),
         test_in_train=decoded.names[~is_train & np.isin(hashes, hashes[is_train])].tolist(),
@@ -159,7 +169,7 @@ def print_check(result: Check) -> None:
         findings.add_row(words, f"{number:,}")
     print_table(findings)
     for name, reason in list(result.unreadable.items())[:5]:
-        out.print(f"cannot read {name}: {reason}", markup=False)
+        out.print(f"{name} {reason}", markup=False)
     if unmarked:
         out.print(f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ in the name: one test split")
     out.print(

@@ -20,7 +20,7 @@ from fer_zoo.errors import UsageError
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
 
 # Part of each cache key: raise it when the same source would be decoded differently.
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("images", "labels", "splits", "names")
 
 
@@ -92,8 +92,9 @@ def load_dataset(path: str | os.PathLike[str] | None = None) -> Dataset:
     """Load FER2013 from wherever it is, without decoding any image the second time.
 
     Args:
-        path: A folder `train|test/<class>/*.png|jpg`, that folder as a zip, `fer2013.csv` or `icml_face_data.csv`;
-            told apart by content. `None` takes the sample bundled with the checkout.
+        path: A folder `train|test/<class>/` or `train|validation/<class>/` with images, that folder as a zip,
+            `fer2013.csv` or `icml_face_data.csv`; told apart by content. `None` takes the sample bundled with
+            the checkout.
 
     Raises:
         UsageError: The path does not exist, is no known form of FER2013, or has unknown classes.

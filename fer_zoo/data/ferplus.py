@@ -27,6 +27,8 @@ FERPLUS_CLASSES = (
     "NF",
 )
 
+ANNOTATORS = 10
+
 BUNDLED_VOTES = BUNDLED.with_name("ferplus_sample.csv")
 
 # The column of each of FERPLUS_EXPRESSIONS, and of EXPRESSIONS: contempt has no counterpart in FER2013. Unknown and NF
@@ -64,7 +66,7 @@ def read_ferplus(path: str | Path) -> Votes:
 
     Raises:
         UsageError: The file does not exist or lacks a column.
-        FerZooError: A value is not a number.
+        FerZooError: A value is not a number of votes.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -86,12 +88,25 @@ def read_ferplus(path: str | Path) -> Votes:
                 names.append("" if name_column is None else PurePosixPath(line[name_column].strip()).stem)
                 usage = "" if split_column is None else line[split_column].strip().casefold().partition("_")[0]
                 splits.append(CSV_SPLITS.get(usage, ""))
-                votes.append([float(line[column]) for column in columns])
+                votes.append(_votes([line[column] for column in columns]))
         except (csv.Error, ValueError, IndexError) as error:
             raise FerZooError(f"line {reader.line_num} of {path} is damaged ({error}); get the file again") from error
     if not rows:
         raise FerZooError(f"{path} has no rows; get the file again")
     return Votes(np.array(rows, np.int64), tuple(names), tuple(splits), np.array(votes, np.float32))
+
+
+def _votes(texts: list[str]) -> list[int]:
+    """Votes of one image, or ValueError where there cannot be such."""
+    votes = []
+    for text in texts:
+        value = float(text)
+        if value not in range(ANNOTATORS + 1):  # Also for NaN and for parts of a vote.
+            raise ValueError(f"{text.strip()} is no number of votes: each image had {ANNOTATORS} annotators")
+        votes.append(int(value))
+    if sum(votes) > ANNOTATORS:
+        raise ValueError(f"{sum(votes)} votes for an image that had {ANNOTATORS} annotators")
+    return votes
 
 
 def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.ndarray]:

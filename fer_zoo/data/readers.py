@@ -6,21 +6,23 @@ import csv
 import hashlib
 import io
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import sha256
+from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
 from fer_zoo.text import plural
 
 SPLITS = ("train", "public_test", "private_test", "test")
@@ -29,7 +31,7 @@ SPLITS = ("train", "public_test", "private_test", "test")
 CSV_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 LAYOUT = (
-    "expected train/<class>/ and test/<class>/ with .png or .jpg images (a folder or a zip), "
+    "expected train/<class>/ and test/<class>/ (or validation/<class>/) with images (a folder or a zip), "
     "or FER2013's CSV with the columns emotion, pixels, Usage"
 )
 
@@ -51,12 +53,18 @@ _FOLDER_SPLITS = {
     "test": "test",
     "publictest": "public_test",
     "privatetest": "private_test",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
 }
 _FILE_SPLITS = {"PublicTest_": "public_test", "PrivateTest_": "private_test"}
 CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-_IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"))
+# What operating systems leave in folders.
+_SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
+# Of a zip's member, unpacked: far above any face, and little memory.
+_MAX_MEMBER_BYTES = 100_000_000
 # What zipfile raises for a damaged member or an unknown compression.
 _ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 # A folder around train and test, the split, the class.
@@ -72,10 +80,12 @@ class Decoded:
         labels: int64 `[n]`, index into `EXPRESSIONS`.
         splits: str `[n]`, one of `SPLITS`.
         names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
-        unreadable: Name and reason of each image that was left out.
+        unreadable: Name and reason of each image or folder that was left out.
         resized: Names of the images that were not 48x48.
         recoloured: Names of the images that were not 8-bit gray.
         outside: Image files that are in no class folder of a split, left out.
+        no_images: Files that are no images, by their suffix, left out.
+        duplicates: Names that a zip has more than once; the first is taken.
     """
 
     images: np.ndarray
@@ -86,19 +96,24 @@ class Decoded:
     resized: tuple[str, ...] = ()
     recoloured: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    no_images: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
         """One plain sentence for each thing worth telling the user."""
         notes = []
         if self.unreadable:
-            few = "; ".join(f"{name} ({reason})" for name, reason in self.unreadable[:3])
-            notes.append(f"{plural(len(self.unreadable), 'unreadable image')} left out: {few}{_more(self.unreadable)}")
+            names = [f"{name} ({reason})" for name, reason in self.unreadable]
+            notes.append(f"{plural(len(names), 'unreadable image')} left out: {_first(names)}")
         if self.outside:
-            few = "; ".join(self.outside[:3])
-            notes.append(
-                f"{plural(len(self.outside), 'image')} outside train/<class>/ and test/<class>/ left out: "
-                f"{few}{_more(self.outside)}"
-            )
+            count = plural(len(self.outside), "image")
+            notes.append(f"{count} outside train/<class>/ and test/<class>/ left out: {_first(self.outside)}")
+        if self.no_images:
+            count = plural(len(self.no_images), "file")
+            notes.append(f"{count} of other kinds than images left out: {_first(self.no_images)}")
+        if self.duplicates:
+            count = plural(len(self.duplicates), "name")
+            notes.append(f"{count} more than once in the zip, the first was taken: {_first(self.duplicates)}")
         if self.resized:
             notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:
@@ -108,6 +123,10 @@ class Decoded:
                 f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ "
                 "in the file name: they form one test split"
             )
+        for split in SPLITS:
+            counts = np.bincount(self.labels[self.splits == split], minlength=len(EXPRESSIONS))
+            if alone := [name for name, count in zip(EXPRESSIONS, counts, strict=True) if count == 1]:
+                notes.append(f"only one image in {split} of the class {', '.join(alone)}")
         return tuple(notes)
 
 
@@ -154,31 +173,28 @@ def open_source(path: str | Path) -> Source:
     raise UsageError(f"{path} is neither a zip nor a CSV; {LAYOUT}")
 
 
-def read_image(content: bytes) -> tuple[np.ndarray, bool, bool]:
-    """Decode one image file.
+def read_image(source: Path | bytes) -> tuple[np.ndarray, bool, bool]:
+    """Read one image file, as prediction does with a picture that shows one face.
 
     Returns:
         The image as uint8 `[48, 48]`, whether it had another size, whether it had another mode than 8-bit gray.
 
     Raises:
-        ValueError: It is not a readable image; the message is the reason.
+        PictureError: It is not a readable image.
     """
-    if not content:
-        raise ValueError("empty file")
-    try:
-        image: Image.Image = Image.open(io.BytesIO(content))
-        image.load()
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
-        raise ValueError(_reason(error)) from error
-    recoloured = image.mode != "L"
-    resized = image.size != (IMAGE_SIZE, IMAGE_SIZE)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif recoloured:
-        image = image.convert("L")
-    if resized:
-        image = ImageOps.exif_transpose(image).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(image), resized, recoloured
+    picture = read_picture(source)
+    resized = picture.pixels.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE)
+    return crop_centre(picture.pixels), resized, picture.mode != "L"
+
+
+@dataclass
+class _Listing:
+    """The files of a source, sorted by what becomes of them; the lists of `Decoded` have the same names."""
+
+    images: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    no_images: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
 
 
 class FolderSource:
@@ -186,17 +202,40 @@ class FolderSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files = sorted(_image_files(path, "", _MAX_DEPTH))
+        self._listing = _Listing()
+        self._key = hashlib.sha256(f"folder {self.path.resolve()}\n".encode(errors="surrogateescape"))
+        self._scan(path, "", _MAX_DEPTH)
 
     def fingerprint(self) -> str:
-        key = hashlib.sha256(f"folder {self.path.resolve()}\n".encode())
-        for name, size, modified in self._files:
-            key.update(f"{name}\0{size}\0{modified}\n".encode(errors="surrogateescape"))
-        return key.hexdigest()
+        return self._key.hexdigest()
 
     def read(self) -> Decoded:
-        names = [name for name, _, _ in self._files]
-        return _read_images(str(self.path), names, lambda name: (self.path / name).read_bytes())
+        return _read_images(str(self.path), self._listing, lambda name: self.path / name)
+
+    def _scan(self, folder: Path, prefix: str, depth: int) -> None:
+        """List the files at most `depth` folders down."""
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self._listing.unreadable.append((prefix or str(folder), f"cannot be read: {_reason(error)}"))
+            return
+        for entry in entries:
+            name = prefix + entry.name
+            if _is_hidden(name):
+                continue
+            try:
+                status = entry.stat()
+            except OSError as error:
+                broken = "is a link to a file that does not exist" if entry.is_symlink() else _reason(error)
+                self._listing.unreadable.append((name, broken))
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                if depth:
+                    self._scan(folder / entry.name, f"{name}/", depth - 1)
+                continue
+            self._key.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            (self._listing.images if _is_image(name) else self._listing.no_images).append(name)
 
 
 class ZipSource:
@@ -209,12 +248,27 @@ class ZipSource:
         return sha256(self.path)
 
     def read(self) -> Decoded:
+        listing = _Listing()
+        members: dict[str, zipfile.ZipInfo] = {}
         with zipfile.ZipFile(self.path) as archive:
-            members = {info.filename.replace("\\", "/"): info for info in archive.infolist()}
-            if any(info.flag_bits & 1 for info in members.values()):
-                raise FerZooError(f"{self.path} is encrypted; unpack it with its password and pass the folder")
-            names = [name for name in members if _is_image(name)]
-            return _read_images(str(self.path), names, lambda name: archive.read(members[name]))
+            for info in archive.infolist():
+                name = info.filename.replace("\\", "/")
+                if info.flag_bits & 1:
+                    raise FerZooError(f"{self.path} is encrypted; unpack it with its password and pass the folder")
+                if info.is_dir() or _is_hidden(name):
+                    continue
+                if name in members:
+                    listing.duplicates.append(name)
+                    continue
+                members[name] = info
+                (listing.images if _is_image(name) else listing.no_images).append(name)
+
+            def content(name: str) -> bytes:
+                if members[name].file_size > _MAX_MEMBER_BYTES:
+                    raise PictureError(name, f"has more than {_MAX_MEMBER_BYTES / 1e6:g} MB")
+                return archive.read(members[name])
+
+            return _read_images(str(self.path), listing, content)
 
 
 class CsvSource:
@@ -302,34 +356,29 @@ def _is_tar(path: Path) -> bool:
 
 
 def _is_image(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.casefold() in _IMAGE_SUFFIXES and not hidden
+    return PurePosixPath(name).suffix.casefold() in SUFFIXES and not _is_hidden(name)
 
 
-def _image_files(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int, int]]:
-    """Relative path, size and modification time of each image, at most `depth` folders down."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.is_dir():
-                if depth and not entry.name.startswith("."):
-                    yield from _image_files(folder / entry.name, f"{name}/", depth - 1)
-            elif _is_image(name):
-                stat = entry.stat()
-                yield name, stat.st_size, stat.st_mtime_ns
+def _is_hidden(name: str) -> bool:
+    """Whether it is something that users do not see in their folders."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part == "__MACOSX" or part.casefold() in _SYSTEM_FILES for part in parts)
 
 
-def _read_images(source: str, paths: Iterable[str], read_bytes: Callable[[str], bytes]) -> Decoded:
-    places, outside = _places(source, paths)
+def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | bytes]) -> Decoded:
+    """Read the images that `locate` finds by their names."""
+    places, outside = _places(source, listing.images)
     images = np.empty((len(places), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     kept: list[_Place] = []
-    unreadable, resized, recoloured = [], [], []
+    unreadable, resized, recoloured = list(listing.unreadable), [], []
     for place in track(places, "Decoding images", len(places)):
         try:
-            image, other_size, other_mode = read_image(read_bytes(place.path))
+            image, other_size, other_mode = read_image(locate(place.path))
+        except PictureError as error:
+            unreadable.append((place.name, error.reason))
+            continue
         except (ValueError, OSError, *_ZIP_DAMAGE) as error:
-            unreadable.append((place.name, _reason(error)))
+            unreadable.append((place.name, f"cannot be read: {_reason(error)}"))
             continue
         images[len(kept)] = image
         kept.append(place)
@@ -351,6 +400,8 @@ def _read_images(source: str, paths: Iterable[str], read_bytes: Callable[[str], 
         resized=tuple(resized),
         recoloured=tuple(recoloured),
         outside=tuple(outside),
+        no_images=tuple(listing.no_images),
+        duplicates=tuple(listing.duplicates),
     )
 
 
@@ -386,10 +437,22 @@ def _places(source: str, paths: Iterable[str]) -> tuple[list[_Place], list[str]]
         )
     if not places:
         raise UsageError(f"no images of FER2013 found in {source}; {LAYOUT}")
+    places = _without_validation(places)
     if len(roots) > 1:
         several = ", ".join(root or "the top folder" for root in sorted(roots))
         raise UsageError(f"{source} holds more than one data set ({several}); pass one of them")
     return sorted(places, key=lambda place: (SPLITS.index(place.split), place.label, place.name)), sorted(outside)
+
+
+def _without_validation(places: list[_Place]) -> list[_Place]:
+    """Beside a test folder a validation folder is for choosing, as PublicTest is; else it holds the test images."""
+    splits = {place.split for place in places}
+    if "validation" not in splits:
+        return places
+    renamed = {"validation": "test"}
+    if splits & {"test", "private_test"}:
+        renamed = {"validation": "public_test", "test": "private_test"}
+    return [replace(place, split=renamed.get(place.split, place.split)) for place in places]
 
 
 def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[int, str, np.ndarray]:
@@ -412,12 +475,12 @@ def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[in
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
 
 
-def _more(items: tuple, shown: int = 3) -> str:
-    return f"; and {len(items) - shown:,} more" if len(items) > shown else ""
+def _first(names: Sequence[str], count: int = 3) -> str:
+    """Some of the names, and how many more there are."""
+    more = f"; and {len(names) - count:,} more" if len(names) > count else ""
+    return "; ".join(names[:count]) + more

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from PIL import Image
 
 from fer_zoo.contract import IMAGE_SIZE
+from fer_zoo.crops import crop_square
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.detector import Face
 from fer_zoo.faces.photos import Photo, photo_array
@@ -57,19 +55,3 @@ def square_of(face: Face, scale: float = SCALE, shift: float = SHIFT) -> tuple[f
     length = (width + height) / 2
     side = scale * length
     return x + (width - side) / 2, y + (height - side) / 2 + shift * length, side
-
-
-def crop_square(image: np.ndarray, left: float, top: float, side: float, size: int) -> np.ndarray:
-    """Cut out any upright square and resample it as `crop_face` says."""
-    # Some pixels more than the square, for the filter's reach.
-    reach = math.ceil(side / size) + 1
-    x0, y0 = math.floor(left) - reach, math.floor(top) - reach
-    x1, y1 = math.ceil(left + side) + reach, math.ceil(top + side) + reach
-    height, width = image.shape[:2]
-    if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height:
-        part = image[y0:y1, x0:x1]
-    else:
-        part = image[np.ix_(np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1))]
-    gray = Image.fromarray(part).convert("L")
-    box = (left - x0, top - y0, left - x0 + side, top - y0 + side)
-    return np.asarray(gray.resize((size, size), Image.Resampling.BILINEAR, box=box))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fer_zoo.crops import resize
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
 from fer_zoo.faces.photos import Photo, photo_array
@@ -118,4 +119,4 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
     if scale >= 1:
         return image
     shape = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR))
+    return np.asarray(resize(Image.fromarray(image), *shape))

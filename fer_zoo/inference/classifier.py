@@ -14,9 +14,9 @@ import numpy as np
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
-from fer_zoo.faces.photos import Photo, open_photo, photo_array
+from fer_zoo.faces.photos import Photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
-from fer_zoo.inference.images import to_face
+from fer_zoo.inference.images import read_image
 from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
 from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, training_prior, verified_path
@@ -363,7 +363,7 @@ def _crops(images: Faces) -> np.ndarray:
             return _crops(np.asarray(images))
         return np.concatenate([np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 1), np.uint8), *map(_crops, images)])
     if isinstance(images, Photo):
-        images = to_face(open_photo(images))
+        images = read_image(images)
     if not isinstance(images, np.ndarray):
         raise UsageError(f"images must be an array, a photo of one face or a list of them, not {type(images).__name__}")
     if images.dtype.kind not in "uif":

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
-from PIL import Image, ImageOps
 
-from fer_zoo.contract import IMAGE_SIZE
-from fer_zoo.faces.photos import open_photo
+from fer_zoo.crops import crop_centre
+from fer_zoo.pictures import PictureSource, read_picture
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an image file that shows one face, as `fer_zoo.faces.read_photo` does, and shrink it with `to_face`.
+def read_image(source: PictureSource) -> np.ndarray:
+    """Read a picture that shows one face and nothing else, as training does.
 
     Args:
-        path: Any format that Pillow reads.
+        source: What `fer_zoo.pictures.read_picture` decodes. A picture that is not square is cut to its middle; colour
+            becomes ITU-R 601 luma; other sizes are resampled by `fer_zoo.crops.resize`.
 
     Returns:
         uint8 `[48, 48]`.
@@ -23,18 +21,4 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     Raises:
         FerZooError: The file is missing, empty, damaged, too large, or not an image.
     """
-    return to_face(open_photo(path))
-
-
-def to_face(image: Image.Image) -> np.ndarray:
-    """Turn an image that shows one face into a crop.
-
-    Colour becomes ITU-R 601 luma. An image that is not square is cut to its centre, then averaged down to 48x48 by
-    area, or enlarged bicubically; 48x48 gray keeps its pixels.
-
-    Returns:
-        uint8 `[48, 48]`.
-    """
-    shrinks = min(image.size) >= IMAGE_SIZE
-    method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
-    return np.asarray(ImageOps.fit(image.convert("L"), (IMAGE_SIZE, IMAGE_SIZE), method))
+    return crop_centre(read_picture(source).pixels)

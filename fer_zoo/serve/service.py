@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.faces import Face, FaceDetector, crop_face, read_photo
-from fer_zoo.faces.photos import open_photo
+from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.inference import load_classifier
-from fer_zoo.inference.images import to_face
+from fer_zoo.pictures import PictureTooLargeError, read_picture
 from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel, find_model
 from fer_zoo.serve.limits import Limits
@@ -90,37 +87,22 @@ class Service:
         self._classifying.shutdown(wait=False, cancel_futures=True)
 
     def _read_photo(self, content: bytes) -> tuple[tuple[int, int], list[Face] | None, np.ndarray]:
-        image = self._checked(read_photo, content)
+        image = self._pixels(content)
         faces = self._detector.detect(image)[: self.limits.faces]
         crops = np.array([crop_face(image, face) for face in faces], np.uint8)
         return (image.shape[1], image.shape[0]), faces, crops
 
     def _read_face(self, content: bytes) -> tuple[tuple[int, int], list[Face] | None, np.ndarray]:
-        image = self._checked(open_photo, content)
-        return image.size, None, to_face(image)[None]
+        image = self._pixels(content)
+        return (image.shape[1], image.shape[0]), None, crop_centre(image)[None]
 
-    def _checked(self, read: Any, content: bytes) -> Any:
-        """Read with our limit of pixels, which has a status of its own."""
-        limit = self.limits.pixels
-        if _has_more_pixels(content, limit):
-            raise HTTPError(413, f"the image has more than {limit / 1e6:g} million pixels; shrink or crop it")
+    def _pixels(self, content: bytes) -> np.ndarray:
         try:
-            return read(content, limit)
+            return read_picture(content, self.limits.pixels).pixels
+        except PictureTooLargeError as error:
+            raise HTTPError(413, f"{error}; shrink or crop it") from error
         except FerZooError as error:
             raise HTTPError(400, str(error)) from error
-
-
-def _has_more_pixels(content: bytes, limit: int) -> bool:
-    """As the file's header says; nothing is decoded."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                return image.width * image.height > limit
-    except Image.DecompressionBombError:
-        return True
-    except Exception:  # Whatever is wrong with the file, reading it will say.
-        return False
 
 
 def _place(face: Face) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def test_the_full_set(shared):
         "resized": 0,
         "recoloured": 0,
         "outside": 0,
+        "no_images": 0,
+        "duplicates": 0,
         "blank": 12,
         "copies": 1851,
         "test_in_train": 568,
@@ -59,7 +61,7 @@ def test_faults_are_found(files, tmp_path):
     }
     result = check(write_folder(tmp_path / "fer", spoilt), tmp_path / "report")
     assert not result.complete
-    assert result.unreadable == {names[3]: "empty file"}
+    assert result.unreadable == {names[3]: "is empty"}
     assert result.resized == result.recoloured == ["test/happy/PublicTest_large.png"]
     assert result.outside == ["notes/a.png"]
     assert result.blank == ["test/happy/PublicTest_blank.png", "test/happy/PublicTest_large.png"]

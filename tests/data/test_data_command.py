@@ -24,7 +24,7 @@ def test_check_prints_the_counts_and_writes_the_report(command, files, tmp_path)
     assert done.returncode == 1, done.stderr
     assert str(folder) in done.stdout
     assert "14 / 28,709" in done.stdout
-    assert "cannot read train/angry/Training_0.png: empty file" in done.stdout
+    assert "train/angry/Training_0.png is empty" in done.stdout
     assert "This is not the complete FER2013" in done.stdout
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["check.json", "check.png"]
 

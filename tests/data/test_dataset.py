@@ -65,7 +65,7 @@ def test_notes_come_from_the_cache_too(files, tmp_path, no_decoding):
     first = load_dataset(path)
     no_decoding()
     assert load_dataset(path).notes == first.notes
-    assert "Training_0.png (empty file)" in first.notes[0]
+    assert "Training_0.png (is empty)" in first.notes[0]
 
 
 def test_arrays_are_read_only_and_as_documented(files, tmp_path):

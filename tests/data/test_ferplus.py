@@ -171,3 +171,20 @@ def test_the_majority_protocol_has_as_many_images_as_published(shared):
     assert [len(full.subset(split)) for split in ("train", "public_test", "private_test")] == [25060, 3199, 3153]
     bundled = majority_labels(load_dataset())
     np.testing.assert_array_equal(bundled.subset("test").labels, full.subset("test").labels)
+
+
+@pytest.mark.parametrize(
+    ("vote", "words"),
+    [
+        ("nan", "nan is no number of votes"),
+        ("inf", "inf is no number of votes"),
+        ("-5", "-5 is no number of votes"),
+        ("53607", "53607 is no number of votes: each image had 10 annotators"),
+        ("2.5", "2.5 is no number of votes"),
+        ("8", "15 votes for an image that had 10 annotators"),
+    ],
+)
+def test_impossible_votes_are_refused_with_their_line(vote, words, tmp_path):
+    rows = [[0, "a", *votes_for(0), 0], [1, "b", 7, vote, *[0] * 8, 0]]
+    with pytest.raises(FerZooError, match=rf"line 3 of .*votes\.csv is damaged \({words}"):
+        read_ferplus(write(tmp_path / "votes.csv", JOINED, *rows))

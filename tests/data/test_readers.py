@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def test_colour_and_other_sizes_become_gray_48x48_and_are_counted(files, tmp_pat
 def test_sixteen_bit_gray_keeps_its_range():
     wide = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48) * 28
     image, resized, recoloured = read_image(encoded(Image.fromarray(wide)))
-    np.testing.assert_array_equal(image, wide >> 8)
+    np.testing.assert_array_equal(image, np.round(wide / 257))
     assert (resized, recoloured) == (False, True)
 
 
@@ -173,9 +174,10 @@ def test_unreadable_images_are_left_out_and_named(pack, files, tmp_path):
     assert len(decoded.images) == len(files) - 3
     assert decoded.names.tolist() == [name for name in names if name not in (names[0], names[5], names[9])]
     assert [name for name, _ in decoded.unreadable] == [names[0], names[5], names[9]]
-    (note,) = decoded.notes()
+    note, alone = decoded.notes()
+    assert alone == "only one image in train of the class angry, fear, neutral"
     assert note.startswith("3 unreadable images left out: ")
-    assert f"{names[5]} (empty file)" in note
+    assert f"{names[5]} (is empty)" in note
 
 
 def spoil_member(path: Path, name: str) -> None:
@@ -215,10 +217,10 @@ def test_a_set_without_one_readable_image_is_an_error(files, tmp_path):
 
 
 def test_images_elsewhere_are_left_out_and_named(files, tmp_path):
-    extra = files | {"logo.png": b"x", "validation/happy/a.png": b"x"}
+    extra = files | {"logo.png": b"x", "spare/happy/a.png": b"x"}
     decoded = open_source(write_folder(tmp_path, extra)).read()
     assert len(decoded.images) == len(files)
-    assert decoded.outside == ("logo.png", "validation/happy/a.png")
+    assert decoded.outside == ("logo.png", "spare/happy/a.png")
     assert "2 images outside train/<class>/" in decoded.notes()[0]
 
 
@@ -322,3 +324,68 @@ def test_csv_without_one_good_row_is_an_error(tmp_path):
 def test_the_decoding_of_one_form_does_not_depend_on_the_order_of_the_folder(files, tmp_path):
     backwards = dict(reversed(files.items()))
     assert open_source(write_zip(tmp_path / "a.zip", backwards)).read().names.tolist() == list(files)
+
+
+def test_what_lies_in_a_folder_beside_images_is_named_and_ends_nothing(files, tmp_path):
+    folder = write_folder(tmp_path / "fer", files | {"train/happy/list.txt": b"x", "train/happy/Thumbs.db": b"x"})
+    (folder / "train/happy/gone.png").symlink_to(tmp_path / "gone.png")
+    (folder / "train/happy/loop.png").symlink_to(folder / "train/happy/loop.png")
+    for suffix in ("jfif", "jpe", "gif", "ppm", "avif"):
+        (folder / f"train/happy/a.{suffix}").write_bytes(next(iter(files.values())))
+    decoded = open_source(folder).read()
+    assert len(decoded.images) == len(files) + 5
+    assert decoded.no_images == ("train/happy/list.txt",)
+    assert dict(decoded.unreadable) == dict.fromkeys(
+        ("train/happy/gone.png", "train/happy/loop.png"), "is a link to a file that does not exist"
+    )
+    assert "1 file of other kinds than images left out: train/happy/list.txt" in decoded.notes()
+
+
+def test_a_folder_that_cannot_be_listed_is_named(files, tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "fer", files)
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "fear":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    decoded = open_source(folder).read()
+    assert decoded.unreadable == tuple(
+        (f"{split}/fear/", "cannot be read: Permission denied") for split in ("test", "train")
+    )
+    assert len(decoded.images) == len(files) - 6
+
+
+def test_the_first_of_two_zip_entries_with_one_name_is_taken(files, tmp_path):
+    path = write_zip(tmp_path / "fer.zip", files)
+    first, other, *_ = files
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(first, files[other])
+    decoded = open_source(path).read()
+    assert_same(decoded, expected(files))
+    assert decoded.notes() == (f"1 name more than once in the zip, the first was taken: {first}",)
+
+
+def test_a_picture_of_too_many_pixels_in_a_zip_is_left_out(files, tmp_path):
+    large = encoded(Image.new("1", (9000, 9000)))
+    decoded = open_source(write_zip(tmp_path / "fer.zip", files | {"train/happy/large.png": large})).read()
+    assert decoded.unreadable == (
+        ("train/happy/large.png", "has too many pixels (81 million, the limit is 80 million)"),
+    )
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_validation_is_for_choosing_where_there_is_a_test_folder_too(test, files, tmp_path):
+    """Kaggle's train and validation, and the three folders of others."""
+    names = {name: f"{name.split('/')[1]}/{number}.png" for number, name in enumerate(files)}
+    renamed = {}
+    for name, content in files.items():
+        split = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test" if test else "validation"}
+        renamed[f"{split[name.split('/')[2].split('_')[0]]}/{names[name]}"] = content
+    splits = open_source(write_folder(tmp_path / "fer", renamed)).read().splits
+    if test:
+        np.testing.assert_array_equal(splits, expected(files).splits)
+    else:
+        assert {split: int((splits == split).sum()) for split in set(splits.tolist())} == {"train": 14, "test": 28}

@@ -80,5 +80,5 @@ def test_other_wrong_arguments(classifier: Classifier, call: Callable, message: 
 
 def test_a_photo_that_is_missing(classifier: Classifier) -> None:
     for call in (classifier.analyze, classifier.predict_proba):
-        with pytest.raises(FerZooError, match=r"there is no file a\.jpg"):
+        with pytest.raises(FerZooError, match=r"a\.jpg does not exist"):
             call("a.jpg")

@@ -1,4 +1,4 @@
-// Pillow's BILINEAR resize, bit for bit: a triangle filter as wide as the scale, 22-bit weights, rows after columns.
+// fer_zoo.crops.resize, bit for bit: a triangle filter as wide as the scale, 22-bit weights, along the rows first.
 
 const PRECISION = 22;
 

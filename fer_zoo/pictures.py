@@ -1,0 +1,301 @@
+"""Pictures of every common kind as upright 8-bit arrays: the one place that decodes image files."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.packages import not_installed
+
+# A path, the content of an image file, or a Pillow image.
+PictureSource = str | os.PathLike | bytes | Image.Image
+
+# Pillow knows many more formats; some are decoded by slow Python code, and one starts another program.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
+FORMAT_NAMES = "JPEG, PNG, BMP, GIF, WebP, TIFF, PPM, PGM, AVIF or HEIC"
+SUFFIXES = tuple(
+    f".{name}"
+    for name in "avif bmp gif heic heif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp".split()  # noqa: SIM905
+)
+
+MAX_PIXELS = 80_000_000
+
+_ORIENTATION = 0x0112
+_TIFF_BITS_PER_SAMPLE, _TIFF_SAMPLE_FORMAT = 258, 339
+_TIFF_SIGNED = 2
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+# What the pixels of a PNG depend on.
+_PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_HEIC_BRANDS = (b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+# Rows that are computed at a time, so that little memory is used beside the picture.
+_ROWS = 256
+
+
+class PictureError(FerZooError):
+    """A picture that cannot be read.
+
+    Attributes:
+        reason: The message without the name of the picture, such as `is empty`.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} {reason}")
+        self.reason = reason
+
+
+class PictureTooLargeError(PictureError):
+    """A picture with more pixels than is allowed; it was not decoded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 `[h, w]` (gray) or `[h, w, 3]` (RGB), upright.
+        mode: Pillow's name of the mode it was stored in; `L` is 8-bit gray.
+        animated: Whether it is an animation, of which `pixels` is the first frame.
+    """
+
+    pixels: np.ndarray
+    mode: str
+    animated: bool
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """uint8 `[h, w, 3]`."""
+        return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)
+
+
+def read_picture(source: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a picture: JPEG, PNG, BMP, GIF, WebP, TIFF, PPM or PGM; AVIF where Pillow has it, HEIC with pillow-heif.
+
+    - It is turned as its EXIF orientation says, be it stored as a number or as text. Metadata that cannot be read is
+      ignored.
+    - Transparent parts are composited on black. An animation gives its first frame.
+    - Gray stays gray; palettes, CMYK, YCbCr, LAB and HSV become RGB. Colours are taken as they are in the file, without
+      its ICC profile.
+    - More than 8 bits are scaled by the range of the format: 16-bit gray from 0..65535, TIFF of 12 bits from 0..4095.
+      Where a format has no range it is the smallest that holds the largest value: 0..1, 0..255 or 0..65535 of
+      floating-point numbers, 8, 16, 24 or 32 (signed: 31) bits of 32-bit integers.
+
+    Args:
+        source: A path, the content of an image file, or a Pillow image.
+        max_pixels: Larger pictures are refused before they are decoded.
+
+    Raises:
+        UsageError: `source` is of another type.
+        PictureTooLargeError: It has more than `max_pixels`.
+        PictureError: It is missing, empty, damaged, or of another format.
+
+    Examples:
+        >>> from fer_zoo.pictures import read_picture
+        >>> picture = read_picture("photo.jpg")
+        >>> picture.pixels.dtype, picture.pixels.shape, picture.animated
+        (dtype('uint8'), (480, 480, 3), False)
+    """
+    if not isinstance(source, PictureSource):
+        kinds = "a path, the content of an image file as bytes, or a Pillow image"
+        raise UsageError(f"a photo must be {kinds}, not {type(source).__name__}")
+    name = "the image" if isinstance(source, bytes | Image.Image) else os.fspath(source)
+    try:
+        if isinstance(source, Image.Image):
+            return _decoded(source, name, max_pixels)
+        with _binary(source, name) as file:
+            try:
+                return _read(file, name, max_pixels)
+            except (FerZooError, MemoryError, Image.DecompressionBombError):
+                raise
+            except Exception:  # Pillow raises many kinds, also for a PNG whose metadata alone is damaged.
+                if (pixels_only := _without_metadata(file)) is None:
+                    raise
+                return _read(pixels_only, name, max_pixels)
+    except (FerZooError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError(name, f"is not an image in a format that is read here: {FORMAT_NAMES}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureTooLargeError(name, f"has too many pixels, the limit is {_millions(max_pixels)}") from error
+    except Exception as error:  # Damaged files make Pillow raise OSError, SyntaxError, ValueError, EOFError and others.
+        raise PictureError(name, f"cannot be read: {_reason(error)}") from error
+
+
+@contextmanager
+def _binary(source: str | os.PathLike | bytes, name: str) -> Iterator[IO[bytes]]:
+    """The content as a file, or PictureError where there is none."""
+    if isinstance(source, bytes):
+        if not source:
+            raise PictureError(name, "is empty")
+        yield io.BytesIO(source)
+        return
+    path = Path(source)
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise PictureError(name, "is a link to a file that does not exist") from error
+        raise PictureError(name, "does not exist") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise PictureError(name, "is a folder, not an image")
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError(name, "is a device or a pipe, not a file")
+    if not status.st_size:
+        raise PictureError(name, "is empty")
+    with path.open("rb") as file:
+        yield file
+
+
+def _read(file: IO[bytes], name: str, max_pixels: int) -> Picture:
+    start = file.read(64)
+    file.seek(0)
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS and b"avif" not in start:
+        return _decoded(_heic(file, name), name, max_pixels)
+    if start[4:8] == b"ftyp" and b"avif" in start and "AVIF" not in _formats():
+        raise PictureError(name, "is an AVIF image, which Pillow reads from version 11.3 on; upgrade Pillow")
+    with Image.open(file, formats=_formats()) as image:
+        return _decoded(image, name, max_pixels)
+
+
+def _heic(file: IO[bytes], name: str) -> Image.Image:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise PictureError(name, f"is a HEIC image: {not_installed('pillow_heif')}") from error
+    # Not through Pillow's table of formats, which belongs to the whole process.
+    return pillow_heif.open_heif(file).to_pillow()
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _decoded(image: Image.Image, name: str, max_pixels: int) -> Picture:
+    if image.width * image.height > max_pixels:
+        count = _millions(image.width * image.height)
+        raise PictureTooLargeError(name, f"has too many pixels ({count}, the limit is {_millions(max_pixels)})")
+    animated = image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "is_animated", False)
+    mode = image.mode
+    image.load()
+    return Picture(_upright(_pixels(image), _orientation(image)), mode, animated)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """uint8 `[h, w]` or `[h, w, 3]` as the picture is stored."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _scaled(image)
+    if image.has_transparency_data:
+        target = "LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"
+        try:
+            image = image.convert(target)
+        except Exception:  # The transparent colour is damaged: the picture has none.
+            image.info.pop("transparency", None)
+        else:
+            return _on_black(np.asarray(image))
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if image.mode == "LAB":
+        from PIL import ImageCms
+
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
+    return np.asarray(image.convert("RGB"))
+
+
+def _on_black(pixels: np.ndarray) -> np.ndarray:
+    """Composite `[h, w, colours and alpha]` on black."""
+    colours = np.ascontiguousarray(pixels[..., :-1])
+    if (pixels[..., -1] < 255).any():
+        for top in range(0, len(pixels), _ROWS):
+            part = pixels[top : top + _ROWS]
+            colours[top : top + _ROWS] = (part[..., :-1].astype(np.uint16) * part[..., -1:] + 127) // 255
+    return colours[..., 0] if colours.shape[2] == 1 else colours
+
+
+def _scaled(image: Image.Image) -> np.ndarray:
+    """8 bits of more."""
+    values = np.asarray(image)
+    tags: Any = getattr(image, "tag_v2", {})
+    if values.dtype == np.int32 and image.format == "TIFF" and tags.get(_TIFF_SAMPLE_FORMAT) != (_TIFF_SIGNED,):
+        values = values.view(np.uint32)
+    low, high = values.min(), values.max()
+    if image.mode.startswith("I;16"):
+        ranges = [2 ** (tags.get(_TIFF_BITS_PER_SAMPLE) or (16,))[0] - 1]
+    elif image.format in ("PNG", "PPM"):
+        ranges = [65535]  # Whatever the file's own range, Pillow's decoder has scaled it to this one.
+    elif values.dtype.kind == "f":
+        ranges = [1, 255, 65535]
+    else:
+        ranges = [2**bits - 1 for bits in (8, 16, 24, 31 if values.dtype == np.int32 else 32)]
+    limit = next((limit for limit in ranges if low >= 0 and high <= limit), None)
+    if limit is None:  # Also for NaN.
+        raise ValueError(f"its values lie in {low:g}..{high:g}, not in 0..{ranges[-1]}")
+    scaled = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):
+        scaled[top : top + _ROWS] = values[top : top + _ROWS] * np.float64(255 / limit) + 0.5
+    if isinstance(transparent := image.info.get("transparency"), int):
+        scaled[values == transparent] = 0
+    return scaled
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1..8; 1, upright, where there is none that can be read."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+        number = int(value.rstrip("\0 ") if isinstance(value, str) else value)
+    except Exception:  # Pillow raises SyntaxError, struct.error, TypeError and more for damaged EXIF.
+        return 1
+    return number if 1 <= number <= 8 else 1
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo EXIF's orientation: 5 to 8 lie on their side, and each second one is mirrored."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _without_metadata(file: IO[bytes]) -> io.BytesIO | None:
+    """A PNG with nothing but the chunks that its pixels depend on; `None` for other formats."""
+    file.seek(0)
+    if file.read(len(_PNG_START)) != _PNG_START:
+        return None
+    kept = io.BytesIO()
+    kept.write(_PNG_START)
+    while len(head := file.read(8)) == 8:
+        content = file.read(int.from_bytes(head[:4], "big"))
+        checksum = file.read(4)
+        if head[4:] not in _PNG_CHUNKS:
+            continue
+        if head[4:] == b"tRNS" and zlib.crc32(head[4:] + content).to_bytes(4, "big") != checksum:
+            continue
+        kept.write(head + content + checksum)
+    kept.seek(0)
+    return kept
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels / 1e6:.4g} million"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error) or type(error).__name__).splitlines()[0]
