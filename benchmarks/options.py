@@ -12,7 +12,7 @@ import numpy as np
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, verified_path
+from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, obtain, verified_path
 
 # What every measurement needs: the description of the machine, the plots, the metrics.
 REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
@@ -102,12 +102,21 @@ def reports_folder(artifacts: Path) -> Path:
 
 
 def manifest_of(options: Options) -> list[Artifact]:
-    """All artifacts of the manifest.
+    """All artifacts of the manifest whose files are on this machine.
+
+    Where `options.models` names a file, or a model of which no file is here, it is downloaded.
 
     Raises:
-        FerZooError: There are none.
+        UsageError: There is no address to download it from.
+        FerZooError: There are no artifacts, or the download fails.
     """
     found = load_manifest(options.artifacts)
+    wanted = [Reference.parse(name) for name in options.models]
+    absent = [r for r in wanted if not any(r.covers(artifact.reference) for artifact in found)]
+    for artifact in load_manifest(options.artifacts, absent=True):
+        if any(reference.covers(artifact.reference) for reference in absent):
+            obtain(artifact, options.artifacts)
+            found.append(artifact)
     if not found:
         raise FerZooError(
             f"{options.artifacts} has no artifacts to measure; make some with `python -m export MODEL.keras`"

@@ -16,7 +16,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
-from fer_zoo.zoo import artifact_path, artifacts_dir, load_manifest, original_path
+from fer_zoo.zoo import artifact_path, artifacts_dir, find_file, load_manifest, original_path, run_config
 
 from .destination import MOBILE, destination_of, sha_of_original
 
@@ -84,16 +84,21 @@ def _has_phone_files(original: Path | None) -> bool:
 
 @contextmanager
 def _original(model: Path) -> Iterator[Path]:
-    """The `.keras` file; that of an ensemble too large to ship is made again from its members."""
+    """The `.keras` file; where it is not there, an ensemble is made again from its members, another is downloaded."""
     if model.is_file():
         yield model
         return
-    from fer_zoo.training.ensembling import rebuild_ensemble
-
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         for path in model.parent.glob("*.json"):
-            shutil.copyfile(path, Path(folder) / path.name)
-        yield rebuild_ensemble(model.parent / "config.json", Path(folder), artifacts_dir())
+            shutil.copyfile(path, folder / path.name)
+        if run_config(folder).get("members"):
+            from fer_zoo.training.ensembling import rebuild_ensemble
+
+            yield rebuild_ensemble(model.parent / "config.json", folder, artifacts_dir())
+        else:
+            shutil.copyfile(find_file(f"{model.parent.name}:keras"), folder / model.name)
+            yield folder / model.name
 
 
 def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from fer_zoo import console
 from fer_zoo.errors import UsageError
-from fer_zoo.files import sha256
-from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, in_package, load_manifest
+from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, in_package, lists_original, load_manifest
 
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
@@ -39,7 +38,7 @@ class Destination:
 
     def holds(self, source: Path) -> bool:
         """Whether the manifest lists an export of this very `.keras` file in the folder."""
-        return any(a.format == "keras" and a.sha256 == sha256(source) for a in self.entries())
+        return lists_original(self.entries(), source)
 
 
 def destination_of(source: Path, name: str, output: Path | None = None, publish: bool = False) -> Destination:

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees a half-written one."""
+"""Files that appear whole or not at all, their checksum, and the cache folder."""
 
 from __future__ import annotations
 
@@ -55,6 +55,11 @@ def write_csv(path: str | os.PathLike[str], rows: list[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, table.getvalue())
+
+
+def cache_dir() -> Path:
+    """Where decoded data and downloaded models are kept: `FER_ZOO_CACHE`, else `~/.cache/fer_zoo`. Safe to delete."""
+    return Path(os.environ.get("FER_ZOO_CACHE") or "~/.cache/fer_zoo").expanduser()
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

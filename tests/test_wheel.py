@@ -10,13 +10,19 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from model_server import serve_models
 from PIL import Image
 
+from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.zoo import find_artifact, load_manifest
 
-def _run(*command: object) -> subprocess.CompletedProcess[str]:
+_BUNDLED = ("baseline_cnn", "fernet_base", "fernet_nano", "fernet_tiny")
+
+
+def _run(*command: object, **settings: str) -> subprocess.CompletedProcess[str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "FER_ZOO"))}
     call = [str(part) for part in command]
-    return subprocess.run(call, capture_output=True, text=True, check=False, env=plain, cwd="/")
+    return subprocess.run(call, capture_output=True, text=True, check=False, env=plain | settings, cwd="/")
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +40,24 @@ def test_the_wheel_has_one_top_level_package(wheel: Path) -> None:
     assert {"fer_zoo/data/train_copies.txt", "fer_zoo/artifacts/manifest.json", "fer_zoo/export/__main__.py"} <= set(
         names
     )
-    assert {"fer_zoo/artifacts/baseline_cnn/model.onnx", "fer_zoo/py.typed"} <= set(names)
+    assert "fer_zoo/py.typed" in names
     assert {"fer_zoo/serve/static/vendor/onnxruntime/ort-wasm-simd.wasm", "fer_zoo/serve/docs.html"} <= set(names)
     assert {"fer_zoo/faces/yunet.onnx", "fer_zoo/faces/yunet.LICENSE"} <= set(names)
-    assert not [name for name in names if name.endswith((".png", ".zip")) or "/reports/" in name]
+    assert not [name for name in names if name.endswith((".png", ".zip", ".keras")) or "/reports/" in name]
 
 
 @pytest.mark.slow
-def test_predict_answers_in_an_environment_with_nothing_but_the_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_is_small_and_has_the_int8_files_of_some_models(wheel: Path) -> None:
+    assert wheel.stat().st_size < 25_000_000
+    both = [f"{model}/model.int8.{format}" for model in _BUNDLED for format in ("onnx", "tflite")]
+    inside = {name.removeprefix("fer_zoo/artifacts/") for name in zipfile.ZipFile(wheel).namelist()}
+    weights = {artifact.path for artifact in load_manifest(absent=True)} & inside
+    assert weights == {*both, "efficientnet_lite0/model.int8.onnx"}
+    assert find_artifact(DEFAULT_MODEL, load_manifest(absent=True)).path in weights
+
+
+@pytest.mark.slow
+def test_predict_answers_in_an_environment_with_nothing_but_the_wheel(wheel: Path, root: Path, tmp_path: Path) -> None:
     from fer_zoo.data import load_dataset
 
     happy = load_dataset().subset("test")
@@ -56,6 +72,16 @@ def test_predict_answers_in_an_environment_with_nothing_but_the_wheel(wheel: Pat
     done = _run(binaries / "fer-zoo", "predict", tmp_path / "face.png", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert "happy" in json.dumps(json.loads(done.stdout))
+    photo = ("predict", tmp_path / "face.png", "--format", "json", "--model")
+    done = _run(binaries / "fer-zoo", *photo, "fernet_nano:onnx:fp32")
+    assert done.returncode == 2
+    assert "fernet_nano:onnx:fp32 is not on this machine; a clone of the project has it; or set FER" in done.stderr
+    with serve_models(root / "artifacts") as server:
+        settings = {"FER_ZOO_MODELS": server.address, "FER_ZOO_CACHE": str(tmp_path / "cache"), "NO_PROXY": "127.0.0.1"}
+        done = _run(binaries / "fer-zoo", *photo, "fernet_nano:onnx:fp32", **settings)
+    assert done.returncode == 0, done.stderr
+    assert "happy" in json.dumps(json.loads(done.stdout))
+    assert server.asked == ["/zoo/fernet_nano/model.onnx"]
     done = _run(binaries / "fer-zoo", "train")
     assert done.returncode == 2
     assert "no Keras backend is installed; run `pip install 'fer-zoo[tensorflow]'`" in done.stderr

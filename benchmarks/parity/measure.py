@@ -19,7 +19,7 @@ from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
 from fer_zoo.evaluation.significance import macro_f1_delta_interval, paired_test
 from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import Artifact, artifact_path, load_manifest
+from fer_zoo.zoo import Artifact, load_manifest, local_path
 
 from ..accuracy.rows import accuracy_row
 from ..latency.keras_process import OtherProcess
@@ -110,7 +110,7 @@ class _Comparison:
                 err.print(f"{artifact.name}: measured before, kept (--fresh measures it again)")
                 return finished
             row |= self._measured(artifact, original)
-            path, reference = artifact_path(artifact, self._folder), self._original(original)
+            path, reference = local_path(artifact, self._folder), self._original(original)
             dataset, _ = self._set_of(artifact)
             return row | {"elsewhere": self._elsewhere(artifact, path, reference, dataset.images, dataset.labels)}
         except FerZooError as error:
@@ -123,9 +123,7 @@ class _Comparison:
         before = accuracy_row(reference, dataset, copies)
         if artifact is original:
             return {"status": "reference", "evaluation": before}
-        candidate = load_classifier(artifact_path(artifact, self._folder), threads=cores()).predict_proba(
-            dataset.images
-        )
+        candidate = load_classifier(local_path(artifact, self._folder), threads=cores()).predict_proba(dataset.images)
         after = accuracy_row(candidate, dataset, copies)
         parity = compare(reference, candidate, labels)
         guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
@@ -166,9 +164,7 @@ class _Comparison:
             try:
                 if problem := file_problem(original, self._folder):
                     raise FerZooError(problem)
-                predicted = self._predict_original(
-                    artifact_path(original, self._folder), self._set_of(original)[0].images
-                )
+                predicted = self._predict_original(local_path(original, self._folder), self._set_of(original)[0].images)
                 self._originals[original.path] = predicted
             except FerZooError as error:
                 self._originals[original.path] = error

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
-from fer_zoo.data.dataset import cache_dir
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import sha256, write_bytes
+from fer_zoo.files import cache_dir, sha256, write_bytes
 from fer_zoo.inference.runtimes import LiteRT, OnnxRuntime
 
 from . import keras_hdf5, tfjs, tflite

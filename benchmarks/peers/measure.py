@@ -21,7 +21,7 @@ from fer_zoo.data import Dataset, train_copies
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import Artifact, artifact_path
+from fer_zoo.zoo import Artifact, local_path
 
 from ..accuracy.rows import accuracy_row
 from ..journal import Journal
@@ -113,7 +113,7 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
 
 
 def _of_ours(artifact: Artifact, options: Options) -> Contestant:
-    path = artifact_path(artifact, options.artifacts)
+    path = local_path(artifact, options.artifacts)
     names = ("sha256", "bytes", "params", "macs", "license", "precision")
     facts = {name: getattr(artifact, name) for name in names}
     facts |= {"family": "ours", "model": artifact.model, "origin": "fer_zoo", "seen": "no", "training": "train images"}

@@ -22,7 +22,7 @@ from fer_zoo.evaluation import evaluate_predictions
 from fer_zoo.evaluation.metrics import Evaluation, wilson_interval
 from fer_zoo.files import sha256, write_json
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import artifact_path
+from fer_zoo.zoo import local_path
 
 from ..journal import Journal
 from ..machine import describe, now
@@ -177,7 +177,7 @@ def _subjects(options: Options, peers: Path | None) -> tuple[list[Subject], list
         if not file_problem(artifact, options.artifacts):
             facts = {"family": "ours", "model": artifact.model, "precision": artifact.precision}
             facts |= {"format": artifact.format, "sha256": artifact.sha256}
-            load = partial(_load, artifact_path(artifact, options.artifacts))
+            load = partial(_load, local_path(artifact, options.artifacts))
             subjects.append(Subject(artifact.name, facts, load))
     found, missing = find_peers(peers) if peers else ([], [])
     left_out += missing

@@ -11,7 +11,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import err
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
-from fer_zoo.zoo import artifact_path, artifacts_dir, find_artifact, load_manifest, original_path
+from fer_zoo.zoo import artifacts_dir, find_artifact, load_manifest, local_path, original_path
 
 from .. import EXPORT, export_module
 
@@ -28,7 +28,7 @@ def float32_file(model: str, format: str = "onnx") -> Iterator[Path]:
         UsageError: There is no such model; or the file has to be made, and the packages for it or the Keras original
             are missing.
     """
-    path = artifact_path(find_artifact(f"{model}:{format}:fp32", load_manifest(absent=True)), artifacts_dir())
+    path = local_path(find_artifact(f"{model}:{format}:fp32", load_manifest(absent=True)), artifacts_dir())
     if path.is_file():
         yield path
         return

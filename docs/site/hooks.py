@@ -40,7 +40,7 @@ _OUTSIDE = (
 )
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 _MODELS = "<!-- models -->"
-_HELP = re.compile(r"<!-- help: fer-zoo ?(\w*) -->")
+_HELP = re.compile(r"<!-- help: fer-zoo ?([\w ]*?) -->")
 _NOTEBOOK = "notebook.ipynb"
 
 

@@ -1,22 +1,116 @@
-"""`fer-zoo models`: the trained models of the zoo as a table."""
+"""`fer-zoo models`: the trained models of the zoo as tables, their files downloaded or verified."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from rich.table import Table
 
-from fer_zoo.console import out
+from fer_zoo.console import HelpFormatter, out, print_error
+from fer_zoo.errors import UsageError
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.models import list_models
 from fer_zoo.tables import print_table
+from fer_zoo.zoo import (
+    Reference,
+    artifacts_dir,
+    has_checksum,
+    load_manifest,
+    local_path,
+    models_address,
+    obtain,
+    unknown_model,
+)
 from fer_zoo.zoo.info import ModelInfo, trained_models
 
 
 def main(arguments: list[str]) -> int:
-    argparse.ArgumentParser(description="List the trained models, the most accurate of each task first.").parse_args(
-        arguments
+    given = _parser().parse_args(arguments)
+    if given.action == "pull":
+        return _pull(given.references, given.all)
+    if given.action == "verify":
+        return _verify()
+    return _list_files() if given.action == "list" else _compare()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="The trained models, the most accurate of each task first; or what ACTION says of their files.",
+        epilog="FER_ZOO_MODELS is where files are downloaded from: a web address, hf://OWNER/NAME or a folder. "
+        "Downloads are kept in FER_ZOO_CACHE, else in ~/.cache/fer_zoo.",
+        formatter_class=HelpFormatter,
     )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("list", help="every file: its size, and whether it is on this machine")
+    pull = actions.add_parser("pull", help="download files", description="Download files that are not on this machine.")
+    pull.add_argument("references", nargs="*", metavar="NAME[:FORMAT[:PRECISION]]", help="all files that it covers")
+    pull.add_argument("--all", action="store_true", help="every file of the zoo")
+    check = "compare the SHA-256 of every file on this machine with the manifest's; exit code 1 where one differs"
+    actions.add_parser("verify", help=check, description=f"{check.capitalize()}.")
+    return parser
+
+
+def _list_files() -> int:
+    folder, manifest = artifacts_dir(), load_manifest(absent=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("where", no_wrap=True)
+    absent = 0
+    for artifact in manifest:
+        path = local_path(artifact, folder)
+        absent += 0 if path.is_file() else artifact.bytes
+        where = "" if not path.is_file() else "on this machine" if folder in path.parents else "downloaded"
+        table.add_row(str(artifact.reference), _size(artifact.bytes), where)
+    print_table(table)
+    address = models_address()
+    rest = "Set FER_ZOO_MODELS to an address to download them from; python -m export NAME makes them in a clone."
+    if address:
+        rest = f"They are downloaded from {address} when they are used, or by fer-zoo models pull."
+    out.print(f"\n{_size(absent)} are not on this machine. {rest if absent else ''}", markup=False)
+    return 0
+
+
+def _pull(references: Sequence[str], everything: bool) -> int:
+    if bool(references) == everything:
+        raise UsageError("say which files to download: NAME, NAME:FORMAT, NAME:FORMAT:PRECISION or --all")
+    manifest = load_manifest(absent=True)
+    wanted = {artifact.path: artifact for artifact in manifest if everything}
+    for text in references:
+        reference = Reference.parse(text)
+        covered = {artifact.path: artifact for artifact in manifest if reference.covers(artifact.reference)}
+        if not covered:
+            names = {artifact.model for artifact in manifest}
+            raise (
+                UsageError(f"{reference.model} has no file {text!r}; `fer-zoo models` lists all")
+                if reference.model in names
+                else unknown_model(reference.model, names)
+            )
+        wanted |= covered
+    folder = artifacts_dir()
+    for artifact in wanted.values():
+        there = local_path(artifact, folder).is_file()
+        path = obtain(artifact, folder)
+        out.print(f"{artifact.reference} {'is on this machine' if there else 'was downloaded'}: {path}", markup=False)
+    return 0
+
+
+def _verify() -> int:
+    folder = artifacts_dir()
+    manifest = load_manifest(absent=True)
+    present = load_manifest()
+    absent = [artifact for artifact in manifest if artifact not in present]
+    damaged = [path for a in present if not has_checksum(path := local_path(a, folder), a.sha256)]
+    for path in damaged:
+        print_error(f"{path} is not the file that the manifest describes; restore it, or remove it and download it")
+    if absent:
+        out.print("not on this machine:", *(f"  {a.reference}" for a in absent), sep="\n", markup=False)
+    out.print(f"{len(present) - len(damaged)} of {len(present)} files are as the manifest describes them")
+    return 1 if damaged else 0
+
+
+def _compare() -> int:
     models = sorted(trained_models(), key=lambda model: (model.task != "FER2013", -model.accuracy.get("test", 0)))
     print_table(_table(models))
     untrained = set(list_models()) - {model.architecture for model in models}
@@ -28,6 +122,7 @@ def main(arguments: list[str]) -> int:
         "size and latency are of the int8 ONNX file.",
         f"Use one with --model NAME or load_classifier(NAME); the default is {DEFAULT_MODEL}.",
         f"Architectures without trained weights, for fer-zoo train --model NAME: {', '.join(sorted(untrained))}.",
+        "fer-zoo models list says which of their files are on this machine.",
         sep="\n",
         markup=False,
         soft_wrap=False,

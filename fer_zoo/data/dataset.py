@@ -16,6 +16,7 @@ import numpy as np
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.readers import SPLITS, Decoded, open_source
 from fer_zoo.errors import UsageError
+from fer_zoo.files import cache_dir
 
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
 
@@ -147,11 +148,6 @@ def bundled() -> Path:
             "pass --data with your copy of FER2013, or get one with `fer-zoo data download`"
         )
     return BUNDLED
-
-
-def cache_dir() -> Path:
-    """Where decoded sets are kept: `FER_ZOO_CACHE`, else `~/.cache/fer_zoo`. Safe to delete."""
-    return Path(os.environ.get("FER_ZOO_CACHE") or "~/.cache/fer_zoo").expanduser()
 
 
 def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -284,9 +284,9 @@ def load_classifier(
 
     Args:
         model: A path to a `.onnx`, `.tflite` or `.keras` file or to the folder of an export, or the name of a model in
-            the manifest. A name alone
-            means its exact ONNX file, or the int8 one of a large model that ships without; `name:tflite` and
-            `name:onnx:int8` choose a format and a precision.
+            the manifest. A name alone means its most exact ONNX file on this machine; `name:tflite` and
+            `name:onnx:int8` choose a format and a precision. A file that is not here is downloaded from where
+            `FER_ZOO_MODELS` says, and without a precision the smallest one.
         threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
         backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
         runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO; `None` is the format's own runtime.
@@ -295,7 +295,8 @@ def load_classifier(
             `None` is as in the model's training.
 
     Raises:
-        UsageError: There is no such file, name, runtime or prior, or the runtime is not installed.
+        UsageError: There is no such file, name, runtime or prior, the runtime is not installed, or the file is not on
+            this machine and there is no address to download it from.
         FerZooError: The file is not a model, or one with another input or output; or it is a file of the zoo, and its
             SHA-256 is not the one in the manifest.
 

@@ -12,7 +12,16 @@ from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.own import own_files
-from fer_zoo.zoo import Artifact, Reference, artifact_path, artifacts_dir, find_artifact, load_manifest, verified
+from fer_zoo.zoo import (
+    Artifact,
+    Reference,
+    artifacts_dir,
+    find_artifact,
+    find_file,
+    load_manifest,
+    local_path,
+    verified,
+)
 
 PRECISIONS = ("fp32", "int8")
 
@@ -65,10 +74,10 @@ def chosen_models(references: Sequence[str]) -> list[ServedModel]:
         if os.sep in text or Path(text).suffix in (".onnx", ".keras", ".tflite") or Path(text).is_dir():
             found = [ServedModel(artifact, path, own=True) for artifact, path in own_files(Path(text))]
         else:
-            zoo = served_models()
-            find_model(zoo, text)
+            find_artifact(text, [a for a in load_manifest(absent=True) if a.format == "onnx"])
+            find_file(text)  # Downloads one where none of the model is on this machine.
             wanted = Reference.parse(text)
-            found = [model for model in zoo if wanted.covers(model.artifact.reference)]
+            found = [model for model in served_models() if wanted.covers(model.artifact.reference)]
         for model in found:
             same = next((other for other in chosen if other.name == model.name), None)
             if same is None:
@@ -85,16 +94,16 @@ def built_models() -> list[ServedModel]:
 
 
 def served_models() -> list[ServedModel]:
-    """All models of the zoo, sorted by name, each model's exact file before its quantized one.
+    """All ONNX files of the zoo that are on this machine, sorted by name, each model's exact file first.
 
     Raises:
         FerZooError: There is none.
     """
     folder = artifacts_dir()
     models = [
-        ServedModel(artifact, artifact_path(artifact, folder))
+        ServedModel(artifact, local_path(artifact, folder))
         for artifact in load_manifest(folder)
-        if artifact.format == "onnx" and artifact.precision in PRECISIONS and artifact_path(artifact, folder).is_file()
+        if artifact.format == "onnx" and artifact.precision in PRECISIONS
     ]
     if not models:
         raise FerZooError(f"there is no ONNX model in {folder}; restore it or run `python -m export`")

@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, load_manifest
+from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, lists_original, load_manifest
 
 
 def own_files(path: Path) -> list[tuple[Artifact, Path]]:
@@ -26,34 +26,23 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
     """
     if not path.exists():
         raise UsageError(f"there is no model {path}")
+    original = path / "model.keras" if path.is_dir() and not (path / "manifest.json").exists() else path
     if path.suffix == ".onnx":
-        folder, files = path.parent, [path]
+        folder = path.parent
     else:
-        original = path / "model.keras" if path.is_dir() and not (path / "manifest.json").exists() else path
         folder = path if original is path and path.is_dir() else original.parent / "export"
-        files = [artifact_path(a, folder) for a in _entries(folder)]
-        if not files or (original.suffix == ".keras" and not _is_export_of(folder, original)):
-            raise UsageError(
-                f"the page and the API run ONNX files, and {path} has none; make them: python -m export {original}"
-            )
-    entries = {artifact_path(artifact, folder): artifact for artifact in _entries(folder)}
+    manifest = load_manifest(folder, absent=True)
+    paths = {artifact_path(a, folder): a for a in manifest if a.format == "onnx"}
+    entries = {file: artifact for file, artifact in paths.items() if file.parent == folder and file.is_file()}
+    if path.suffix == ".onnx":
+        entries = {path: entries.get(path) or _described(path)}
+    elif not entries or (original.suffix == ".keras" and not lists_original(manifest, original)):
+        raise UsageError(
+            f"the page and the API run ONNX files, and {path} has none; make them: python -m export {original}"
+        )
     name = folder.absolute().parent.name if folder.name == "export" else folder.absolute().name
-    found = []
-    for file in files:
-        artifact = entries.get(file) or _described(file)
-        found.append((replace(artifact, model=name, path=f"{name}/{file.name}"), file))
+    found = [(replace(entry, model=name, path=f"{name}/{file.name}"), file) for file, entry in entries.items()]
     return sorted(found, key=lambda pair: PRECISIONS.index(pair[0].precision))
-
-
-def _entries(folder: Path) -> list[Artifact]:
-    return [a for a in load_manifest(folder) if a.format == "onnx" and artifact_path(a, folder).parent == folder]
-
-
-def _is_export_of(folder: Path, original: Path) -> bool:
-    """Whether the folder's export was made of this very file."""
-    if not original.is_file():
-        return False
-    return any(a.format == "keras" and a.sha256 == sha256(original) for a in load_manifest(folder))
 
 
 def _described(path: Path) -> Artifact:

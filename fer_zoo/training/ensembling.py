@@ -17,7 +17,7 @@ from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
-from fer_zoo.zoo import artifact_path, fine_tuned_file, load_manifest, read_keras, run_config, verified
+from fer_zoo.zoo import fine_tuned_file, load_manifest, obtain, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 
@@ -128,13 +128,15 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     facts = run_config(config.parent)
     if not facts.get("members"):
         raise FerZooError(f"{config} names no members to make the model again from")
-    originals = {a.sha256: artifact_path(a, artifacts) for a in load_manifest(artifacts) if a.format == "keras"}
-    originals |= {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
+    known = [*load_manifest(artifacts, absent=True), *load_manifest(artifacts)]  # Those on this machine come last.
+    originals = {a.sha256: a for a in known if a.format == "keras"}
+    kept = {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
     members = []
     for member in facts["members"]:
-        if member["sha256"] not in originals:
+        checksum = member["sha256"]
+        if checksum not in originals and checksum not in kept:
             raise FerZooError(f"{facts['model']} was made of another {member['model']} than the one in {artifacts}")
-        members.append(_load(verified(originals[member["sha256"]], member["sha256"])))
+        members.append(_load(kept.get(checksum) or obtain(originals[checksum], artifacts)))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
         made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])

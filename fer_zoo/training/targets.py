@@ -14,10 +14,9 @@ from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset
 from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.data.copies import pixel_hashes
-from fer_zoo.data.dataset import cache_dir
 from fer_zoo.data.ferplus import FERPLUS_CLASSES, columns_of, join_ferplus
 from fer_zoo.errors import UsageError
-from fer_zoo.files import atomic_path
+from fer_zoo.files import atomic_path, cache_dir
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training.config import TrainingConfig
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fer_zoo.zoo.artifact import Artifact
+from fer_zoo.zoo.download import models_address, obtain
 from fer_zoo.zoo.find import checked_file, entry_of, find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
-from fer_zoo.zoo.manifest import artifacts_dir, in_package, load_manifest, update_manifest
-from fer_zoo.zoo.paths import artifact_path, verified, verified_path
+from fer_zoo.zoo.manifest import artifacts_dir, in_package, lists_original, load_manifest, update_manifest
+from fer_zoo.zoo.paths import artifact_path, has_checksum, local_path, verified, verified_path
 from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config, training_prior
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
 from fer_zoo.zoo.schema import labels_problem, prior_problem
@@ -27,12 +28,17 @@ __all__ = [
     "find_file",
     "fine_tuned",
     "fine_tuned_file",
+    "has_checksum",
     "in_package",
     "keras_path",
     "labels_problem",
+    "lists_original",
     "load_manifest",
     "load_model",
+    "local_path",
     "model_info",
+    "models_address",
+    "obtain",
     "original_path",
     "portable",
     "prior_problem",

@@ -32,7 +32,7 @@ class Artifact:
         source: The command that made it.
         commit: Of the project when it was made.
         oldest_keras: The oldest Keras that loads it, e.g. `3.10`; of `.keras` files.
-        shipped: Whether the file comes with the project; a large one is made by `python -m export MODEL`.
+        shipped: Whether a clone of the project has it; other files are downloaded, or made by `python -m export`.
     """
 
     model: str

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo.artifact import Artifact
+from fer_zoo.zoo.download import obtain
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
-from fer_zoo.zoo.paths import artifact_path, verified, verified_path
+from fer_zoo.zoo.paths import artifact_path, cached_path, verified
 from fer_zoo.zoo.reference import Reference
 
 
@@ -45,37 +46,36 @@ def unknown_model(name: str, known: Iterable[str]) -> UsageError:
 
 
 def find_file(text: str) -> Path:
-    """The path of the zoo's file that `NAME`, `NAME:FORMAT` or `NAME:FORMAT:PRECISION` names, as `find_artifact`.
+    """The path of the zoo's file that `NAME`, `NAME:FORMAT` or `NAME:FORMAT:PRECISION` names.
+
+    Of the files on this machine it is the one that `find_artifact` takes. If none of them fits, the smallest one that
+    does is downloaded.
 
     Raises:
-        UsageError: There is no such file in the manifest; says how to make one that does not ship.
-        FerZooError: It belongs to what ships, but is missing or damaged.
+        UsageError: There is no such file in the manifest, or it is not on this machine and there is no address to
+            download it from.
+        FerZooError: The file is damaged, or cannot be downloaded.
     """
-    present = load_manifest()
     try:
-        artifact = find_artifact(text, present)
+        artifact = find_artifact(text, load_manifest())
     except UsageError:
-        every = load_manifest(absent=True)
-        if len(every) == len(present):
-            raise
-        absent = find_artifact(text, every)
-        raise UsageError(
-            f"{absent.reference} is too large to ship; make it with `python -m export {absent.model}`"
-        ) from None
-    return verified_path(artifact, artifacts_dir())
+        artifact = find_artifact(text, sorted(load_manifest(absent=True), key=lambda artifact: artifact.bytes))
+    return obtain(artifact, artifacts_dir())
 
 
 def entry_of(path: Path, folder: Path) -> Artifact | None:
-    """The entry for a file in the manifest of `folder`, `None` where it has none.
+    """The entry for a file, or for its downloaded copy, in the manifest of `folder`; `None` where it has none.
 
     Raises:
         FerZooError: The manifest cannot be read.
     """
     folder, path = folder.resolve(), path.resolve()
-    if folder not in path.parents:
-        return None
-    name = path.relative_to(folder).as_posix()
-    return next((artifact for artifact in load_manifest(folder) if artifact.path == name), None)
+    name = path.relative_to(folder).as_posix() if folder in path.parents else None
+    for artifact in load_manifest(folder):
+        downloaded = cached_path(artifact)
+        if artifact.path == name or (downloaded.name == path.name and downloaded.resolve() == path):
+            return artifact
+    return None
 
 
 def checked_file(path: Path) -> Path:
@@ -89,9 +89,14 @@ def checked_file(path: Path) -> Path:
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:
-    """The Keras original of a published model, by its name; one that is neither shipped nor there only where `absent`.
+    """The path in the artifacts folder of the Keras original of a published model.
 
-    `None` where there is no such model.
+    Args:
+        model: Its name.
+        absent: Also of an original that is not on this machine.
+
+    Returns:
+        Its path, `None` where there is no such model.
     """
     originals = (a for a in load_manifest(absent=absent) if a.format == "keras" and a.model == model)
     return next((artifact_path(original, artifacts_dir()) for original in originals), None)

@@ -44,7 +44,7 @@ class ModelInfo:
         macs: Multiply-accumulates of one image.
         accuracy: Share of right answers of the Keras original, 0..1, by split: `test` (all test images), `public_test`
             and `private_test`. The best epoch and all settings were chosen on PublicTest.
-        files: Its files, in the order Keras, ONNX, TFLite; `shipped` says which come with the project.
+        files: Its files, in the order Keras, ONNX, TFLite; `shipped` says which a clone of the project has.
         latency: Of the int8 ONNX file; `None` where no report is there (an installed package has none).
         license: SPDX expression for the weights, and what else binds them.
 
@@ -74,15 +74,15 @@ class ModelInfo:
 
 
 def trained_models() -> list[ModelInfo]:
-    """Every trained model of which a file is there, by name.
+    """Every trained model of the zoo, by name, whether its files are on this machine or not.
 
     Raises:
         FerZooError: The manifest or a report cannot be read.
     """
-    present = dict.fromkeys(artifact.model for artifact in load_manifest())
     files = load_manifest(absent=True)
+    names = dict.fromkeys(file.model for file in files)
     latencies = _latencies()
-    return [_info(name, tuple(file for file in files if file.model == name), latencies) for name in present]
+    return [_info(name, tuple(file for file in files if file.model == name), latencies) for name in names]
 
 
 def model_info(name: str) -> ModelInfo:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import write_json
+from fer_zoo.files import sha256, write_json
 from fer_zoo.zoo.artifact import Artifact
-from fer_zoo.zoo.paths import artifact_path
+from fer_zoo.zoo.paths import local_path
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS
 from fer_zoo.zoo.schema import SCHEMA, parse_manifest
 
@@ -31,7 +31,7 @@ def in_package(path: Path) -> bool:
 
 
 def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Artifact]:
-    """The artifacts of the manifest in `folder`; those that are neither shipped nor there only where `absent`.
+    """The artifacts of the manifest in `folder` whose files are on this machine; all of them where `absent`.
 
     An empty list where there is no manifest yet.
 
@@ -39,8 +39,13 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
         FerZooError: The manifest cannot be read, or is not valid as `fer_zoo.zoo.schema` describes it.
     """
     folder = folder or artifacts_dir()
-    entries = _entries(folder)
-    return [entry for entry in entries if absent or entry.shipped or artifact_path(entry, folder).exists()]
+    return [entry for entry in _entries(folder) if absent or local_path(entry, folder).is_file()]
+
+
+def lists_original(entries: Iterable[Artifact], path: Path) -> bool:
+    """Whether entries of a manifest are of an export of this very `.keras` file; false where there is no such file."""
+    originals = {entry.sha256 for entry in entries if entry.format == "keras"}
+    return bool(originals) and path.is_file() and sha256(path) in originals
 
 
 def update_manifest(artifacts: list[Artifact], folder: Path | None = None, removed: Collection[Artifact] = ()) -> None:

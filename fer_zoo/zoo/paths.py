@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import sha256
+from fer_zoo.files import cache_dir, sha256
 from fer_zoo.zoo.artifact import Artifact
 
 # The hash of each file that this process has read, by path, size and time of the last change. Not kept on disk: a file
@@ -31,8 +31,30 @@ def artifact_path(artifact: Artifact, folder: Path) -> Path:
     return path
 
 
+def cached_path(artifact: Artifact) -> Path:
+    """Where a downloaded copy of an artifact's file is kept; the checksum in it keeps versions of the zoo apart."""
+    return cache_dir() / "models" / artifact.model / artifact.sha256[:12] / Path(artifact.path).name
+
+
+def local_path(artifact: Artifact, folder: Path) -> Path:
+    """Where an artifact's file is on this machine: in the artifacts folder, else its downloaded copy.
+
+    Args:
+        artifact: An entry of the manifest.
+        folder: The artifacts folder, where the manifest is.
+
+    Returns:
+        Its path; the one in the artifacts folder where there is neither.
+
+    Raises:
+        FerZooError: The path leaves the folder, also by a symbolic link.
+    """
+    path = artifact_path(artifact, folder)
+    return cached_path(artifact) if not path.is_file() and cached_path(artifact).is_file() else path
+
+
 def verified_path(artifact: Artifact, folder: Path) -> Path:
-    """The path of an artifact's file, whose content is the one that the manifest describes.
+    """`local_path`, whose content is the one that the manifest describes.
 
     A file is read once in a process, and again after its size or time has changed.
 
@@ -43,7 +65,7 @@ def verified_path(artifact: Artifact, folder: Path) -> Path:
     Raises:
         FerZooError: The path leaves the folder, or the file is missing or another one.
     """
-    return verified(artifact_path(artifact, folder), artifact.sha256)
+    return verified(local_path(artifact, folder), artifact.sha256)
 
 
 def verified(path: Path, expected: str) -> Path:
@@ -54,13 +76,18 @@ def verified(path: Path, expected: str) -> Path:
     """
     if not path.is_file():
         raise FerZooError(f"{path} is in the manifest but missing; restore it or run `python -m export` again")
-    status = path.stat()
-    key = os.path.realpath(path), status.st_size, status.st_mtime_ns
-    if key not in _hashes:
-        _hashes[key] = sha256(path)
-    if _hashes[key] != expected:
+    if not has_checksum(path, expected):
         raise FerZooError(
             f"{path} is not the file that the manifest describes (its sha256 differs); "
             "restore it or run `python -m export` again"
         )
     return path
+
+
+def has_checksum(path: Path, expected: str) -> bool:
+    """Whether the SHA-256 of a file's content is `expected`, in hexadecimal."""
+    status = path.stat()
+    key = os.path.realpath(path), status.st_size, status.st_mtime_ns
+    if key not in _hashes:
+        _hashes[key] = sha256(path)
+    return _hashes[key] == expected

@@ -12,8 +12,8 @@ from make_fer2013 import write_csv, write_folder, write_zip
 
 import fer_zoo.data.dataset as dataset_module
 from fer_zoo.data import Dataset, load_dataset
-from fer_zoo.data.dataset import cache_dir
 from fer_zoo.errors import UsageError
+from fer_zoo.files import cache_dir
 
 
 @pytest.fixture(autouse=True)

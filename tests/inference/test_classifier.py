@@ -188,7 +188,7 @@ def test_a_name_that_is_not_there_says_what_is(manifest):
             load_classifier(name)
     with pytest.raises(UsageError, match=r"there is no model 'tinny'; did you mean tiny[?] `fer-zoo models` lists all"):
         load_classifier("tinny")
-    with pytest.raises(FerZooError, match="in the manifest but missing"):
+    with pytest.raises(UsageError, match="tiny:onnx:int8 is not on this machine"):
         load_classifier("tiny:onnx:int8")
 
 
