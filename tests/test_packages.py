@@ -36,6 +36,7 @@ def core_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (["predict", "clip.mp4"], "video"),
         (["predict", "clip.mp4", "--plot", "x.png"], "video"),
         (["live"], "video"),
+        (["serve"], "serve"),
         (["export", "fernet_tiny"], "export"),
         (["data", "download"], "download"),
         (["benchmark"], "benchmark"),

@@ -3,56 +3,66 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import functools
 import ipaddress
 import sys
 from pathlib import Path
 
 from fer_zoo.console import err, out
-from fer_zoo.cpu import cores
-from fer_zoo.serve.catalog import BUILT, ServedModel, built_models, chosen_models, default_model, served_models
+from fer_zoo.packages import require
+from fer_zoo.serve.catalog import BUILT, built_models, chosen_models, default_model
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.page import build
-from fer_zoo.serve.server import Server, until_signal
-from fer_zoo.serve.service import Service
+
+_PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "msgspec")
 
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    if options.model:
-        models = chosen_models(options.model)
-        default = models[0]
-    else:
-        models = served_models() if options.build is None else built_models()
-        default = default_model(models)
     if options.build is not None:
-        size = build(options.build, models, default)
+        models = chosen_models(options.model) if options.model else built_models()
+        size = build(options.build, models, models[0] if options.model else default_model(models))
         out.print(f"{options.build}: {size / 1e6:.1f} MB, ready for any web server", markup=False)
         return 0
+    require(*_PACKAGES)
+    _serve(options)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from fer_zoo.serve import run
+    from fer_zoo.serve.app import create_app, default_jobs
+    from fer_zoo.serve.hosts import LOOPBACK
+
     limits = Limits(
         body_bytes=round(options.max_megabytes * 1e6),
         pixels=round(options.max_megapixels * 1e6),
         waiting=options.max_waiting,
         timeout=options.timeout,
     )
-    asyncio.run(_serve(options.host, options.port, models, default, options.threads, limits))
-    return 0
+    # Whoever opens the server to others without naming it takes any name.
+    own = LOOPBACK if _is_loopback(options.host) or options.allow_host else ("*",)
+    app = functools.partial(
+        create_app,
+        options.model,
+        jobs=options.jobs or max(1, default_jobs() // options.workers),
+        limits=limits,
+        allowed_hosts=(*own, options.host, *options.allow_host),
+        log_format=options.log_format,
+    )
+    if options.workers > 1:
+        # What is wrong with the models is said once, and not by every worker.
+        app()
+    listening = run.listen(options.host, options.port)
+    run.run(app, limits, listening, options.workers, lambda: _announce(options.host, listening.getsockname()[1]))
 
 
-async def _serve(
-    host: str, port: int, models: list[ServedModel], default: ServedModel, threads: int, limits: Limits
-) -> None:
-    service = Service(models, default, threads, limits)
-    await service.load(default)
-    server = Server(service, limits)
-    listening, port = await server.start(host, port)
+def _announce(host: str, port: int) -> None:
     if not _is_loopback(host):
         err.print(f"anybody who reaches {host} can use this server", markup=False)
     name = f"[{host}]" if ":" in host else host
     out.print(f"http://{name}:{port}/ (the API: /docs; Ctrl-C ends it)", markup=False)
     sys.stdout.flush()
-    await until_signal()
-    await server.stop(listening)
 
 
 def _is_loopback(host: str) -> bool:
@@ -72,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         action="append",
+        default=[],
         metavar="MODEL",
         help="offer this model: NAME or NAME:onnx:int8 of the zoo, a .onnx file, or your own run (runs/NAME); "
         "give it again for more, the first one answers where none is chosen (default: all of the zoo)",
@@ -83,11 +94,23 @@ def _parser() -> argparse.ArgumentParser:
         help=f"write the page and its models to this folder instead of serving (default models: {', '.join(BUILT)})",
     )
     parser.add_argument(
-        "--threads",
-        type=_positive_int,
-        default=min(4, cores()),
-        help="pictures decoded and searched for faces at a time (default: %(default)s)",
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="name of this server that clients and web pages may use, such as faces.example.com; give it again for "
+        "more (default: any where --host is not this machine alone, else localhost)",
     )
+    parser.add_argument(
+        "--workers", type=_positive_int, default=1, help="server processes, each with its models (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_positive_int,
+        help="pictures decoded and searched for faces at a time by each server process (default: the cores, at most 4, "
+        "shared by the server processes)",
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), help="log each request on stderr (default: no log)")
     limits = Limits()
     parser.add_argument(
         "--max-megabytes",
@@ -102,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-waiting",
         type=_positive_int,
         default=limits.waiting,
-        help="pictures accepted and not answered; 503 beyond (default: %(default)s)",
+        help="requests accepted and not answered; 503 beyond (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",

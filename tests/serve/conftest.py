@@ -17,7 +17,7 @@ from running import Serving
 
 @pytest.fixture(scope="session")
 def serving(root: Path) -> Iterator[Serving]:
-    command = [sys.executable, "-m", "fer_zoo.serve", "--port", "0", "--threads", "2", "--timeout", "120"]
+    command = [sys.executable, "-m", "fer_zoo.serve", "--port", "0", "--jobs", "2", "--timeout", "120"]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -16,8 +16,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.catalog import BUILT, catalog, chosen_models
-from fer_zoo.serve.page import STATIC, page_files
-from fer_zoo.serve.protocol import SECURITY_HEADERS
+from fer_zoo.serve.page import CONTENT_SECURITY_POLICY, STATIC, page_files
 from fer_zoo.zoo import load_manifest, update_manifest
 
 
@@ -71,8 +70,8 @@ def test_a_model_of_ones_own_is_served_by_its_path(run: Path, reference: str) ->
     assert own == ["mine:onnx:fp32", "mine:onnx:int8"][: 1 if reference.endswith(".onnx") else 2]
     assert models[-1].name == "baseline_cnn:onnx:int8"
     listed = catalog(models, models[0])
-    assert listed["default"] == "mine:onnx:fp32"
-    assert (listed["models"][0]["file"], listed["models"][0]["task"]) == ("models/mine/model.onnx", "your own models")
+    assert listed.default == "mine:onnx:fp32"
+    assert (listed.models[0].file, listed.models[0].task) == ("models/mine/model.onnx", "your own models")
     assert page_files(models, models[0])["models/mine/model.onnx"] == run / "export" / "model.onnx"
 
 
@@ -81,7 +80,7 @@ def test_a_file_that_no_manifest_lists_is_described_by_itself(run: Path, tmp_pat
     shutil.copy(run / "export" / "model.int8.onnx", tmp_path / "bare")
     (model,) = chosen_models([str(tmp_path / "bare" / "model.int8.onnx")])
     assert model.name == "bare:onnx:int8"
-    assert catalog([model], model)["models"][0]["labels"] == list(EXPRESSIONS)
+    assert catalog([model], model).models[0].labels == list(EXPRESSIONS)
 
 
 def test_a_model_without_onnx_files_names_the_command_that_makes_them(run: Path) -> None:
@@ -125,8 +124,7 @@ def test_the_page_reaches_no_other_host_and_says_what_it_cannot_tell() -> None:
     page = (STATIC / "index.html").read_text()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
     assert policy is not None
-    # A meta element knows no frame-ancestors; the rest is what the server sends.
-    assert policy[1] == SECURITY_HEADERS["Content-Security-Policy"].removesuffix("; frame-ancestors 'none'")
+    assert policy[1] == CONTENT_SECURITY_POLICY
     text = re.sub(r"\s+", " ", page)
     for words in ("An expression is not an emotion.", "bans inferring emotions at work and in education", "FER2013"):
         assert words in text

@@ -140,7 +140,12 @@ def test_the_menu_keeps_the_tasks_apart(page: Chromium) -> None:
     )
     assert list(groups) == ["Accuracy, seven expressions (FER2013)", "Accuracy, eight expressions (FER+)"]
     assert all(("_ferplus" in title) == ("FER+" in label) for label, titles in groups.items() for title in titles)
-    assert _text(page, "about").endswith("weights, seven expressions (FER2013).")
+    # A closed menu shows the title without its group.
+    titles = [title for titles in groups.values() for title in titles]
+    assert all(f" % on {'FER+' if '_ferplus' in title else 'FER2013'}, " in title for title in titles)
+    about = _text(page, "about")
+    assert "test faces of FER2013. " in about
+    assert about.endswith("weights, seven expressions (FER2013).")
 
 
 def test_probabilities_of_every_model_are_pythons(page: Chromium) -> None:

@@ -142,15 +142,15 @@ export function modelOptions(models) {
   return [...groups.values()];
 }
 
-function modelTitle({ model, precision, bytes, accuracy }) {
-  const right = accuracy === null ? "" : `${(100 * accuracy).toFixed(1)} %, `;
+function modelTitle({ model, precision, bytes, accuracy, data_set: set }) {
+  const right = accuracy === null ? "" : `${(100 * accuracy).toFixed(1)} %${set ? ` on ${set}` : ""}, `;
   return `${model} ${precision}: ${right}${size(bytes)}`;
 }
 
 /** What the figures of a model mean. */
-export function modelFacts({ task, accuracy, accuracy_interval: interval, test_images: images, params }) {
+export function modelFacts({ task, data_set: set, accuracy, accuracy_interval: interval, test_images: images, params }) {
   const weights = `${params ? `${params.toLocaleString("en")} weights, ` : ""}${task}.`;
   if (accuracy === null) return weights;
   const range = interval ? ` (95 % interval ${interval.map((value) => (100 * value).toFixed(1)).join(" to ")})` : "";
-  return `Right on ${(100 * accuracy).toFixed(1)} %${range} of ${images.toLocaleString("en")} test faces. ${weights}`;
+  return `Right on ${(100 * accuracy).toFixed(1)} %${range} of ${images.toLocaleString("en")} test faces${set ? ` of ${set}` : ""}. ${weights}`;
 }

@@ -1,0 +1,87 @@
+"""Types of the API's answers, from which its OpenAPI description is made, and the responses that carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class FaceAnswer(Struct, frozen=True, kw_only=True):
+    """One face; a picture sent with `cropped=true` has neither box, landmarks nor score."""
+
+    box: Annotated[
+        tuple[float, float, float, float] | UnsetType,
+        Meta(description="x, y, width, height in pixels of the upright picture"),
+    ] = UNSET
+    landmarks: Annotated[
+        list[tuple[float, float]] | UnsetType,
+        Meta(description="right eye, left eye, nose, right and left corner of the mouth: x, y in pixels"),
+    ] = UNSET
+    score: Annotated[float | UnsetType, Meta(description="How surely this is a face, 0..1")] = UNSET
+    label: Annotated[str, Meta(description="The most probable expression")]
+    probabilities: Annotated[dict[str, Probability], Meta(description="Of each expression of the model")]
+
+
+class Prediction(Struct, frozen=True):
+    """The faces of a picture, the one that is most surely a face first; width and height of the upright picture."""
+
+    model: str
+    width: int
+    height: int
+    faces: list[FaceAnswer]
+
+
+class Health(Struct, frozen=True):
+    """The server answers; `waiting` requests are accepted and not answered yet."""
+
+    status: str
+    version: str
+    waiting: int
+
+
+class Error(Struct, frozen=True):
+    """Why a request was refused."""
+
+    error: Annotated[str, Meta(description="One sentence")]
+
+
+class JSONAnswer(Response):
+    """A struct or a dataclass as JSON."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(content, status, {"Cache-Control": "no-store"} | dict(headers or {}))
+
+    def render(self, content: Any) -> bytes:
+        return msgspec.json.encode(content) + b"\n"
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONAnswer:
+    return JSONAnswer(Error(message), status, headers)
+
+
+def busy(message: str) -> HTTPException:
+    """503, to be sent again in a second."""
+    return HTTPException(503, message, {"Retry-After": "1"})
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Starlette's handler of an HTTPException, whose detail is the sentence that the client gets."""
+    assert isinstance(error, HTTPException)
+    path, headers, message = request.url.path, dict(error.headers or {}), error.detail
+    # Those of the router have no sentence of their own.
+    if error.status_code == 404 and message == "Not Found":
+        message = f"there is nothing at {path}; /docs tells what there is"
+    elif error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+        message = f"{path} takes {headers['Allow']}, not {request.method}"
+    return refusal(error.status_code, message, headers)

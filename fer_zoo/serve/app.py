@@ -1,0 +1,193 @@
+"""The server as an ASGI app, for `fer-zoo serve` and for servers and apps of others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fer_zoo import __version__
+from fer_zoo.cpu import cores
+from fer_zoo.serve import kserve, metrics
+from fer_zoo.serve.access_log import AccessLog, LogFormat
+from fer_zoo.serve.answers import Health, JSONAnswer, Prediction, refuse
+from fer_zoo.serve.catalog import Catalog, catalog, chosen_models, default_model, served_models
+from fer_zoo.serve.failures import Failures
+from fer_zoo.serve.hosts import LOOPBACK, HostCheck
+from fer_zoo.serve.kserve import KServe
+from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.observer import Exchange, Observer
+from fer_zoo.serve.openapi import openapi
+from fer_zoo.serve.operations import Operation
+from fer_zoo.serve.page import page_files
+from fer_zoo.serve.page_endpoint import PageFiles
+from fer_zoo.serve.predict import FIELD, Predict
+from fer_zoo.serve.security import SecurityHeaders
+from fer_zoo.serve.service import Service
+from fer_zoo.serve.uploads import Load, UploadLimits
+
+_DOCS = Path(__file__).with_name("docs.html")
+_PICTURE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": [FIELD], "properties": {FIELD: _PICTURE}}
+_UPLOAD_REFUSALS = (400, 408, 411, 413, 415, 503)
+
+
+def default_jobs() -> int:
+    return min(4, cores())
+
+
+def create_app(
+    models: Sequence[str] = (),
+    *,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+    allowed_hosts: Sequence[str] = LOOPBACK,
+    log_format: LogFormat | None = None,
+) -> Starlette:
+    """The page and the API as an ASGI app; one process, which starts others that decode pictures.
+
+    It runs under any ASGI server, and inside another app. What only a server can bound (slow headers, clients that do
+    not read, the number of connections) `fer-zoo serve` bounds, and other servers as they are configured.
+
+    Args:
+        models: What is offered, as `fer-zoo serve --model` takes it; the first one answers where none is asked for.
+            Nothing offers all of the zoo.
+        jobs: Pictures decoded at the same time, each in a process of its own; else the cores, at most 4.
+        limits: Of sizes, times and load; `Limits()` where not given.
+        allowed_hosts: Names, without a port, that requests and web pages may use for this server; `*` allows all.
+        log_format: Log each request on stderr as `text` or `json`.
+
+    Raises:
+        UsageError: There is no such model.
+        FerZooError: The model that answers first is damaged.
+
+    Examples:
+        >>> from fer_zoo.serve.app import create_app
+        >>> app = create_app(["fernet_tiny:onnx:int8"], allowed_hosts=["faces.example.com"])
+    """
+    chosen = chosen_models(models) if models else served_models()
+    default = chosen[0] if models else default_model(chosen)
+    limits = limits or Limits()
+    numbers = Metrics()
+    service = Service(chosen, default, jobs or default_jobs(), limits, numbers)
+    return assemble(service, limits, numbers, allowed_hosts, log_format)
+
+
+def assemble(
+    service: Service,
+    limits: Limits,
+    numbers: Metrics,
+    allowed_hosts: Sequence[str] = LOOPBACK,
+    log_format: LogFormat | None = None,
+) -> Starlette:
+    """The app around a service."""
+    load = Load(numbers.waiting)
+    listed = catalog(service.models, service.default)
+    operations = _operations(service, limits, load, listed)
+
+    async def description(request: Request) -> Response:
+        return JSONAnswer(openapi(operations, request.scope.get("root_path", "")))
+
+    async def prometheus(request: Request) -> Response:
+        return Response(numbers.text(), media_type=metrics.CONTENT_TYPE)
+
+    async def models_file(request: Request) -> Response:
+        return JSONAnswer(listed, headers={"Cache-Control": "no-cache"})
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        yield {"metrics": numbers}
+        service.close()
+
+    observers: list[Callable[[Exchange], None]] = [numbers.observe, *([AccessLog(log_format)] if log_format else [])]
+    app = Starlette(
+        routes=[operation.route() for operation in operations],
+        middleware=[
+            Middleware(Observer, observers=observers),
+            Middleware(SecurityHeaders),
+            Middleware(Failures),
+            Middleware(HostCheck, allowed=allowed_hosts),
+        ],
+        exception_handlers={HTTPException: refuse},
+        lifespan=lifespan,
+    )
+    for path, endpoint in (("/openapi.json", description), ("/metrics", prometheus), ("/models.json", models_file)):
+        app.add_route(path, endpoint)
+    files = {
+        address: file for address, file in page_files(service.models, service.default).items() if isinstance(file, Path)
+    }
+    app.router.default = PageFiles(files | {"": files["index.html"], "docs": _DOCS})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _operations(service: Service, limits: Limits, load: Load, listed: Catalog) -> list[Operation]:
+    pictures, protocol = Predict(service, limits), KServe(service, limits)
+    names = [model.name for model in service.models]
+
+    async def models(request: Request) -> Response:
+        return JSONAnswer(listed)
+
+    async def health(request: Request) -> Response:
+        return JSONAnswer(Health("ok", __version__, load.waiting))
+
+    upload = Middleware(UploadLimits, limits=limits, load=load)
+    tensors = Middleware(UploadLimits, limits=limits, load=load, body_bytes=kserve.largest_body(limits))
+    return [
+        Operation(
+            "/v1/predict",
+            pictures.predict,
+            f"Find the faces of a picture of at most {limits.body_bytes} bytes and {limits.pixels} pixels, and the "
+            "expression on each; the picture is not stored",
+            Prediction,
+            method="POST",
+            body={"image/*": _PICTURE, "application/octet-stream": _PICTURE, "multipart/form-data": _FORM},
+            query={
+                "model": {"type": "string", "enum": names, "description": "A name from /v1/models"},
+                "cropped": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "The picture is one face already: no face is searched",
+                },
+            },
+            refusals=_UPLOAD_REFUSALS,
+            around=(upload,),
+        ),
+        Operation("/v1/models", models, "The models and what was measured of them", Catalog),
+        Operation("/healthz", health, "Whether the server answers", Health),
+        Operation("/v2", protocol.server_metadata, "Server metadata of the V2 protocol", kserve.ServerMetadata),
+        Operation("/v2/health/live", protocol.live, "Whether the server runs", kserve.Live),
+        Operation("/v2/health/ready", protocol.ready, "Whether the server can be asked", kserve.Ready),
+        Operation(
+            "/v2/models/{model}",
+            protocol.model_metadata,
+            "What a model takes and gives",
+            kserve.ModelMetadata,
+            refusals=(404,),
+        ),
+        Operation(
+            "/v2/models/{model}/ready",
+            protocol.model_ready,
+            "Whether a model can be asked",
+            kserve.Ready,
+            refusals=(404,),
+        ),
+        Operation(
+            "/v2/models/{model}/infer",
+            protocol.infer,
+            f"Classify at most {limits.batch} faces of 48x48 pixels",
+            kserve.InferResponse,
+            method="POST",
+            body={"application/json": kserve.InferRequest},
+            refusals=(404, *_UPLOAD_REFUSALS),
+            around=(tensors,),
+        ),
+    ]

@@ -1,0 +1,191 @@
+"""One client's connection: uvicorn's, with bounds of time and room of which uvicorn has none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fer_zoo.serve.answers import refusal
+from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.security import SECURITY_HEADERS
+
+HEAD_BYTES = 32 << 10
+
+_log = logging.getLogger(__name__)
+# Seconds between two lines in the log about connections that were refused.
+_LOG_SECONDS = 60.0
+
+
+class Crowd:
+    """Says once in a while that connections are refused; shared by those of a server."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def refused(self, now: float, most: int) -> None:
+        if now >= self._quiet_until:
+            self._quiet_until = now + _LOG_SECONDS
+            _log.warning("more than %d connections, and none is idle: new ones are refused", most)
+
+
+class Connection(HttpToolsProtocol):
+    """Ends connections that send or read too slowly, that are idle for too long, or that are too many.
+
+    Uvicorn makes one for each client. The app's lifespan state holds the `metrics`.
+
+    Args:
+        limits: Of time, and of connections.
+        crowd: The same for all connections.
+    """
+
+    def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._crowd = crowd
+        self._metrics: Metrics = self.app_state["metrics"]
+        self._idle_since: float | None = None
+        self._head_bytes: int | None = None  # None outside of a header
+        self._in_body = False
+        self._refused = False
+        self._why_bad: tuple[int, str] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._read_deadline: asyncio.TimerHandle | None = None
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._metrics.connections.inc()
+        if len(self.connections) > self._limits.connections and not self._make_room():
+            self._metrics.refused.inc()
+            self._crowd.refused(self.loop.time(), self._limits.connections)
+            self._refuse(503, "too many connections; try again in a moment")
+            transport.close()
+            return
+        self._be_idle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._metrics.connections.dec()
+        for timer in (self._deadline, self._read_deadline):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._idle_since is not None:
+            self._idle_since = None
+            self._head_bytes = 0
+            self._end_after(self._limits.timeout, self._head_is_late)
+        super().data_received(data)
+        if self._head_bytes is not None and not self._refused:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(431, f"the header is longer than {HEAD_BYTES} bytes")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that sends no more may still wait for its response."""
+        waits = self.cycle is not None and not self.cycle.response_complete
+        if waits:
+            self.cycle.keep_alive = False
+        return waits
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read_deadline = self.loop.call_later(self._limits.timeout, self._abort, "does not read")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._read_deadline is not None:
+            self._read_deadline.cancel()
+
+    # What the parser and the response tell.
+
+    def on_headers_complete(self) -> None:
+        if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            self._why_bad = 431, f"the header is longer than {HEAD_BYTES} bytes"
+        elif (version := self.parser.get_http_version()) not in ("1.0", "1.1"):
+            self._why_bad = 505, f"HTTP/{version} is not spoken here, HTTP/1.1 is"
+        if self._why_bad is not None:
+            raise ValueError(self._why_bad[1])
+        super().on_headers_complete()
+        self._head_bytes = None
+        self._in_body = True
+        self._no_deadline()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_body = False
+        if self.cycle.response_complete:
+            self._be_idle()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end_after(self._limits.timeout, lambda: self._abort("does not read"))
+        elif not self.cycle.response_complete:
+            pass  # The next request of a pipeline is answered already.
+        elif self._in_body:
+            # Closing now could take the response back from a client that still sends.
+            self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
+        else:
+            self._be_idle()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(*(self._why_bad or (400, "this is not an HTTP request, or its header is malformed")))
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            self._end_after(self._limits.linger, lambda: self._abort("does not read"))
+
+    # What follows from it.
+
+    def _be_idle(self) -> None:
+        self._idle_since = self.loop.time()
+        self._head_bytes = None
+        self._end_after(self._limits.idle, lambda: self._abort("idle"))
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest; whether there was one."""
+        idle = [c for c in self.connections if isinstance(c, Connection) and c._idle_since is not None]
+        if not idle:
+            return False
+        oldest = min(idle, key=lambda c: c._idle_since or 0)
+        oldest._idle_since = None
+        oldest._abort("made room")
+        return True
+
+    def _head_is_late(self) -> None:
+        self._metrics.aborted.labels("slow header").inc()
+        self._refuse(408, f"the header took longer than {self._limits.timeout:g} seconds")
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what never becomes a request, and throw away what still comes."""
+        self._refused = True
+        answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close", "Retry-After": "1"})
+        phrase = HTTPStatus(status).phrase.encode()
+        fields = [*self.server_state.default_headers, *answer.raw_headers]
+        lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        self.transport.write_eof()
+        self._end_after(self._limits.linger, lambda: self._abort("sends after a refusal"))
+
+    def _abort(self, reason: str) -> None:
+        self._metrics.aborted.labels(reason).inc()
+        self.transport.abort()
+
+    def _end_after(self, seconds: float, end: Callable[[], None]) -> None:
+        self._no_deadline()
+        self._deadline = self.loop.call_later(seconds, end)
+
+    def _no_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()

@@ -1,0 +1,72 @@
+"""Tells others about each request that was answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# As nginx logs a client that went away before it got an answer.
+CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its response.
+
+    Attributes:
+        client: The client's address, empty where it has none.
+        method: Of HTTP.
+        target: Path and query as they came, percent-encoded.
+        endpoint: The name of what answered; `page` for files of the page and for what is not there.
+        status: Of HTTP.
+        bytes: Of the response's body.
+        seconds: From the header to the end of the response.
+    """
+
+    client: str
+    method: str
+    target: str
+    endpoint: str
+    status: int
+    bytes: int
+    seconds: float
+
+
+class Observer:
+    """ASGI middleware that calls each of `observers` with each exchange."""
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Callable[[Exchange], None]]) -> None:
+        self._app = app
+        self._observers = observers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        status, size = CLIENT_CLOSED_REQUEST, 0
+
+        async def send_counting(message: Message) -> None:
+            nonlocal status, size
+            status = message.get("status", status)
+            size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_counting)
+        finally:
+            query = scope["query_string"]
+            exchange = Exchange(
+                client=(scope.get("client") or ("",))[0],
+                method=scope["method"],
+                target=(scope.get("raw_path", b"") + (b"?" + query if query else b"")).decode("latin-1"),
+                endpoint=getattr(scope.get("endpoint"), "__name__", "page"),
+                status=status,
+                bytes=size,
+                seconds=time.perf_counter() - start,
+            )
+            for observe in self._observers:
+                observe(exchange)

@@ -1,0 +1,97 @@
+"""Pictures decoded and searched for faces in worker processes, which can be ended at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from starlette.exceptions import HTTPException
+
+from fer_zoo.serve.photo_worker import Crops, Unreadable, work
+
+_context = multiprocessing.get_context("spawn")
+
+
+class PhotoWorkers:
+    """A fixed number of processes; one that dies, or whose request is cancelled, is replaced.
+
+    Args:
+        count: Pictures decoded at the same time; each holds one decoded picture.
+        max_pixels: Of one picture.
+        max_faces: Of one picture, the best found.
+    """
+
+    def __init__(self, count: int, max_pixels: int, max_faces: int) -> None:
+        # Last in, first out: where one process is enough, no other is started.
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._workers = [_Worker(max_pixels, max_faces) for _ in range(count)]
+        for worker in self._workers:
+            self._free.put_nowait(worker)
+        # They wait for the processes.
+        self._threads = ThreadPoolExecutor(count, "photos")
+
+    async def crops(self, content: bytes, cropped: bool) -> Crops:
+        """The faces of an image file. Cancelling ends the decoding too.
+
+        Args:
+            content: Of the file.
+            cropped: The picture is one face already.
+
+        Raises:
+            HTTPException: 400 or 413, the picture cannot be read or is too large.
+        """
+        worker = await self._free.get()
+        try:
+            worker.start()
+            loop = asyncio.get_running_loop()
+            answer = loop.run_in_executor(self._threads, worker.exchange, content, cropped)
+            try:
+                found = await asyncio.shield(answer)
+            except asyncio.CancelledError:
+                worker.end()
+                with suppress(EOFError, OSError):
+                    await answer
+                raise
+            except (EOFError, OSError):
+                worker.end()
+                raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
+        finally:
+            self._free.put_nowait(worker)
+        if isinstance(found, Unreadable):
+            raise HTTPException(found.status, found.reason)
+        return found
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.end()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Worker:
+    """One process, started when it is first needed."""
+
+    def __init__(self, max_pixels: int, max_faces: int) -> None:
+        self._limits = max_pixels, max_faces
+        self._process: multiprocessing.process.BaseProcess | None = None
+
+    def start(self) -> None:
+        if self._process is not None:
+            return
+        self._connection, other = _context.Pipe()
+        self._process = _context.Process(target=work, args=(other, *self._limits), name="photos", daemon=True)
+        self._process.start()
+        # The process has its copy: the connection ends with it.
+        other.close()
+
+    def exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
+        self._connection.send((content, cropped))
+        return self._connection.recv()
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+            self._process = None

@@ -1,0 +1,118 @@
+"""`POST /v1/predict`: a picture in, its faces and their expressions out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import numpy as np
+from msgspec import UNSET
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from fer_zoo.errors import UsageError
+from fer_zoo.faces import Face
+from fer_zoo.serve.answers import FaceAnswer, JSONAnswer, Prediction, busy
+from fer_zoo.serve.catalog import ServedModel, find_model
+from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.service import Service
+
+FIELD = "image"
+PARAMETERS = ("cropped", "model")
+
+_FORM = "multipart/form-data"
+
+
+class Predict:
+    """The endpoint.
+
+    Args:
+        service: Answers.
+        limits: Of time.
+    """
+
+    def __init__(self, service: Service, limits: Limits) -> None:
+        self._service = service
+        self._limits = limits
+
+    async def predict(self, request: Request) -> JSONAnswer:
+        model, cropped = self._parameters(request)
+        content = await _picture(request)
+        try:
+            async with asyncio.timeout(self._limits.timeout):
+                return JSONAnswer(await self._prediction(content, model, cropped))
+        except TimeoutError:
+            raise busy(f"no answer within {self._limits.timeout:g} seconds; try again in a moment") from None
+
+    async def _prediction(self, content: bytes, model: ServedModel, cropped: bool) -> Prediction:
+        found = await self._service.crops(content, cropped)
+        labels = model.artifact.output["labels"]
+        probabilities = await self._service.classify(model, found.crops) if len(found.crops) else np.empty((0, 0))
+        places = found.faces if found.faces is not None else [None] * len(probabilities)
+        faces = [_answer(face, labels, row) for face, row in zip(places, probabilities, strict=True)]
+        return Prediction(model.name, found.width, found.height, faces)
+
+    def _parameters(self, request: Request) -> tuple[ServedModel, bool]:
+        """Everything that can be refused before the body is read."""
+        query = request.query_params
+        unknown = sorted(set(query) - set(PARAMETERS))
+        if unknown:
+            raise HTTPException(400, f"there is no parameter {unknown[0]!r}; {' and '.join(PARAMETERS)} are the two")
+        if query.get("cropped", "false") not in ("true", "false"):
+            raise HTTPException(400, "cropped must be true or false")
+        kind = _kind(request)
+        if not kind.startswith("image/") and kind not in ("application/octet-stream", _FORM):
+            raise HTTPException(415, f"{kind} is no picture; send it as image/jpeg, image/png, … or {_FORM}")
+        try:
+            name = query.get("model")
+            model = self._service.default if name is None else find_model(self._service.models, name)
+        except UsageError as error:
+            raise HTTPException(400, str(error)) from error
+        return model, query.get("cropped") == "true"
+
+
+class _Form(MultiPartParser):
+    """Starlette's, which keeps the picture in memory, not on the disk, and knows a form that ends too early."""
+
+    spool_max_size = 1 << 40
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+async def _picture(request: Request) -> bytes:
+    """The body, or the field `image` of a form; other fields are ignored."""
+    if _kind(request) != _FORM:
+        return await request.body()
+    parser = _Form(request.headers, request.stream(), max_files=10, max_fields=100)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, FormParserError) as error:
+        raise HTTPException(400, f"the form is malformed: {getattr(error, 'message', error)}") from error
+    if not parser.ended:
+        raise HTTPException(400, "the form ends too early")
+    pictures = form.getlist(FIELD)
+    if len(pictures) > 1:
+        raise HTTPException(400, "the form has two pictures; send one in each request")
+    if not pictures or not isinstance(pictures[0], UploadFile):
+        raise HTTPException(400, f"the form has no picture; send it as a file in a field named {FIELD!r}")
+    return await pictures[0].read()
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+
+
+def _answer(face: Face | None, labels: list[str], row: np.ndarray) -> FaceAnswer:
+    x, y, width, height = (round(value, 2) for value in face.box) if face else (math.nan,) * 4
+    return FaceAnswer(
+        box=(x, y, width, height) if face else UNSET,
+        landmarks=[(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks] if face else UNSET,
+        score=round(face.score, 4) if face else UNSET,
+        label=labels[int(row.argmax())],
+        probabilities={label: round(float(value), 6) for label, value in zip(labels, row, strict=True)},
+    )

@@ -1,0 +1,76 @@
+"""The ASGI app in servers and apps of others, and `fer-zoo serve` with several workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from fer_zoo.errors import UsageError
+from fer_zoo.serve.app import create_app
+
+NANO = "fernet_nano:onnx:int8"
+
+
+def _call(app: Starlette, path: str, body: bytes | None = None) -> tuple[int, Any]:
+    """Status and JSON of a request, without a server and without its lifespan events."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body or b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-length", b"%d" % len(body or b""))]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET" if body is None else "POST",
+        "path": path.partition("?")[0],
+        "query_string": path.partition("?")[2].encode(),
+        "root_path": "",
+        "headers": headers,
+    }
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent))
+
+
+def test_the_app_answers_below_a_path_of_another_app(face_file: bytes) -> None:
+    app = Starlette(routes=[Mount("/faces", create_app([NANO], jobs=1))])
+    status, answer = _call(app, "/faces/v1/predict?cropped=true", face_file)
+    assert (status, answer["model"]) == (200, NANO)
+    assert _call(app, "/faces/openapi.json")[1]["servers"] == [{"url": "/faces"}]
+    assert _call(app, "/faces/models.json")[1]["default"] == NANO
+    status, answer = _call(app, "/faces/nothing")
+    assert (status, answer) == (404, {"error": "there is nothing at /faces/nothing; /docs tells what there is"})
+
+
+def test_a_model_that_is_not_there_is_told_at_once() -> None:
+    with pytest.raises(UsageError, match="there is no model 'vgg'"):
+        create_app(["vgg"])
+
+
+def test_several_workers_share_port_and_metrics(root: Path) -> None:
+    command = [sys.executable, "-m", "fer_zoo.serve", "--port", "0", "--workers", "2", "--model", NANO]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    port = int(line.split("/")[2].rpartition(":")[2])
+    try:
+        ask = ["curl", "-s", f"http://127.0.0.1:{port}"]
+        for _ in range(8):
+            assert json.loads(subprocess.check_output([*ask[:-1], f"{ask[-1]}/healthz"], timeout=30))["status"] == "ok"
+        metrics = subprocess.check_output([*ask[:-1], f"{ask[-1]}/metrics"], text=True, timeout=30)
+        assert 'fer_zoo_requests_total{endpoint="health",status="200"} 8.0' in metrics
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
