@@ -19,7 +19,7 @@ import onnx
 import tensorflow as tf
 from onnx import helper, numpy_helper
 
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 
 from . import flatbuffer
 
@@ -143,6 +143,6 @@ def quiet() -> Iterator[None]:
     """Keep the converters' chatter off the terminal; exceptions still say what failed."""
     for name in (None, "tf2onnx", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_stderr_silenced():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_messages_dropped():
         warnings.simplefilter("ignore")
         yield

@@ -147,7 +147,7 @@ def make(
     reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
     parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference, copies)}
     for target in bar.track(targets, description="parity"):
-        with console.native_stderr_silenced():
+        with console.native_messages_dropped():
             classifier = load_classifier(folder / target.file, threads=cores())
             probabilities = classifier.predict_proba(test.images)
         parities[target.file] = compare(reference, probabilities, test.labels)

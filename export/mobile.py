@@ -146,7 +146,7 @@ def predict_proba(path: Path, images: np.ndarray) -> np.ndarray:
     Returns:
         float32 `[n, classes]`.
     """
-    with console.native_stderr_silenced():
+    with console.native_messages_dropped():
         model = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN)
         model.allocate_tensors()
     (image,), (probabilities,) = model.get_input_details(), model.get_output_details()

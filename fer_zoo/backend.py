@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import not_installed
 
@@ -58,7 +58,7 @@ def select_backend(name: str | None = None) -> str:
     if name == "tensorflow" and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Its C++ code greets before its log level applies.
-        with native_stderr_silenced():
+        with native_messages_dropped():
             import tensorflow
         # It warns of tracing anew wherever a process runs several models.
         tensorflow.get_logger().setLevel("ERROR")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,8 +33,20 @@ from fer_zoo.packages import EXTRAS, not_installed
 
 Item = TypeVar("Item")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `run`: rich would fall silent for good, and replace stdout's descriptor."""
+        self._buffer.clear()
+        raise BrokenPipeError
+
+
+out = _Console(highlight=False, soft_wrap=True)
+err = _Console(highlight=False, soft_wrap=True, stderr=True)
+
+# Whether this process runs one of our commands (`run`), and not another program that imports this package.
+_is_command = False
+_descriptor_lock = threading.RLock()
 
 # Seconds between two lines of progress in a log.
 LINE_SECONDS = 15.0
@@ -97,48 +111,99 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
     Returns:
         The exit code: what `main` returned (0 for `None`), 2 for wrong usage, 1 for a failure, 130 when interrupted.
     """
-    try:
-        return main(sys.argv[1:] if arguments is None else arguments) or 0
-    except FerZooError as error:
+    with _command_running():
+        try:
+            try:
+                return main(sys.argv[1:] if arguments is None else arguments) or 0
+            finally:
+                # Here a pipe that was closed is still told from a success.
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+            return 1
+        except BaseException as error:
+            try:
+                return _exit_code(error)
+            except BrokenPipeError:
+                _drop_output()
+                return 1
+
+
+def _exit_code(error: BaseException) -> int:
+    """Say what went wrong where a user can mend it, else raise it again."""
+    if isinstance(error, FerZooError):
         print_error(error)
         return error.exit_code
-    except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module not in EXTRAS:
-            raise
+    if isinstance(error, ModuleNotFoundError) and (module := (error.name or "").partition(".")[0]) in EXTRAS:
         print_error(not_installed(module))
         return UsageError.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         err.print("interrupted")
         return 130
-    except MemoryError:
+    if isinstance(error, MemoryError):
         print_error("not enough memory; use a smaller batch size or fewer images at a time")
         return 1
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            print_error("the disk is full; free some space and run the same command again")
-        elif error.filename is not None:
-            print_error(f"{error.filename}: {error.strerror}")
-        else:
-            raise
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        print_error("the disk is full; free some space and run the same command again")
         return 1
+    if isinstance(error, OSError) and error.filename is not None:
+        print_error(f"{error.filename}: {error.strerror}")
+        return 1
+    raise error
 
 
 @contextmanager
-def native_stderr_silenced() -> Iterator[None]:
-    """Drop what C++ libraries write to file descriptor 2, where Python's own settings do not reach."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
+def _command_running() -> Iterator[None]:
+    """For the time of a command the process is ours: nothing that it prints may fail for its characters."""
+    global _is_command
+    outer, _is_command = _is_command, True
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Programs that read a pipe expect UTF-8; a terminal shows its own characters only.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        _is_command = outer
+
+
+def _drop_output() -> None:
+    """Where nobody reads any more, what Python writes at its end would fail again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def write_out(text: str) -> None:
+    """Write to stdout as it is, where there is one."""
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def native_messages_dropped() -> Iterator[None]:
+    """While a command runs, drop what C++ libraries write to file descriptor 2 and no setting of theirs prevents.
+
+    In other programs, which own their descriptors, it does nothing.
+    """
+    if not _is_command or sys.stderr is None:
+        yield
+        return
+    with _descriptor_lock:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def print_error(message: object) -> None:

@@ -51,8 +51,11 @@ class PictureError(FerZooError):
     """
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} {reason}")
+        super().__init__(name, reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return " ".join(self.args)
 
 
 class PictureTooLargeError(PictureError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import FerZooError, UsageError
 
 from .network import import_onnx
@@ -28,12 +28,12 @@ def to_onnx(path: Path) -> ModelProto:
     """
     onnx = import_onnx()
     try:
-        with native_stderr_silenced():
+        with native_messages_dropped():
             from tf2onnx.convert import from_tflite
     except ImportError as error:
         raise UsageError("tf2onnx is not installed; run `pip install 'fer-zoo[export]'` to convert a peer") from error
     try:
-        with native_stderr_silenced():
+        with native_messages_dropped():
             model, _ = from_tflite(str(path), opset=17)
     except Exception as error:  # tf2onnx has no exceptions of its own.
         raise FerZooError(f"{path} cannot be converted to ONNX: {error}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import FerZooError, UsageError
 
 _NO_VALUES = ("QuantizeLinear", "Shape", "Constant")
@@ -92,7 +92,7 @@ def _onnx(path: Path, images: np.ndarray) -> list[Tensor]:
 def _tflite(path: Path, images: np.ndarray) -> list[Tensor]:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    with native_stderr_silenced():
+    with native_messages_dropped():
         interpreter = Interpreter(
             str(path),
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

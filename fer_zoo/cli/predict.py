@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option, fixed_prior
-from fer_zoo.console import err, out, print_error, track
+from fer_zoo.console import err, out, print_error, track, write_out
 from fer_zoo.contract import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
@@ -239,5 +238,4 @@ def _write(text: str, output: Path | None) -> None:
     if output:
         write_text(output, text)
     else:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        write_out(text)

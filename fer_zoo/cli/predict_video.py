@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
 from fer_zoo.cli.model_options import fixed_prior
 from fer_zoo.cli.predict import form_of, shown, translated
-from fer_zoo.console import err, out, track
+from fer_zoo.console import err, out, track, write_out
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_text
@@ -67,7 +66,7 @@ def predict_clip(options: argparse.Namespace) -> int:
         if options.output:
             write_text(options.output, text)
         else:
-            sys.stdout.write(text)
+            write_out(text)
     # Containers count a frame more or less than there are.
     if timeline.frames < 0.98 * video.count - 1:
         said = f"{shown(path)} breaks off after {timeline.frames} of {video.count} frames: it is damaged or cut"

@@ -77,6 +77,9 @@ class FaceDetector:
         self.score_threshold = score_threshold
         self.size = size
 
+    def __reduce__(self) -> tuple[type[FaceDetector], tuple[int, float, int]]:
+        return FaceDetector, (self.threads, self.score_threshold, self.size)
+
     def detect(self, image: np.ndarray | Photo) -> list[Face]:
         """Find the faces of one image.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,7 @@ from fer_zoo.faces.photos import Photo, photo_array
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import read_image
 from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
-from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino
+from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino, Runtime
 from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, training_prior, verified_path
 
 # Within a point of the most accurate single model, in half its time.
@@ -30,6 +33,9 @@ _SUM_TOLERANCE = 1e-2
 
 _SUFFIXES = tuple(f".{name}" for name in FORMATS)
 
+# Held while a classifier that came from another process opens its file.
+_LOADING = threading.Lock()
+
 
 # Faces to classify: a photo that shows one face, crops as an array, or a list of either.
 Faces = np.ndarray | Photo | Sequence[np.ndarray | Photo]
@@ -38,13 +44,13 @@ Faces = np.ndarray | Photo | Sequence[np.ndarray | Photo]
 class Classifier:
     """A model file, ready to classify faces; made by `load_classifier`.
 
+    Threads may share it. It can be pickled: another process opens the file when it first needs it.
+
     Attributes:
         path: The model file.
         runtime: `onnxruntime`, `litert`, `openvino` or `keras`.
         labels: The expressions, in the order of the probabilities.
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
-        run: The bare runtime call, nothing checked: float32 `[n, 48, 48, 1]` in 0..255 to float32 `[n, 7]`
-            (8 of FER+'s expressions).
         training_prior: float64 `[len(labels)]`, how often each class occurred in training; `None` where neither the
             file nor a manifest nor a run's config beside it tells.
         prior: The population that the answers are for, as `load_classifier` took it; `None` is that of training.
@@ -58,13 +64,14 @@ class Classifier:
         ['happy']
     """
 
-    def __init__(self, path: Path, model: OnnxRuntime | LiteRT | OpenVino | Keras, prior: Prior | None = None) -> None:
+    def __init__(self, path: Path, load: Callable[[], Runtime], prior: Prior | None = None) -> None:
         self.path = path
+        self._load = load
+        self._loaded: Runtime | None = load()
+        model = self._loaded
         self.runtime = model.name
         self.labels = model.labels or (FERPLUS_EXPRESSIONS if model.output_shape[1:] == (8,) else EXPRESSIONS)
         self.input_shape = model.input_shape
-        self.run = model.run
-        self._model = model
         self._detector: FaceDetector | None = None
         expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
         if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
@@ -78,6 +85,27 @@ class Classifier:
         self.training_prior = normalized(known) if known else None
         self.prior = prior
         self._frequencies = None if prior is None else frequencies(prior, self.labels, self._known_prior())
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """The bare runtime call, nothing checked.
+
+        Args:
+            batch: float32 `[n, 48, 48, 1]` in 0..255.
+
+        Returns:
+            float32 `[n, len(labels)]`.
+        """
+        return self._model.run(batch)
+
+    @property
+    def _model(self) -> Runtime:
+        with _LOADING:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_loaded": None, "_detector": None}
 
     def predict_proba(
         self, images: Faces, batch_size: int = 256, tta: TestTimeAugmentation | None = None
@@ -182,9 +210,10 @@ class Classifier:
             >>> load_classifier("fernet_tiny").embed(test.images[:100]).shape
             (100, 192)
         """
-        if not isinstance(self._model, OnnxRuntime | Keras):
+        model = self._model
+        if not isinstance(model, OnnxRuntime | Keras):
             raise UsageError(f"{self.runtime} gives no features; load the model's ONNX or Keras file to embed faces")
-        run = self._model.embed
+        run = model.embed
         crops = _crops(images)
         if not len(crops):
             return self.embed(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8))[:0]
@@ -316,12 +345,12 @@ def load_classifier(
         raise UsageError(f"OpenVINO runs .onnx and .tflite files, not {path}")
     try:
         if runtime:
-            return Classifier(path, OpenVino(path, threads), prior)
+            return Classifier(path, partial(OpenVino, path, threads), prior)
         if path.suffix == ".onnx":
-            return Classifier(path, OnnxRuntime(path, threads), prior)
+            return Classifier(path, partial(OnnxRuntime, path, threads), prior)
         if path.suffix == ".tflite":
-            return Classifier(path, LiteRT(path, threads), prior)
-        return Classifier(path, Keras(path, threads, backend), prior)
+            return Classifier(path, partial(LiteRT, path, threads), prior)
+        return Classifier(path, partial(Keras, path, threads, backend), prior)
     except (UsageError, MemoryError):
         raise
     except FerZooError as error:

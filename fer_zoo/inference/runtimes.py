@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_zoo.backend import select_backend
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import not_installed
 from fer_zoo.zoo import labels_problem, prior_problem, read_keras
@@ -89,7 +90,7 @@ class OnnxRuntime:
 
 
 class LiteRT:
-    """LiteRT (TensorFlow Lite); the batch dimension is resized whenever it changes.
+    """LiteRT (TensorFlow Lite); the batch dimension is resized whenever it changes. Threads take turns.
 
     Args:
         path: A `.tflite` file.
@@ -108,8 +109,10 @@ class LiteRT:
             raise UsageError("LiteRT is not installed; run `pip install 'fer-zoo[litert]'`") from error
         # BUILTIN applies the default delegate, XNNPACK, with the same number of threads, and says so on stderr.
         kernels = OpResolverType.BUILTIN if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        with native_stderr_silenced():
+        with native_messages_dropped():
             self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=kernels)
+            self._interpreter.allocate_tensors()
+        self._lock = threading.Lock()
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
         _expect_float32(*(np.dtype(tensor["dtype"]).name for tensor in inputs + outputs))
@@ -119,21 +122,21 @@ class LiteRT:
         self.output_shape: Shape = (None, *map(int, outputs[0]["shape"][1:]))
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        if len(batch) != self._batch:
-            self._batch = None
-            self._interpreter.resize_tensor_input(self._input, batch.shape)
-            with native_stderr_silenced():
+        with self._lock:
+            if len(batch) != self._batch:
+                self._batch = None
+                self._interpreter.resize_tensor_input(self._input, batch.shape)
                 self._interpreter.allocate_tensors()
-            self._batch = len(batch)
-        self._interpreter.set_tensor(self._input, batch)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)
+                self._batch = len(batch)
+            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.invoke()
+            return self._interpreter.get_tensor(self._output)
 
 
 class OpenVino:
     """OpenVINO on the CPU, for `.onnx` and `.tflite` files, compiled anew whenever the batch changes.
 
-    Left dynamic, the batch costs it ten times the latency of a small model.
+    Left dynamic, the batch costs it ten times the latency of a small model. Threads take turns.
     """
 
     name = "openvino"
@@ -160,19 +163,21 @@ class OpenVino:
         shapes = [tensor.partial_shape for tensor in tensors]
         self.input_shape, self.output_shape = (_any_batch(shape) for shape in shapes)
         self._batch: int | None = None
+        self._lock = threading.Lock()
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        if len(batch) != self._batch:
-            self._batch = None
-            self._model.reshape(batch.shape)
-            self._request = self._core.compile_model(self._model, "CPU", self._settings).create_infer_request()
-            self._batch = len(batch)
-        # The result is a view of memory that the next query writes to.
-        return self._request.infer([batch], share_inputs=True)[0].copy()
+        with self._lock:
+            if len(batch) != self._batch:
+                self._batch = None
+                self._model.reshape(batch.shape)
+                self._request = self._core.compile_model(self._model, "CPU", self._settings).create_infer_request()
+                self._batch = len(batch)
+            # The result is a view of memory that the next query writes to.
+            return self._request.infer([batch], share_inputs=True)[0].copy()
 
 
 class Keras:
-    """Keras on any backend.
+    """Keras on any backend. Threads take turns.
 
     The number of threads is fixed when a backend starts: it holds unless this process has run the backend before.
     """
@@ -188,25 +193,31 @@ class Keras:
         self._model = read_keras(path)
         self._predict = Predictor(self._model)
         self._predict_features: Predictor | None = None
+        self._lock = threading.Lock()
         _expect_one(len(self._model.inputs), len(self._model.outputs))
         _expect_float32(self._model.inputs[0].dtype, self._model.outputs[0].dtype)
         self.input_shape: Shape = tuple(self._model.inputs[0].shape)
         self.output_shape: Shape = tuple(self._model.outputs[0].shape)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        return self._predict(batch, len(batch))
+        with self._lock:
+            return self._predict(batch, len(batch))
 
     def embed(self, batch: np.ndarray) -> np.ndarray:
-        if self._predict_features is None:
-            import keras
+        with self._lock:
+            if self._predict_features is None:
+                import keras
 
-            from fer_zoo.inference.predictor import Predictor
+                from fer_zoo.inference.predictor import Predictor
 
-            logits = self._model.get_layer("logits")
-            if not isinstance(logits, keras.layers.Dense):
-                raise UsageError(_NO_FEATURES)
-            self._predict_features = Predictor(keras.Model(self._model.input, logits.input))
-        return self._predict_features(batch, len(batch))
+                logits = self._model.get_layer("logits")
+                if not isinstance(logits, keras.layers.Dense):
+                    raise UsageError(_NO_FEATURES)
+                self._predict_features = Predictor(keras.Model(self._model.input, logits.input))
+            return self._predict_features(batch, len(batch))
+
+
+Runtime = OnnxRuntime | LiteRT | OpenVino | Keras
 
 
 def _features_of(path: Path) -> bytes:

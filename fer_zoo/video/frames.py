@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fer_zoo.console import native_stderr_silenced
+from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import FerZooError, UsageError
 
 
@@ -46,7 +46,7 @@ class Video:
         cv2 = opencv()
         self.name = f"camera {source}" if isinstance(source, int) else str(source)
         # What OpenCV's backends complain of is said below in one sentence.
-        with native_stderr_silenced():
+        with native_messages_dropped():
             if isinstance(source, int):
                 self._capture = cv2.VideoCapture(source)
             else:

@@ -83,7 +83,7 @@ def _measure(
     test: Dataset,
 ) -> QuantizerRow:
     remark = quantizer.write(models, file)
-    with console.native_stderr_silenced():
+    with console.native_messages_dropped():
         probabilities = load_classifier(file).predict_proba(test.images)
     parity = compare(reference, probabilities, test.labels)
     paired = paired_test(*(values.argmax(1) == test.labels for values in (reference, probabilities)))
