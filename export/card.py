@@ -10,6 +10,7 @@ from fer_zoo.data.training_data import FER2013, OWN, SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
+from fer_zoo.training.config import current_names
 from fer_zoo.zoo import Artifact, run_config
 
 from .reproduce import not_kept, recipe_command
@@ -58,13 +59,13 @@ def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | No
         f"- weights: {original.params:,}; multiply-accumulates an image: {original.macs / 1e6:.1f} million",
         f"- trained on: {original.trained_on}",
     ]
-    training, members = config.get("training", {}), config.get("members")
-    if "command" in config:
+    training, members = current_names(config.get("training", {})), config.get("members")
+    if config.get("command"):
         lines.append(f"- command: `{config['command']}`")
     if data:
         lines.append(f"- data: {data.text}")
     if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
-        others = "teach by their votes" if training.get("ambiguous") else "are out"
+        others = "teach by their votes" if training.get("include_no_majority") else "are out"
         rest = "" if members else f"; other images {others}"
         lines.append(f"- labels: the expression that more than half of FER+'s annotators chose{rest}")
     if members:
@@ -83,9 +84,9 @@ def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | No
         lines.append(f"- began with the weights of {'an earlier ' * earlier}{start}")
     if training.get("teachers"):
         teachers = ", ".join(Path(teacher).parent.name or teacher for teacher in training["teachers"])
-        lines.append(f"- taught {training['distillation']:.0%} of its targets by: {teachers}")
-    if training.get("votes"):
-        votes = training["votes"] * (1 - training.get("distillation", 0))
+        lines.append(f"- taught {training['distillation_weight']:.0%} of its targets by: {teachers}")
+    if training.get("vote_weight"):
+        votes = training["vote_weight"] * (1 - training.get("distillation_weight", 0))
         lines.append(f"- {votes:.0%} of its targets are FER+'s votes")
     if training.get("class_offsets"):
         lines.append(

@@ -144,14 +144,17 @@ def on_backend() -> Iterator[Workers]:
 def command(on_backend: Workers) -> Callable[..., CompletedProcess[str]]:
     """Run `python -m MODULE ARGUMENTS` as a user would, in a process that already runs Keras.
 
-    Its backend is `backend`, else that of `--backend`, else the default; other keywords are environment variables.
+    Its backend is `backend`, else that of `--backend`, else the default; it runs in `folder`, else in the checkout;
+    other keywords are environment variables.
     """
 
-    def run(module: str, *arguments: object, backend: str | None = None, **environment: str) -> CompletedProcess[str]:
+    def run(
+        module: str, *arguments: object, backend: str | None = None, folder: Path = ROOT, **environment: str
+    ) -> CompletedProcess[str]:
         words = list(map(str, arguments))
         if backend is None and "--backend" in words:
             backend = words[words.index("--backend") + 1]
-        return on_backend(backend or on_backend.own, run_command, module, words, environment)
+        return on_backend(backend or on_backend.own, run_command, module, words, environment, folder)
 
     return run
 

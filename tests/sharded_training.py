@@ -8,18 +8,20 @@ from unittest import mock
 import keras
 import numpy as np
 from keras import layers
+from sklearn.utils.class_weight import compute_sample_weight
 
 from fer_zoo import sharding
 from fer_zoo.data.augment import Augmentation
-from fer_zoo.data.batches import Batches, balanced_class_weights, one_hot
+from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.config import Transfer
 from fer_zoo.training.features import FeatureBatches
-from fer_zoo.training.loop import compiled
+from fer_zoo.training.head import compile_head
+from fer_zoo.training.optimizer import compiled
 from fer_zoo.training.stream import Stream
-from fer_zoo.training.transfer import compile_head, freeze, split, split_frozen
+from fer_zoo.training.transfer import freeze, split, split_frozen
 
 DEVICES = (1, 2, 3, 8)
 IMAGES = (1, 55, 128, 129)
@@ -58,7 +60,7 @@ def batches(count: int, kind: str) -> Batches:
         BATCH,
         seed=1,
         augmentation=Augmentation() if kind == "plain" else None,
-        weights=balanced_class_weights(labels)[labels] if kind == "class weights" else None,
+        weights=compute_sample_weight("balanced", labels).astype(np.float32) if kind == "class weights" else None,
         mixup=0.4 if kind == "mixup" else 0.0,
     )
 

@@ -83,7 +83,7 @@ def seen_by_update_step() -> list[tuple[int, float]]:
 
 @everywhere
 def test_update_step_is_called_for_each_variable(backend: str, on_backend: Workers) -> None:
-    """`training.transfer.with_rates`: once a variable, with its place in `build` and the current learning rate."""
+    """`training.optimizer.with_factors`: once a variable, with its place in `build` and the current learning rate."""
     assert on_backend(backend, seen_by_update_step) == [(0, 0.25), (1, 0.25), (2, 0.25)]
 
 

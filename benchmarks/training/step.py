@@ -112,7 +112,7 @@ def _stock(model: keras.Model) -> keras.Model:
 
 def _ours(model: keras.Model, precision: str, backend: str) -> keras.Model:
     from fer_zoo.training import TrainingConfig
-    from fer_zoo.training.loop import compiled
+    from fer_zoo.training.optimizer import compiled
 
     return compiled(model, TrainingConfig(backend=backend, precision=precision), steps=100)
 

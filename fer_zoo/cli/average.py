@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from fer_zoo.backend import select_backend
+from fer_zoo.cli.console_reporter import ConsoleReporter
 from fer_zoo.cli.model_files import parser_of, refuse_taken, show
 from fer_zoo.errors import UsageError
 
@@ -12,20 +14,22 @@ from fer_zoo.errors import UsageError
 def main(arguments: list[str]) -> int | None:
     given = _parser().parse_args(arguments)
     if len(given.models) < 2:
-        raise UsageError("a mean needs at least two models")
+        raise UsageError("an average needs at least two models")
     refuse_taken(given.output)
     select_backend(given.backend)
     from fer_zoo.training.averaging import average
 
-    evaluations = average(given.models, given.output, given.data, given.class_offsets)
+    command = shlex.join(["python", "-m", "fer_zoo.average", *arguments])
+    reporter = ConsoleReporter()
+    evaluations = average(given.models, given.output, given.data, given.class_offsets, command, reporter)
     show(evaluations, given.output)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of(
-        "Average the weights of trainings of one model that went on from the same weights "
-        "(`fer-zoo train --warm-start`), as far as PublicTest prefers it: the same model, no slower, often better."
+        "Average the weights of trainings of one model that started from the same weights (`fer-zoo train "
+        "--warm-start`), where that lowers the loss on PublicTest: the same model, no slower, often better."
     )
     parser.add_argument(
         "--class-offsets", action="store_true", help="fit an offset for each class's logits besides the temperature"

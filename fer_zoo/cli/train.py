@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from pathlib import Path
 
 from fer_zoo.backend import select_backend
-from fer_zoo.cli.train_options import training_parser
+from fer_zoo.cli.console_reporter import ConsoleReporter
+from fer_zoo.cli.train_options import present_names, training_parser
 from fer_zoo.console import out
 from fer_zoo.cpu import cores
 from fer_zoo.data.augment import AUGMENTATIONS
@@ -16,13 +18,14 @@ from fer_zoo.models.weights import PRETRAINED, has_download
 from fer_zoo.text import plural
 from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.recipes import RECIPES, find_recipe
-from fer_zoo.training.run_folder import is_finished, refuse_occupied
+from fer_zoo.training.run_folder import is_finished, read_config, refuse_occupied
 
 # Of a pretrained network or a warm start on the bundled sample.
 _FINE_TUNING_EPOCHS = 10
 
 
 def main(arguments: list[str]) -> int | None:
+    arguments = present_names(arguments)
     parser = training_parser()
     given = parser.parse_args(arguments)
     recipe = given.recipe or _default_recipe(given)
@@ -39,15 +42,22 @@ def main(arguments: list[str]) -> int | None:
     from fer_zoo.training.loop import train
 
     try:
-        evaluations = train(config, folder, given.tensorboard, resume=given.resume is not None)
+        result = train(
+            config,
+            folder,
+            resume=given.resume is not None,
+            tensorboard=given.tensorboard,
+            command=shlex.join(["python", "-m", "fer_zoo.train", *arguments]),
+            reporter=ConsoleReporter(),
+        )
     except KeyboardInterrupt:
-        if (folder / "config.json").exists():
-            out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}")
+        if (folder / "config.json").exists() and not is_finished(folder):
+            out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}", markup=False)
         raise
-    for split, evaluation in evaluations.items():
+    for split, evaluation in result.evaluations.items():
         rest = f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
         out.print(f"{split:13} {evaluation.accuracy_text}, {rest}")
-    for line in _results(config, folder, tested=bool(evaluations)):
+    for line in _results(config, folder, tested=bool(result.evaluations)):
         out.print(line, markup=False)
     return 0
 
@@ -59,20 +69,14 @@ def _default_recipe(given: argparse.Namespace) -> str | None:
 
 
 def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
-    """What a run is known to take and to reach, before it starts."""
+    """The time that a run is known to take and the accuracy it reaches, to be said before it starts."""
     lines = []
     if config.data is None:
         lines = ["The bundled sample has a tenth of FER2013's training images and all of its 7,178 test images."]
     recipe = find_recipe(name) if name else None
-    if (
-        recipe is None
-        or recipe.cost is None
-        or (recipe.config.model, recipe.config.epochs)
-        != (
-            config.model,
-            config.epochs,
-        )
-    ):
+    if recipe is None or recipe.cost is None:
+        return lines
+    if (recipe.config.model, recipe.config.epochs) != (config.model, config.epochs):
         return lines
     if name != "sample":
         return [*lines, f"On all of FER2013 this recipe took {recipe.cost} core-minutes: {recipe.public_test:.1%}."]
@@ -134,7 +138,7 @@ def _transfer(given: argparse.Namespace) -> Transfer | None:
 
 
 def _resumed(folder: Path) -> tuple[Path, TrainingConfig]:
-    config = TrainingConfig.load(folder / "config.json")
+    config = read_config(folder)
     if is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; its model is {folder / 'model.keras'}")
     select_backend(config.backend)

@@ -6,11 +6,34 @@ import argparse
 from pathlib import Path
 
 from fer_zoo.backend import BACKENDS
-from fer_zoo.console import HelpFormatter
+from fer_zoo.console import HelpFormatter, err
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.models import list_models
 from fer_zoo.training.config import BATCH_NORMS, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig, Transfer
 from fer_zoo.training.recipes import RECIPES
+
+# Options by the names they had in the first release, which will go in the next one.
+_FORMER_NAMES = {
+    "--ambiguous": "--include-no-majority",
+    "--votes": "--vote-weight",
+    "--distillation": "--distillation-weight",
+    "--temperature": "--distillation-temperature",
+    "--votes-teach": "--votes-as-teacher",
+    "--views": "--augmented-views",
+    "--mean-views": "--average-views",
+    "--renew-statistics": "--recalibrate-batch-norm",
+}
+
+
+def present_names(arguments: list[str]) -> list[str]:
+    """The same command line with options of former names under their present ones; stderr says which."""
+    renamed = []
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if present := _FORMER_NAMES.get(option):
+            err.print(f"{option} is now called {present}; the old name will go in the next release", markup=False)
+        renamed.append((present or option) + equals + value)
+    return renamed
 
 
 def training_parser() -> argparse.ArgumentParser:
@@ -28,7 +51,7 @@ def training_parser() -> argparse.ArgumentParser:
     _add_model(parser.add_argument_group("model"))
     _add_optimization(parser.add_argument_group("optimization"))
     _add_augmentation(parser.add_argument_group("augmentation"))
-    _add_targets(parser.add_argument_group("soft targets", "other targets than the labels: votes and distillation"))
+    _add_targets(parser.add_argument_group("soft targets", "FER+'s votes and distillation"))
     _add_transfer(parser.add_argument_group("transfer learning", "the head on a frozen backbone, then both"))
     _add_after(parser.add_argument_group("after the last epoch"))
     _add_output(parser.add_argument_group("output"))
@@ -44,7 +67,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="train without copies of test images and, with --ferplus, without non-faces",
     )
     add("--ferplus", metavar="CSV", help="FER+'s votes for these images: fer2013new.csv or ferplus.csv")
-    add("--ambiguous", action="store_true", help="for FER+'s classes, train on images without a majority label too")
+    add("--include-no-majority", action="store_true", help="for FER+'s classes: images without a majority label too")
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
@@ -101,18 +124,36 @@ def _add_targets(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--label-smoothing", type=float, default=default.label_smoothing, help="share spread over all classes")
-    add("--votes", type=float, default=default.votes, help="weight of FER+'s vote distribution in the targets, 0 to 1")
+    add("--vote-weight", type=float, default=default.vote_weight, help="of FER+'s votes in the soft labels, 0 to 1")
     add("--teachers", nargs="*", default=[], metavar="MODEL", help="distill the mean prediction of these models")
-    add("--distillation", type=float, default=default.distillation, help="weight of the teachers' prediction, 0 to 1")
-    add("--temperature", type=float, default=default.temperature, help="softens the teachers' prediction if above 1")
-    add("--votes-teach", action="store_true", help="combine the teachers' prediction with one made from FER+'s votes")
     add(
-        "--views",
-        type=int,
-        default=default.views,
-        help="number of augmented views of each image, computed once, that the teachers predict and the student sees",
+        "--distillation-weight",
+        type=float,
+        default=default.distillation_weight,
+        help="of the teachers' prediction in the soft labels, 0 to 1",
     )
-    add("--mean-views", action="store_true", help="average the teachers over the views; the student sees new ones")
+    add(
+        "--distillation-temperature",
+        type=float,
+        default=default.distillation_temperature,
+        help="softens the teachers' prediction if above 1",
+    )
+    add(
+        "--votes-as-teacher",
+        action="store_true",
+        help="combine the teachers' prediction with one made from FER+'s votes (product of experts)",
+    )
+    add(
+        "--augmented-views",
+        type=int,
+        default=default.augmented_views,
+        help="views of each image, computed once, that the teachers predict and the student is trained on",
+    )
+    add(
+        "--average-views",
+        action="store_true",
+        help="average the teachers' prediction over the views; the student is trained on new ones",
+    )
 
 
 def _add_transfer(group: argparse._ArgumentGroup) -> None:
@@ -127,7 +168,7 @@ def _add_transfer(group: argparse._ArgumentGroup) -> None:
         default=Transfer.unfreeze,
         help="share of the backbone's layers to tune, from the top",
     )
-    add("--cache", action="store_true", help="with --unfreeze, compute what stays frozen only once")
+    add("--cache", action="store_true", help="with --unfreeze, compute the features of frozen layers only once")
     add(
         "--lowest-rate",
         type=float,
@@ -140,9 +181,9 @@ def _add_transfer(group: argparse._ArgumentGroup) -> None:
 def _add_after(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
-        "--renew-statistics",
+        "--recalibrate-batch-norm",
         action="store_true",
-        help="batch-norm recalibration: statistics of training images without augmentation, if validation prefers them",
+        help="use batch-norm statistics of training images without augmentation, if validation prefers them",
     )
     add("--calibrate", action="store_true", help="fit a temperature for the probabilities on the validation images")
     add("--class-offsets", action="store_true", help="with --calibrate, fit an offset for each class's logit too")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
@@ -19,15 +21,16 @@ class Batches:
     Args:
         images: uint8 `[n, 48, 48]`.
         targets: float32 `[n, classes]`, a distribution over the classes for each image; or `[views, n, classes]`, one
-            for each of the views that an image is seen in.
+            for each view.
         batch_size: Images a batch; the last one of an epoch may be smaller.
         seed: Of shuffling and augmentation.
         augmentation: `None` trains on the images as they are.
         weights: float32 `[n]`, the weight of each image in the loss; `None` weighs all alike.
         mixup: Alpha of the beta distribution from which each batch draws the share of a second image mixed into the
             first (Zhang et al., 2017, https://arxiv.org/abs/1710.09412); 0 for none.
-        views: Number of forms of each image, seen in turn, epoch by epoch, and kept in memory: as it is, and augmented;
-            where the augmentation flips, half of a batch is mirrored besides. 0 augments anew each epoch.
+        views: Augmented views of all images, as `augmented_views` makes them, of which epoch `e` takes view
+            `e % len(views)`; where the augmentation flips, half of a batch is mirrored besides. Without any, each
+            epoch augments the images anew.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Batches:
         augmentation: Augmentation | None = None,
         weights: np.ndarray | None = None,
         mixup: float = 0.0,
-        views: int = 0,
+        views: Sequence[np.ndarray] = (),
     ) -> None:
         self.images = np.asarray(images)
         self.targets = targets if targets.ndim == 3 else targets[None]
@@ -48,7 +51,7 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.mixup = mixup
-        self.views = [self.images, *(self._augmented(view) for view in range(1, views))] if views else []
+        self.views = views
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -76,28 +79,28 @@ class Batches:
             targets = share * targets + (1 - share) * targets[::-1]
         return images, targets, self.weights[chosen]
 
-    def _augmented(self, view: int) -> np.ndarray:
-        if self.augmentation is None:
-            return self.images
-        return augment(self.images, self.augmentation, np.random.default_rng((self.seed, view)))
+
+def augmented_views(
+    images: np.ndarray, augmentation: Augmentation | None, count: int, seed: int
+) -> tuple[np.ndarray, ...]:
+    """Views of a training set that several epochs share: the images themselves, then `count - 1` augmented ones.
+
+    Args:
+        images: uint8 `[n, 48, 48]`.
+        augmentation: `None` makes all views the images themselves.
+        count: Number of views; 0 for none.
+        seed: Of the augmentation.
+
+    Returns:
+        uint8 `[n, 48, 48]` each.
+    """
+    images = np.asarray(images)
+    if augmentation is None:
+        return (images,) * count
+    others = (augment(images, augmentation, np.random.default_rng((seed, view))) for view in range(1, count))
+    return (images, *others) if count else ()
 
 
 def one_hot(labels: np.ndarray, classes: int = len(EXPRESSIONS)) -> np.ndarray:
     """Targets, float32 `[n, classes]`, of labels, int `[n]`."""
     return np.eye(classes, dtype=np.float32)[labels]
-
-
-def balanced_class_weights(labels: np.ndarray, classes: int = len(EXPRESSIONS)) -> np.ndarray:
-    """Weights inversely proportional to class frequency, mean 1 over the images (scikit-learn's "balanced").
-
-    Args:
-        labels: int `[n]`.
-        classes: How many there are.
-
-    Returns:
-        float32 `[classes]`; 0 for a class without images.
-    """
-    counts = np.bincount(labels, minlength=classes)
-    present = np.count_nonzero(counts)
-    weights = np.divide(len(labels), present * counts, out=np.zeros(len(counts)), where=counts > 0)
-    return weights.astype(np.float32)

@@ -17,7 +17,7 @@ from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import original
 from fer_zoo.files import atomic_path, write_csv, write_json, write_text
-from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.config import TrainingConfig, current_names
 from fer_zoo.zoo import portable
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Run:
     @property
     def settings(self) -> dict[str, str]:
         """Every setting of both phases as text; what the config of an older run lacks is the default."""
-        training = vars(TrainingConfig()) | self.config["training"]
+        training = vars(TrainingConfig()) | current_names(self.config["training"])
         transfer = training.pop("transfer", None) or {}
         options = dict(option.split("=", 1) for option in training.pop("model_options", ()))
         if augmentation := training.pop("augmentation"):

@@ -9,33 +9,41 @@ from typing import TYPE_CHECKING
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.run_folder import is_finished
+from fer_zoo.training.reporter import SILENT, Reporter
+from fer_zoo.training.run_folder import is_finished, read_config
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
 
-__all__ = ["TrainingConfig", "train"]
+__all__ = ["Reporter", "TrainingConfig", "train"]
 
 
 def train(
-    config: TrainingConfig, folder: str | os.PathLike[str], *, tensorboard: bool = False
+    config: TrainingConfig,
+    folder: str | os.PathLike[str],
+    *,
+    tensorboard: bool = False,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Evaluation]:
     """Train a model, as `python -m fer_zoo.train` does, or go on from the checkpoint of a stopped run.
+
+    Nothing is printed, unless `reporter` does; `fer_zoo.training.loop.train` returns the model and the history too.
 
     Args:
         config: All settings of the run.
         folder: Where the run is written: `model.keras` (of the best epoch), `config.json`, history, plots and the
             report of the evaluation.
         tensorboard: Also write TensorBoard event files.
+        reporter: Hears of each epoch; `fer_zoo.cli.console_reporter.ConsoleReporter()` prints as the command does.
 
     Returns:
         The evaluation of the trained model on each test split: `test` (all test images), and `public_test` and
         `private_test` where the data tells them apart.
 
     Raises:
-        UsageError: The backend is not installed or Keras runs on another one, the data cannot be used, or `folder` has
-            a run with other settings or one that has finished.
-        FerZooError: The loss became infinite, or the checkpoint in `folder` does not fit.
+        UsageError: The backend is not installed or Keras runs on another one, the data cannot be used or has changed,
+            or `folder` has a run with other settings or one that has finished.
+        FerZooError: The loss became infinite, the checkpoint in `folder` does not fit, or another run writes there.
 
     Examples:
         >>> from fer_zoo import TrainingConfig, train
@@ -48,11 +56,11 @@ def train(
         raise UsageError(f"the settings must be a TrainingConfig, not {type(config).__name__}")
     folder, config = Path(folder), config.with_precision()
     resume = (folder / "config.json").exists()
-    if resume and TrainingConfig.load(folder / "config.json") != config:
+    if resume and read_config(folder).with_paths_in(Path.cwd()) != config.with_paths_in(Path.cwd()):
         raise UsageError(f"{folder} has a run with other settings; give another folder")
     if resume and is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)
     from fer_zoo.training import loop
 
-    return loop.train(config, folder, tensorboard, resume)
+    return loop.train(config, folder, resume=resume, tensorboard=tensorboard, reporter=reporter).evaluations

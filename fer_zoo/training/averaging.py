@@ -1,58 +1,62 @@
-"""One model from several trainings of it: the mean of their weights, as far as PublicTest prefers it."""
+"""Weight averaging (model soups): one model from several trainings of it, where PublicTest prefers the average."""
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_zoo import console
 from fer_zoo.contract import expressions_of
 from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
-from fer_zoo.training.calibration import calibrate, calibrated_loss, calibration_facts
+from fer_zoo.training.calibration import calibrate, calibrated_loss
+from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.warm_start import layer_shapes
 from fer_zoo.zoo import read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
-_OF_THE_FIRST = ("history.csv", "history.json", "curves.png")
+_COPIED = ("history.csv", "history.json", "curves.png")
 
 
 def average(
-    paths: list[Path], folder: Path, data: str | None = None, class_offsets: bool = False
+    paths: list[Path],
+    folder: Path,
+    data: str | None = None,
+    class_offsets: bool = False,
+    command: str | None = None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Evaluation]:
-    """Write the mean of the weights of several trainings of one model to `folder/model.keras`, calibrated.
+    """Average the weights of several trainings of one model, and write the calibrated result to `folder/model.keras`.
 
-    Trainings that went on from the same weights end in one valley of the loss, whose middle is lower than its rims.
-    From the model of the lowest loss on PublicTest up, one after the other joins the mean where that lowers the loss:
-    the greedy soup of Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482). The temperature, and
-    offsets where asked for, are fitted on PublicTest, too, for every loss that is compared: a mean that was not
-    calibrated yet would lose against a calibrated model.
+    Trainings that start from the same weights end in one valley of the loss, whose middle is lower than its sides.
+    This is the greedy soup of Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482): beginning with
+    the model of the lowest loss on PublicTest, each next model joins the average if that lowers the loss. Losses are
+    compared after calibration, since an average that is not calibrated would lose against a calibrated model.
 
     Args:
-        paths: `.keras` files of one architecture. Config and curves beside the first that joins are taken over.
+        paths: `.keras` files of one architecture. Config and curves beside the first one that joins are copied.
         folder: Where to write; an evaluation report is written beside the model.
         data: Folder, zip or CSV; `None` is the bundled sample.
         class_offsets: Whether an offset for each class is fitted besides the temperature.
+        command: The command line, for `config.json`.
+        reporter: Hears of each loss.
 
     Returns:
         The evaluation on each test split.
 
     Raises:
         UsageError: A file is missing or of another architecture, or there are no PublicTest images.
-        FerZooError: A file is no Keras model, or no mean has a lower loss than the best model alone.
+        FerZooError: A file is no Keras model, or no average has a lower loss than the best model alone.
     """
     models = [read_keras(path) for path in paths]
     for path, other in zip(paths, models, strict=True):
         if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
-            raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights have no mean")
+            raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights cannot be averaged")
     dataset = labelled_as(load_dataset(data), expressions_of(models[0].output_shape[1]))
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
@@ -63,33 +67,31 @@ def average(
     best, *others = np.argsort(losses)
     model, lowest, members = models[best], losses[best], [int(best)]
     for path, loss in zip(paths, losses, strict=True):
-        console.out.print(f"{path}  PublicTest loss {loss:.4f}", markup=False)
+        reporter.message(f"{path}  PublicTest loss {loss:.4f}")
     for other in others:
         model.set_weights(_mean([weights[member] for member in [*members, other]]))
         loss = calibrated_loss(model, images, labels, class_offsets)
-        console.out.print(f"mean with {paths[other]}  PublicTest loss {loss:.4f}", markup=False)
+        reporter.message(f"average with {paths[other]}  PublicTest loss {loss:.4f}")
         if loss < lowest:
             lowest, members = loss, [*members, int(other)]
     if len(members) == 1:
-        raise FerZooError(f"no mean has a lower loss on PublicTest than {paths[best]}; nothing was written")
+        raise FerZooError(f"no average has a lower loss on PublicTest than {paths[best]}; nothing was written")
     model.set_weights(_mean([weights[member] for member in members]))
-    fitted = calibrate(model, images, labels, class_offsets)
+    calibration = calibrate(model, images, labels, class_offsets)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "model.keras") as temporary:
         save_keras(model, temporary)
     joined = [paths[member] for member in sorted(members)]
-    for name in _OF_THE_FIRST:
+    for name in _COPIED:
         if (joined[0].parent / name).exists():
             shutil.copyfile(joined[0].parent / name, folder / name)
     averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
-    command = shlex.join(["python", "-m", "fer_zoo.average", *sys.argv[1:]])
     config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
     if class_offsets:
         config["training"] = config.get("training", {}) | {"class_offsets": True}
     write_json(folder / "config.json", config)
     probabilities = Predictor(model)(test.images[..., None])
-    facts = {"mean of the weights of": " and ".join(map(str, joined))}
-    facts |= calibration_facts(*fitted, dataset.expressions)
+    facts = {"average of the weights of": " and ".join(map(str, joined))} | calibration.facts(dataset.expressions)
     trained_on = TrainingData.of_config(config)
     copies = copies_of_train(dataset, test, trained_on)
     return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
@@ -100,8 +102,8 @@ def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:
 
 
 def _trainings(path: Path, share: float) -> list[dict[str, Any]]:
-    """The training that gave a model, or those whose mean it is already, with their shares of the new mean."""
+    """The training of a model, or those that it is an average of already, with their shares of the new average."""
     config = run_config(path.parent)
-    if earlier := config.get("averaged"):
-        return [training | {"share": share * training.get("share", 1 / len(earlier))} for training in earlier]
+    if averaged := config.get("averaged"):
+        return [training | {"share": share * training.get("share", 1 / len(averaged))} for training in averaged]
     return [{"path": str(path), "sha256": sha256(path), "command": config.get("command"), "share": share}]

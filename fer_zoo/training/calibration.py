@@ -1,7 +1,9 @@
-"""Probabilities that are as often right as they say: temperature scaling (Guo et al. 2017, arXiv:1706.04599), and with
-an offset for each class too (Alexandari et al. 2020, arXiv:1901.06852)."""
+"""Calibrated probabilities: temperature scaling (Guo et al. 2017, arXiv:1706.04599), and with an offset for each class
+too, bias-corrected temperature scaling (Alexandari et al. 2020, arXiv:1901.06852)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,43 +12,50 @@ from scipy.optimize import minimize, minimize_scalar
 from fer_zoo.inference.predictor import Predictor
 
 
-def calibrate(
-    model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False
-) -> tuple[float, np.ndarray]:
-    """Divide the logits by the temperature of the lowest loss; without offsets the answers keep their order.
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibrate` did to the logits.
 
-    Temperature and offsets go into the weights of the layer `logits`: the model has no layer more than before.
+    Attributes:
+        temperature: Their divisor, 0.1 to 10.
+        offsets: What was added to the quotients, float64 `[classes]` of mean 0; all 0 where none were fitted.
+    """
+
+    temperature: float
+    offsets: np.ndarray
+
+    def facts(self, expressions: tuple[str, ...]) -> dict[str, str]:
+        """For a report; with offsets only where there are any."""
+        facts = {"temperature": f"{self.temperature:.3f}, in the weights of `logits`"}
+        if self.offsets.any():
+            named = zip(expressions, self.offsets, strict=True)
+            facts["offsets"] = ", ".join(f"{name} {offset:+.2f}" for name, offset in named)
+        return facts
+
+
+def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False) -> Calibration:
+    """Divide the logits by the temperature of the lowest loss; without offsets the ranking of the classes stays.
+
+    Temperature and offsets become part of the weights of the layer `logits`; no layer is added.
 
     Args:
         model: A zoo model; changed in place.
         images: uint8 or float32 `[n, 48, 48]`, 0..255, none of which was trained on.
         labels: int `[n]`.
         class_offsets: Whether an offset is added to the scaled logits of each class, too.
-
-    Returns:
-        The temperature, from 0.1 to 10, and the offsets, float64 `[classes]`, of mean 0.
     """
-    temperature, offsets = _fit(_logits(model, images), labels, class_offsets)
+    fitted = _fit(_logits(model, images), labels, class_offsets)
     layer = model.get_layer("logits")
     kernel, bias = layer.get_weights()
-    layer.set_weights([kernel / temperature, bias / temperature + offsets])
-    return temperature, offsets
+    layer.set_weights([kernel / fitted.temperature, bias / fitted.temperature + fitted.offsets])
+    return fitted
 
 
 def calibrated_loss(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False) -> float:
-    """The cross-entropy on these images that `calibrate` would leave; takes what it takes, and changes nothing."""
+    """The cross-entropy on these images that the model would have after `calibrate`; the model is not changed."""
     logits = _logits(model, images)
-    temperature, offsets = _fit(logits, labels, class_offsets)
-    return _loss(logits / temperature + offsets, labels)
-
-
-def calibration_facts(temperature: float, offsets: np.ndarray, expressions: tuple[str, ...]) -> dict[str, str]:
-    """What `calibrate` returned, in words for a report; `offsets` only where there are any."""
-    facts = {"temperature": f"{temperature:.3f}, in the weights of `logits`"}
-    if offsets.any():
-        shown = zip(expressions, offsets, strict=True)
-        facts["offsets"] = ", ".join(f"{name} {offset:+.2f}" for name, offset in shown)
-    return facts
+    fitted = _fit(logits, labels, class_offsets)
+    return _loss(logits / fitted.temperature + fitted.offsets, labels)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -81,11 +90,11 @@ def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return Predictor(logits)(images[..., None]).astype(np.float64)
 
 
-def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> tuple[float, np.ndarray]:
+def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> Calibration:
     temperature = fit_temperature(logits, labels)
     if class_offsets:
-        return fit_offsets(logits, labels, temperature)
-    return temperature, np.zeros(logits.shape[1])
+        return Calibration(*fit_offsets(logits, labels, temperature))
+    return Calibration(temperature, np.zeros(logits.shape[1]))
 
 
 def _loss(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fer_zoo.cpu import fastest_training_precision
 from fer_zoo.data.augment import Augmentation
@@ -15,6 +16,18 @@ OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_NORMS = ("trained", "frozen")
 
+# Fields of `TrainingConfig` by the names they had in the first release; `config.json` files of that time have these.
+_FORMER_NAMES = {
+    "ambiguous": "include_no_majority",
+    "votes": "vote_weight",
+    "distillation": "distillation_weight",
+    "temperature": "distillation_temperature",
+    "votes_teach": "votes_as_teacher",
+    "views": "augmented_views",
+    "mean_views": "average_views",
+    "renew_statistics": "recalibrate_batch_norm",
+}
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -24,11 +37,12 @@ class Transfer:
         weights: `imagenet` for keras.applications' download, or a .h5 or .npz file.
         head_epochs: Of the first phase, in which the backbone is frozen and its features are computed once.
         head_learning_rate: Adam's, constant.
-        head_views: With augmentation, number of forms of each image whose features are computed.
-        cache: Compute the features of what the second phase leaves frozen once, too, for as many forms of each image.
+        head_views: With augmentation, number of augmented views of each image whose features are computed.
+        cache: Compute the features of the layers that the second phase leaves frozen only once, too, for as many
+            augmented views of each image.
         unfreeze: Share of the backbone's layers with weights, from the top, that the second phase trains; 0 to 1.
         lowest_rate: Learning rate of the lowest of those layers as a share of the head's; geometric between.
-        batch_norm: In what is unfrozen: `trained` from statistics re-estimated on training images, or `frozen`.
+        batch_norm: In unfrozen layers: `trained` from statistics re-estimated on training images, or `frozen`.
     """
 
     weights: str
@@ -46,7 +60,7 @@ class Transfer:
             ("head_learning_rate", self.head_learning_rate > 0, "above 0"),
             ("head_views", self.head_views >= 1, "at least 1"),
             ("unfreeze", 0 <= self.unfreeze <= 1, "from 0 to 1"),
-            ("unfreeze", self.unfreeze < 1 or not self.cache, "below 1 with --cache, which keeps what is frozen"),
+            ("unfreeze", self.unfreeze < 1 or not self.cache, "below 1 with --cache, which needs frozen layers"),
             ("lowest_rate", 0 < self.lowest_rate <= 1, "above 0, to 1"),
             ("batch_norm", self.batch_norm in BATCH_NORMS, f"one of {', '.join(BATCH_NORMS)}"),
         ]
@@ -64,7 +78,7 @@ class TrainingConfig:
         epochs: Passes over the training images.
         batch_size: Images a step.
         optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
-        learning_rate: At its highest.
+        learning_rate: The highest of the schedule.
         schedule: `constant`, or `cosine` down to 0.
         warmup_epochs: Of linear increase from 0, cosine only; at most half of the epochs are.
         weight_decay: Decoupled (Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101), on all weights but
@@ -78,18 +92,21 @@ class TrainingConfig:
         mixup: Alpha of the beta distribution that two images of a batch are mixed by; 0 for none.
         class_weights: Weigh the loss inversely to class frequency.
         clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
-        ferplus: FER+'s file of votes.
-        ambiguous: For FER+'s expressions, train on images without a majority too, which their votes describe.
-        votes: Share of the FER+ vote distribution in the targets, 0 to 1.
-        teachers: Models whose mean answer is taught too: files, or names that `load_classifier` takes.
-        distillation: Share of the teachers' answer in the targets, 0 to 1.
-        temperature: Flattens the teachers' answer where above 1.
-        votes_teach: Multiply the teachers' answer by what FER+'s votes say about the label.
-        views: With teachers, number of forms of each image that they are asked about; 0 augments anew each epoch.
-        mean_views: Teach the mean answer about an image's views, and augment anew each epoch.
-        renew_statistics: Give batch normalization the statistics of training images without augmentation at the end, if
-            the model is no worse for it where the epoch was chosen.
-        calibrate: Scale the logits of the trained model by a temperature fitted where the epoch was chosen.
+        ferplus: FER+'s file of votes for these images.
+        include_no_majority: For FER+'s eight expressions, train on images without a majority label too, with their
+            votes as soft labels.
+        vote_weight: Weight of FER+'s vote distribution in the soft labels, 0 to 1; the rest is the hard label.
+        teachers: Models to distill the mean prediction of: files, or names that `load_classifier` takes.
+        distillation_weight: Weight of the teachers' prediction in the soft labels, 0 to 1.
+        distillation_temperature: Softens the teachers' prediction where above 1 (Hinton et al. 2015,
+            https://arxiv.org/abs/1503.02531).
+        votes_as_teacher: Combine the teachers' prediction with one made from FER+'s votes, as a product of experts.
+        augmented_views: Number of views of each image that are computed once, the image itself and augmented ones, and
+            that the epochs take in turn; teachers predict each of them. 0 augments anew each epoch.
+        average_views: Average the teachers' prediction over an image's views, and augment anew each epoch.
+        recalibrate_batch_norm: At the end, replace the moving averages of batch normalization by statistics of training
+            images without augmentation, unless that lowers the accuracy on the selection images.
+        calibrate: Divide the logits of the trained model by a temperature fitted on the selection images.
         class_offsets: With `calibrate`, add an offset to the logits of each class, fitted with the temperature.
         warm_start: A trained model whose weights the run begins with, of the same architecture or a deeper one that
             begins with it: a `.keras` file, or a name in the artifacts; `None` for random ones.
@@ -128,15 +145,15 @@ class TrainingConfig:
     class_weights: bool = False
     clean: bool = False
     ferplus: str | None = None
-    ambiguous: bool = False
-    votes: float = 0.0
+    include_no_majority: bool = False
+    vote_weight: float = 0.0
     teachers: tuple[str, ...] = ()
-    distillation: float = 0.0
-    temperature: float = 1.0
-    votes_teach: bool = False
-    views: int = 0
-    mean_views: bool = False
-    renew_statistics: bool = False
+    distillation_weight: float = 0.0
+    distillation_temperature: float = 1.0
+    votes_as_teacher: bool = False
+    augmented_views: int = 0
+    average_views: bool = False
+    recalibrate_batch_norm: bool = False
     calibrate: bool = False
     class_offsets: bool = False
     warm_start: str | None = None
@@ -156,38 +173,64 @@ class TrainingConfig:
             ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),
             ("dropout", self.dropout is None or 0 <= self.dropout < 1, "from 0 to less than 1"),
             ("mixup", self.mixup >= 0, "at least 0"),
-            ("votes", 0 <= self.votes <= 1, "from 0 to 1"),
-            ("distillation", 0 <= self.distillation <= 1, "from 0 to 1"),
-            ("temperature", self.temperature > 0, "above 0"),
-            ("views", self.views >= 0, "at least 0"),
+            ("vote_weight", 0 <= self.vote_weight <= 1, "from 0 to 1"),
+            ("distillation_weight", 0 <= self.distillation_weight <= 1, "from 0 to 1"),
+            ("distillation_temperature", self.distillation_temperature > 0, "above 0"),
+            ("augmented_views", self.augmented_views >= 0, "at least 0"),
             ("seed", self.seed >= 0, "at least 0"),
             ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
             ("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
             ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
         ]
         _refuse(self, limits)
+        if self.transfer and not self.epochs and not self.transfer.head_epochs:
+            raise UsageError("epochs and head epochs are both 0: there is nothing to train")
         if self.class_offsets and not self.calibrate:
-            raise UsageError("offsets of the classes are fitted with the temperature; pass --calibrate too")
-        if self.votes and self.ferplus is None:
-            raise UsageError("votes need FER+'s file; pass it with --ferplus")
-        if self.ambiguous and not self.votes:
-            raise UsageError("images without a majority have no label but their votes; pass --ferplus and --votes")
-        if self.votes_teach and (self.ferplus is None or not self.teachers):
-            raise UsageError("votes teach beside other models; pass --ferplus with FER+'s file, and --teachers")
-        if bool(self.teachers) != bool(self.distillation):
-            raise UsageError("teachers and their share of the targets go together; pass --teachers and --distillation")
-        if self.mean_views and not self.teachers:
-            raise UsageError("only answers of teachers have a mean over views; pass --teachers, or no --mean-views")
-        if self.teachers and self.augmentation and not self.views:
-            raise UsageError("teachers are asked about a fixed number of augmented views; pass --views")
+            raise UsageError("class offsets are fitted with the temperature; pass --calibrate too")
+        if self.vote_weight and self.ferplus is None:
+            raise UsageError("FER+'s votes are in a file of their own; pass it with --ferplus")
+        if self.include_no_majority and not self.vote_weight:
+            raise UsageError(
+                "images without a majority label have nothing but their votes as soft labels; pass --ferplus and "
+                "--vote-weight"
+            )
+        if self.votes_as_teacher and (self.ferplus is None or not self.teachers):
+            raise UsageError(
+                "--votes-as-teacher adds to other teachers; pass --ferplus with FER+'s file, and --teachers"
+            )
+        if bool(self.teachers) != bool(self.distillation_weight):
+            raise UsageError("--teachers and --distillation-weight go together; pass both")
+        if self.average_views and not self.teachers:
+            raise UsageError("--average-views averages the teachers' predictions; pass --teachers, or leave it out")
+        if self.teachers and self.augmentation and not self.augmented_views:
+            raise UsageError("teachers predict a fixed number of augmented views; pass --augmented-views")
         if self.transfer and self.transfer.cache and self.mixup:
-            raise UsageError("mixup mixes images, of which --cache keeps only features; leave one of them out")
+            raise UsageError("mixup mixes images, but --cache keeps features of frozen layers; leave one of them out")
 
     def with_precision(self) -> TrainingConfig:
-        """The same settings with the precision that `auto` means on this CPU."""
+        """The same settings, with `auto` replaced by the precision that it means on this CPU."""
         if self.precision != "auto":
             return self
         return replace(self, precision=fastest_training_precision(self.backend))
+
+    def with_paths_in(self, folder: Path) -> TrainingConfig:
+        """The same settings, with relative paths of files that exist in `folder` made absolute."""
+
+        def absolute(path: str | None) -> str | None:
+            found = folder / path if path else None
+            return (
+                str(found.resolve()) if found and (found.is_file() or (path == self.data and found.exists())) else path
+            )
+
+        return replace(
+            self,
+            data=absolute(self.data),
+            ferplus=absolute(self.ferplus),
+            warm_start=absolute(self.warm_start),
+            teachers=tuple(absolute(teacher) or teacher for teacher in self.teachers),
+            transfer=self.transfer
+            and replace(self.transfer, weights=absolute(self.transfer.weights) or self.transfer.weights),
+        )
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -197,7 +240,7 @@ class TrainingConfig:
             FerZooError: The file is missing or is not such a file.
         """
         try:
-            values = json.loads(path.read_text())["training"]
+            values = current_names(json.loads(path.read_text())["training"])
             augmentation = values.pop("augmentation")
             values["teachers"] = tuple(values.get("teachers", ()))
             values["model_options"] = tuple(values.get("model_options", ()))
@@ -207,6 +250,11 @@ class TrainingConfig:
             raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise FerZooError(f"{path} is not the config of a training run ({error})") from error
+
+
+def current_names(settings: dict[str, Any]) -> dict[str, Any]:
+    """The entry `training` of a `config.json`, with fields of former names under their present ones."""
+    return {_FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
 def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fer_zoo.files import atomic_path
 
+if TYPE_CHECKING:
+    from fer_zoo.training.history import EpochRecord
 
-def plot_curves(history: list[dict[str, Any]], path: Path) -> None:
+
+def plot_curves(history: list[EpochRecord], path: Path) -> None:
     """Plot accuracy and loss by epoch, on training and selection images, the best epoch marked, to a PNG."""
     from matplotlib.figure import Figure
 
-    epochs = [entry["epoch"] for entry in history]
-    best = max(history, key=lambda entry: entry["selection_accuracy"])
-    fine_tuning = next((entry["epoch"] for entry in history if entry.get("phase") == "fine-tuning"), None)
+    epochs = [entry.epoch for entry in history]
+    best = max(history, key=lambda entry: entry.selection_accuracy)
+    fine_tuning = next((entry.epoch for entry in history if entry.phase == "fine-tuning"), None)
     marker = "o" if len(history) == 1 else None  # A line through one point is invisible.
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
-        axes.plot(epochs, [entry[measure] for entry in history], marker=marker, color="C7", label="training batches")
-        selection = [entry[f"selection_{measure}"] for entry in history]
+        axes.plot(
+            epochs, [getattr(entry, measure) for entry in history], marker=marker, color="C7", label="training batches"
+        )
+        selection = [getattr(entry, f"selection_{measure}") for entry in history]
         axes.plot(epochs, selection, marker=marker, color="C0", label="selection images")
         axes.plot(
-            best["epoch"], best[f"selection_{measure}"], "o", color="C3", label=f"published: epoch {best['epoch']}"
+            best.epoch, getattr(best, f"selection_{measure}"), "o", color="C3", label=f"published: epoch {best.epoch}"
         )
         if fine_tuning:
             axes.axvline(fine_tuning - 0.5, color="C7", linestyle=":", label="backbone unfrozen")

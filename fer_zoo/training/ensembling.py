@@ -1,9 +1,7 @@
-"""An ensemble from trained models: weights and temperature chosen on PublicTest where asked, model, evaluation."""
+"""Ensembles of trained models, with weights and temperature given or fitted on PublicTest."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import keras
@@ -28,22 +26,25 @@ def build_ensemble(
     data: str | None = None,
     weights: list[float] | None = None,
     fit: bool = False,
+    command: str | None = None,
 ) -> dict[str, Evaluation]:
-    """Average trained models into `folder/model.keras`, with `config.json` and the evaluation report beside it.
+    """Average the probabilities of trained models in one model, and evaluate it.
 
     Args:
         paths: `.keras` files on the zoo's contract, all of seven expressions or all of FER+'s eight.
-        folder: Where to write; the model is named after it.
+        folder: Gets `model.keras`, named after the folder, `config.json` and the evaluation report.
         backend: Keras's, for the record.
         data: Folder, zip or CSV; `None` is the bundled sample.
-        weights: One for each model; all alike where not given.
-        fit: Choose the weights on PublicTest, and then the temperature.
+        weights: One for each model; equal where not given.
+        fit: Fit the weights on PublicTest, and then the temperature.
+        command: The command line, for `config.json`.
 
     Returns:
         The evaluation on each test split.
 
     Raises:
-        UsageError: A file is missing, two tell other expressions, or there are no PublicTest images to fit on.
+        UsageError: A file is missing, the models predict different expressions, or there are no PublicTest images to
+            fit on.
         FerZooError: A file is no model of the zoo's contract.
     """
     members = [_load(path) for path in paths]
@@ -51,7 +52,8 @@ def build_ensemble(
     for path, member in zip(paths, members, strict=True):
         if member.output_shape[1] != classes:
             raise UsageError(
-                f"{paths[0]} tells {classes} expressions and {path} {member.output_shape[1]}: they have no mean"
+                f"{paths[0]} predicts {classes} expressions and {path} {member.output_shape[1]}; "
+                "the members of an ensemble must predict the same ones"
             )
     dataset = labelled_as(load_dataset(data), expressions_of(classes))
     test = dataset.subset("test")
@@ -69,13 +71,13 @@ def build_ensemble(
     with atomic_path(folder / "model.keras") as temporary:
         save_keras(model, temporary)
     shares = weights or [1.0] * len(members)
-    parts = [
+    records = [
         {
             "path": str(path),
             "model": member.name,
             "sha256": sha256(path),
             "weight": share / sum(shares),
-            # Whether the run that this is of started from published weights.
+            # Whether its training started from published weights.
             "fine_tuned": fine_tuned_file(path),
         }
         for path, member, share in zip(paths, members, shares, strict=True)
@@ -86,15 +88,15 @@ def build_ensemble(
         {
             "model": model.name,
             "backend": backend,
-            "command": shlex.join(["python", "-m", "fer_zoo.ensemble", *sys.argv[1:]]),
-            "members": parts,
+            "command": command,
+            "members": records,
             "temperature": temperature,
             "chosen_on": "PublicTest" if fit else None,
             "weights": model.count_params(),
             "data": trained_on.to_json() if trained_on else {},
         },
     )
-    names = " + ".join(f"{part['weight']:.2f} {part['model']}" for part in parts)
+    names = " + ".join(f"{record['weight']:.2f} {record['model']}" for record in records)
     facts = {"members": names, "temperature": f"{temperature:.3f}"}
     probabilities = Predictor(model)(images)
     copies = copies_of_train(dataset, test, trained_on)

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from fer_zoo import console
 from fer_zoo.data.augment import augment
 from fer_zoo.data.batches import Batch, Batches
 from fer_zoo.files import atomic_path
 from fer_zoo.inference.predictor import Predictor
+from fer_zoo.training.reporter import SILENT, Reporter
 
 _BATCH = 64
 
 
 class FeatureBatches:
-    """Batches of features in the order of `Batches`: epoch `e` takes the images' view `e % views`.
+    """Batches of features in the order of `Batches`: epoch `e` takes view `e % views` of the images.
 
-    View 0 is the images as they are, the others are augmented, each once. Features are memory-mapped, in float16.
+    View 0 is the images themselves, the others are augmented, each once. Features are memory-mapped, in float16.
 
     Args:
         backbone: From images to features.
-        batches: What the backbone would be trained on.
-        views: Forms of each image; 1 without augmentation.
-        folder: Where the features lie; views that are there already are not computed again.
+        batches: Of the images.
+        views: Number of views of each image; 1 without augmentation.
+        folder: Of the features' files; views that are there already are not computed again.
+        reporter: Shows the progress.
     """
 
-    def __init__(self, backbone: keras.Model, batches: Batches, views: int, folder: Path) -> None:
+    def __init__(
+        self, backbone: keras.Model, batches: Batches, views: int, folder: Path, reporter: Reporter = SILENT
+    ) -> None:
         self.batches = batches
-        self.folder = folder
-        self.views = [self._view(backbone, view) for view in range(views if batches.augmentation else 1)]
+        self.views = [
+            self._view(backbone, view, folder / f"view{view}.npy", reporter)
+            for view in range(views if batches.augmentation else 1)
+        ]
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -47,27 +51,21 @@ class FeatureBatches:
         features = self.views[view][chosen].astype(np.float32)
         return features, source.targets[view % len(source.targets), chosen], source.weights[chosen]
 
-    def delete(self) -> None:
-        """Remove the features from the disk."""
-        self.views = []
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _view(self, backbone: keras.Model, view: int) -> np.ndarray:
-        path = self.folder / f"view{view}.npy"
+    def _view(self, backbone: keras.Model, view: int, path: Path, reporter: Reporter) -> np.ndarray:
         if not path.exists():
             images = self.batches.images
             if view and self.batches.augmentation:
                 images = augment(images, self.batches.augmentation, np.random.default_rng((self.batches.seed, view)))
-            write_features(backbone, images, path)
+            write_features(backbone, images, path, reporter)
         return np.load(path, mmap_mode="r")
 
 
-def write_features(backbone: keras.Model, images: np.ndarray, path: Path) -> None:
+def write_features(backbone: keras.Model, images: np.ndarray, path: Path, reporter: Reporter = SILENT) -> None:
     """Write the features of images, uint8 `[n, 48, 48]`, as float16 `.npy`, `[n, height, width, channels]`."""
     shape = (len(images), *backbone.output_shape[1:])
     predict = Predictor(backbone)
     with atomic_path(path) as temporary:
         features = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-        for start in console.track(range(0, len(images), _BATCH), "features"):
+        for start in reporter.track(range(0, len(images), _BATCH), "features"):
             features[start : start + _BATCH] = predict(images[start : start + _BATCH, ..., None], _BATCH)
         features.flush()

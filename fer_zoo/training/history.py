@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from fer_zoo.files import write_csv, write_json
 from fer_zoo.training.curves import plot_curves
 
-_SECONDS_BETWEEN_DRAWINGS = 30
+_SECONDS_BETWEEN_PLOTS = 30
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch, a row of `history.json` and `history.csv`.
+
+    Attributes:
+        epoch: From 1, through both phases of transfer learning.
+        phase: `head` or `fine-tuning`; `None` for a run of one phase.
+        seconds: Wall time of the training steps.
+        learning_rate: After the last step.
+        loss: Mean over the training batches, as is the accuracy.
+        accuracy: 0 to 1.
+        selection_loss: Cross-entropy on the selection images, which choose the best epoch.
+        selection_accuracy: 0 to 1.
+        selection_macro_f1: 0 to 1.
+    """
+
+    epoch: int
+    phase: str | None
+    seconds: float
+    learning_rate: float
+    loss: float
+    accuracy: float
+    selection_loss: float
+    selection_accuracy: float
+    selection_macro_f1: float
+
+    def row(self) -> dict[str, Any]:
+        """As it is written: without a phase where the run has but one."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> EpochRecord:
+        """The inverse of `row`."""
+        return cls(**{"phase": None} | row)
+
+
+def best_epoch(history: list[EpochRecord]) -> EpochRecord:
+    """The first epoch of the highest accuracy on the selection images."""
+    return max(history, key=lambda record: record.selection_accuracy)
 
 
 def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -23,6 +63,8 @@ def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[st
         probabilities: float `[n, classes]`.
         labels: int `[n]`.
     """
+    from sklearn.metrics import f1_score
+
     return {
         "selection_loss": float(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-7).mean()),
         "selection_accuracy": float((probabilities.argmax(1) == labels).mean()),
@@ -30,18 +72,14 @@ def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[st
     }
 
 
-def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+def write_history(folder: Path, history: list[EpochRecord]) -> None:
     """Write `history.json` and `history.csv`, and `curves.png` where it is older than half a minute.
 
-    Drawing takes a second, as long as a small model's epoch on a part of the data.
+    Plotting takes a second, as long as a small model's epoch on a part of the data.
     """
-    write_json(folder / "history.json", history)
-    write_csv(folder / "history.csv", history)
+    rows = [record.row() for record in history]
+    write_json(folder / "history.json", rows)
+    write_csv(folder / "history.csv", rows)
     curves = folder / "curves.png"
-    if not curves.exists() or time.time() - curves.stat().st_mtime > _SECONDS_BETWEEN_DRAWINGS:
+    if not curves.exists() or time.time() - curves.stat().st_mtime > _SECONDS_BETWEEN_PLOTS:
         plot_curves(history, curves)
-
-
-def draw_history(folder: Path) -> None:
-    """Draw the whole of `history.json` to `curves.png`."""
-    plot_curves(json.loads((folder / "history.json").read_text()), folder / "curves.png")

@@ -19,9 +19,10 @@ class Recipe:
     Attributes:
         about: One sentence.
         config: The settings; backend, data and paths (the pretrained weights' and FER+'s too) are the user's.
-        cost: Core-minutes, on a CPU with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where it
-            was not run to its end.
-        public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where it was not run to its end.
+        cost: Core-minutes, on a CPU with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where the
+            recipe was not run to its end.
+        public_test: Accuracy on PublicTest, on which the epoch was chosen; `None` where the recipe was not run to its
+            end.
     """
 
     about: str
@@ -39,7 +40,7 @@ _STRONG = TrainingConfig(
     label_smoothing=0.1,
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
-    renew_statistics=True,
+    recalibrate_batch_norm=True,
     calibrate=True,
 )
 
@@ -53,13 +54,15 @@ _TRANSFER = TrainingConfig(
     label_smoothing=0.1,
     ema=0.998,
     augmentation=AUGMENTATIONS["strong"],
-    renew_statistics=True,
+    recalibrate_batch_norm=True,
     calibrate=True,
     transfer=Transfer(weights="", head_epochs=5, head_views=1, lowest_rate=0.2),
 )
 
-# The shipped network pretrained on faces teaches the small ones.
-_DISTILLED = replace(_STRONG, label_smoothing=0.0, teachers=("mobilenet_face:onnx:int8",), distillation=0.7, views=8)
+# The small networks are distilled from the shipped one that was pretrained on faces.
+_DISTILLED = replace(
+    _STRONG, label_smoothing=0.0, teachers=("mobilenet_face:onnx:int8",), distillation_weight=0.7, augmented_views=8
+)
 
 _TWO_TEACHERS = (*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8")
 
@@ -70,8 +73,8 @@ _FINE_TUNED = replace(
     weight_decay=0.02,
     label_smoothing=0.0,
     teachers=_DISTILLED.teachers,
-    distillation=0.7,
-    views=8,
+    distillation_weight=0.7,
+    augmented_views=8,
     transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.3),
 )
 
@@ -92,13 +95,13 @@ RECIPES = {
             weight_decay=5e-3,
             label_smoothing=0.1,
             augmentation=AUGMENTATIONS["affine"],
-            renew_statistics=True,
+            recalibrate_batch_norm=True,
         ),
         cost=4.6,
         public_test=0.4887,
     ),
     "baseline_cnn": Recipe(
-        "Adam on mobilenet_face's answers.",
+        "Adam, distilled from mobilenet_face.",
         replace(
             _DISTILLED,
             model="baseline_cnn",
@@ -112,13 +115,13 @@ RECIPES = {
         public_test=0.6651,
     ),
     "fernet_nano": Recipe(
-        "SGD on the answers of mobilenet_face and efficientnet_lite0.",
+        "SGD, distilled from mobilenet_face and efficientnet_lite0.",
         replace(_DISTILLED, model="fernet_nano", epochs=300, weight_decay=1e-3, teachers=_TWO_TEACHERS),
         cost=75,
         public_test=0.6718,
     ),
     "fernet_tiny": Recipe(
-        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with three after it.",
+        "SGD, distilled from mobilenet_face and efficientnet_lite0; the shipped model averages four runs.",
         replace(
             _DISTILLED, model="fernet_tiny", epochs=80, weight_decay=3e-3, teachers=_TWO_TEACHERS, class_offsets=True
         ),
@@ -126,7 +129,7 @@ RECIPES = {
         public_test=0.6904,
     ),
     "fernet_base": Recipe(
-        "SGD on the answers of mobilenet_face and efficientnet_lite0; shipped is the mean with two runs after it.",
+        "SGD, distilled from mobilenet_face and efficientnet_lite0; the shipped model averages three runs.",
         replace(
             _DISTILLED,
             model="fernet_base",
@@ -138,7 +141,7 @@ RECIPES = {
         public_test=0.7041,
     ),
     "fernet_base_ferplus": Recipe(
-        "fernet_base trained on with FER+'s votes; what is shipped went on from it; needs --ferplus.",
+        "From fernet_base, on FER+'s votes; the shipped model was trained further from it; needs --ferplus.",
         replace(
             _STRONG,
             model="fernet_base",
@@ -149,13 +152,13 @@ RECIPES = {
             weight_decay=5e-3,
             label_smoothing=0.0,
             ferplus="",
-            votes=1.0,
+            vote_weight=1.0,
         ),
         cost=46,
         public_test=0.8825,
     ),
     "efficientnet_lite0": Recipe(
-        "From ImageNet, all layers, on labels and mobilenet_face's answers; needs --weights.",
+        "From ImageNet, all layers, distilled from mobilenet_face; needs --weights.",
         replace(_FINE_TUNED, model="efficientnet_lite0"),
         cost=118,
         public_test=0.6943,
@@ -163,7 +166,7 @@ RECIPES = {
     "efficientnet_b0": Recipe(_UNTRIED, replace(_FINE_TUNED, model="efficientnet_b0")),
     "resnet50": Recipe(_UNTRIED, replace(_FINE_TUNED, model="resnet50")),
     "mobilenet_v2": Recipe(
-        "From ImageNet, all layers, on labels and the answers of mobilenet_face and efficientnet_lite0.",
+        "From ImageNet, all layers, distilled from mobilenet_face and efficientnet_lite0.",
         replace(
             _FINE_TUNED,
             model="mobilenet_v2",
@@ -180,7 +183,7 @@ RECIPES = {
         public_test=0.6949,
     ),
     "mobilenet_face_ferplus": Recipe(
-        "The ensemble's mobilenet_face on FER+'s votes and fernet_base_ferplus's answers; needs --ferplus, a checkout.",
+        "From the ensemble's mobilenet_face, on votes and fernet_base_ferplus as teacher; needs --ferplus, a checkout.",
         replace(
             _TRANSFER,
             model="mobilenet_face",
@@ -192,12 +195,12 @@ RECIPES = {
             weight_decay=0.02,
             label_smoothing=0.0,
             ferplus="",
-            ambiguous=True,
-            votes=1.0,
+            include_no_majority=True,
+            vote_weight=1.0,
             teachers=("fernet_base_ferplus:onnx:int8",),
-            distillation=0.6,
-            views=3,
-            mean_views=True,
+            distillation_weight=0.6,
+            augmented_views=3,
+            average_views=True,
             transfer=None,
             seed=2030,
         ),

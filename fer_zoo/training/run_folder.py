@@ -1,35 +1,154 @@
-"""What a run's folder holds, and how far the run has come."""
+"""A run's folder: its `config.json`, the lock that keeps other runs out, and how far the run has come."""
 
 from __future__ import annotations
 
-import json
+import os
+import platform
 import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fer_zoo.errors import UsageError
+from fer_zoo.data import TrainingData
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import write_json
+from fer_zoo.training.config import TrainingConfig
+from fer_zoo.zoo import fine_tuned, run_config
 
-# Needed until the run has finished: the state after an epoch, and the best model so far.
+if TYPE_CHECKING:
+    import keras
+
+# What an unfinished run goes on from; deleted when it has finished.
 CHECKPOINT, BEST = "checkpoint.npz", "best.keras"
-HEAD_CHECKPOINT, HEAD_BEST = "head_checkpoint.npz", "head_best.npz"
-_WORKING_FILES = (CHECKPOINT, BEST, HEAD_CHECKPOINT, HEAD_BEST)
-_FEATURES = ("features", "frozen_features")
+HEAD_FEATURES, FROZEN_FEATURES = "features", "frozen_features"
+# Runs of the first release had a checkpoint of their own for the head.
+_CHECKPOINTS = (CHECKPOINT, "head_checkpoint.npz")
+_WORKING_FILES = (*_CHECKPOINTS, BEST, "head_best.npz")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of `folder`, which is made where it does not exist, for as long as the context lives.
+
+    The lock is on the folder itself, and the operating system releases it when the process ends, in whatever way.
+    Nothing is locked where the system or the file system has no such locks. A folder in which nothing was written is
+    removed again.
+
+    Raises:
+        FerZooError: Another run holds the lock.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _lock(folder):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FerZooError(
+                    f"another run is writing to {folder}; wait until it has ended, or choose another --output"
+                ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_config(
+    folder: Path, config: TrainingConfig, model: keras.Model, record: TrainingData, images: str, command: str
+) -> None:
+    """Write `config.json`, the record of a run that begins.
+
+    Args:
+        folder: Of the run.
+        config: Its settings.
+        model: The network.
+        record: What it is trained on.
+        images: Hash of the images and labels, with which `refuse_changed_images` compares those of a resumed run.
+        command: What started it, as a user would repeat it.
+    """
+    training = asdict(config)
+    packages = ("fer-zoo", "keras", "numpy", config.backend)
+    description = {
+        "model": model.name,
+        "backend": config.backend,
+        "command": command,
+        "training": training,
+        "finished": False,
+        "fine_tuned": fine_tuned({"training": training}),
+        "weights": model.count_params(),
+        "data": record.to_json(),
+        "images": images,
+        # Relative to the folder, so that both can be moved together.
+        "started_in": os.path.relpath(Path.cwd(), folder.resolve()),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+        "commit": _commit(),
+    }
+    write_json(folder / "config.json", description)
+
+
+def read_config(folder: Path) -> TrainingConfig:
+    """The settings of the run in `folder`, its relative paths found again wherever the command is repeated.
+
+    Raises:
+        FerZooError: `folder` holds no run.
+    """
+    config = TrainingConfig.load(folder / "config.json")
+    started_in = (folder.resolve() / run_config(folder).get("started_in", Path.cwd())).resolve()
+    return config if started_in == Path.cwd().resolve() else config.with_paths_in(started_in)
+
+
+def refuse_changed_images(folder: Path, record: TrainingData, images: str) -> None:
+    """Have no run go on with other images than it began with.
+
+    Args:
+        folder: Of the run.
+        record: What would be trained on now.
+        images: Hash of its images and labels.
+
+    Raises:
+        UsageError: They differ from those in `config.json`.
+    """
+    config = run_config(folder)
+    if config.get("images", images) != images:
+        before = TrainingData.of_config(config)
+        counts = f" ({before.images:,} images then, {record.images:,} now)" if before else ""
+        raise UsageError(
+            f"the images or labels of {record.source} have changed since the run in {folder} began{counts}; "
+            "put the former ones back, or start a new run"
+        )
 
 
 def is_finished(folder: Path) -> bool:
     """Whether the run in `folder`, which has a `config.json`, was trained and evaluated to its end."""
     if not (folder / "model.keras").exists():
         return False
-    config = json.loads((folder / "config.json").read_text())
-    checkpoints = (folder / name for name in (CHECKPOINT, HEAD_CHECKPOINT))
     # Runs of earlier versions say nothing; they kept their checkpoints as long.
-    return config.get("finished", not any(path.exists() for path in checkpoints))
+    return run_config(folder).get("finished", not any((folder / name).exists() for name in _CHECKPOINTS))
 
 
 def mark_finished(folder: Path) -> None:
     """Say in `config.json` that the run has finished, and delete what only an unfinished one needs."""
-    config = json.loads((folder / "config.json").read_text())
-    write_json(folder / "config.json", config | {"finished": True})
+    write_json(folder / "config.json", run_config(folder) | {"finished": True})
     delete_state(folder)
 
 
@@ -37,7 +156,7 @@ def delete_state(folder: Path) -> None:
     """Delete what an unfinished run goes on from, if there is any."""
     for name in _WORKING_FILES:
         (folder / name).unlink(missing_ok=True)
-    for name in _FEATURES:
+    for name in (HEAD_FEATURES, FROZEN_FEATURES):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
@@ -56,3 +175,18 @@ def refuse_occupied(folder: Path) -> None:
             f"{folder} already holds a run that has not finished; go on with "
             f"`python -m fer_zoo.train --resume {folder}`, or replace it with --overwrite"
         )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this code is of, if it is one."""
+    result = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return result.stdout.strip() or None

@@ -41,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compared(request: pytest.FixtureRequest, folder: Path, on_backend) -> Compared:
     import keras
 
-    from fer_zoo.training.transfer import reestimate_statistics, split
+    from fer_zoo.training.batch_norm import reestimate_statistics
+    from fer_zoo.training.transfer import split
 
     name, random = request.param, np.random.default_rng(1)
     image = random.integers(0, 256, (2, 48, 48, 1)).astype("float32")

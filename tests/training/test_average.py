@@ -95,7 +95,7 @@ def test_a_mean_is_held_calibrated_against_a_calibrated_model(
 def test_a_mean_that_is_no_better_is_not_written(trainings: list[Path], tmp_path: Path) -> None:
     from fer_zoo.training.averaging import average
 
-    with pytest.raises(FerZooError, match=r"no mean has a lower loss on PublicTest than .*nothing was written"):
+    with pytest.raises(FerZooError, match=r"no average has a lower loss on PublicTest than .*nothing was written"):
         average([artifacts_dir() / "fernet_nano" / "model.keras", trainings[2]], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 

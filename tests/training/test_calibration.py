@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fer_zoo.data import load_dataset
-from fer_zoo.training import TrainingConfig
 from fer_zoo.training.calibration import fit_offsets, fit_temperature
-from fer_zoo.training.run_folder import BEST
 from fer_zoo.zoo.manifest import artifacts_dir
 
 PUBLISHED = artifacts_dir() / "baseline_cnn" / "model.keras"
@@ -65,17 +61,17 @@ def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(model: Any) -
     logits = model.get_layer("logits")
     logits.set_weights([weight * 3 for weight in logits.get_weights()])
     before = model.predict(images, verbose=0)
-    temperature, offsets = calibrate(model, test.images, test.labels)
-    assert not offsets.any()
+    fitted = calibrate(model, test.images, test.labels)
+    assert not fitted.offsets.any()
     after = model.predict(images, verbose=0)
-    assert temperature > 1.5
+    assert fitted.temperature > 1.5
     np.testing.assert_array_equal(before.argmax(1), after.argmax(1))
     assert loss(after) < loss(before) - 0.1
-    assert calibrate(model, test.images, test.labels)[0] == pytest.approx(1, abs=0.01)
+    assert calibrate(model, test.images, test.labels).temperature == pytest.approx(1, abs=0.01)
     before = model.predict(images, verbose=0)
-    temperature, offsets = calibrate(model, test.images, test.labels, class_offsets=True)
+    fitted = calibrate(model, test.images, test.labels, class_offsets=True)
     last = model.predict(images, verbose=0)
-    ratio = last / np.exp(np.log(before) / temperature + offsets)
+    ratio = last / np.exp(np.log(before) / fitted.temperature + fitted.offsets)
     np.testing.assert_allclose(ratio / ratio.mean(1, keepdims=True), 1, rtol=1e-3)
     assert loss(last) < loss(after)
 
@@ -83,7 +79,7 @@ def test_calibrating_a_model_keeps_its_answers_and_lowers_its_loss(model: Any) -
 def test_statistics_are_those_of_the_images(model: Any) -> None:
     import keras
 
-    from fer_zoo.training.batch_norm import renew_statistics
+    from fer_zoo.training.batch_norm import recalibrate_batch_norm
 
     images = load_dataset().subset("train").images[:512]
     first, frozen, *_ = _normalizations(model)
@@ -91,7 +87,7 @@ def test_statistics_are_those_of_the_images(model: Any) -> None:
     kept = frozen.get_weights()
     momentum = first.momentum
     first.moving_mean.assign(first.moving_mean * 0 + 100)
-    renew_statistics(model, images, seed=1)
+    recalibrate_batch_norm(model, images, seed=1)
     values = keras.Model(model.input, first.input).predict(images[..., None].astype("float32"), verbose=0)
     _, _, mean, variance = first.get_weights()
     np.testing.assert_allclose(mean, values.mean((0, 1, 2)), rtol=1e-3, atol=1e-3)
@@ -101,25 +97,21 @@ def test_statistics_are_those_of_the_images(model: Any) -> None:
     assert first.momentum == momentum
 
 
-def test_statistics_that_make_a_model_worse_are_not_kept(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import keras
-
-    from fer_zoo.training import loop as run
+def test_statistics_that_make_a_model_worse_are_not_kept(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_zoo.training import batch_norm
 
     def spoil(model: Any, images: np.ndarray, seed: int) -> None:
         for layer in _normalizations(model):
             layer.moving_mean.assign(layer.moving_mean + 10.0)
 
-    monkeypatch.setattr(run, "renew_statistics", spoil)
-    shutil.copyfile(PUBLISHED, tmp_path / BEST)
+    monkeypatch.setattr(batch_norm, "recalibrate_batch_norm", spoil)
     images = load_dataset().subset("test").take(slice(0, 300))
-    details = run._finish(TrainingConfig(renew_statistics=True), tmp_path, images, images)
-    assert details["batch normalization"].startswith("the batches' statistics: ")
-    finished = keras.models.load_model(tmp_path / "model.keras")
-    for before, after in zip(model.get_weights(), finished.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
+    before = model.get_weights()
+    recalibration = batch_norm.recalibrate_if_better(model, images.images, images, seed=1)
+    assert not recalibration.kept
+    assert recalibration.facts()["batch normalization"].startswith("moving averages of training; accuracy")
+    for weight, unchanged in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, unchanged)
 
 
 def _normalizations(model: Any) -> list[Any]:

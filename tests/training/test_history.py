@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from fer_zoo.training.curves import plot_curves
-from fer_zoo.training.history import draw_history, write_history
+from fer_zoo.training.history import EpochRecord, write_history
 
 
-def _entry(epoch: int) -> dict:
-    measures = {"loss": 1 / epoch, "accuracy": 0.5, "selection_loss": 1 / epoch, "selection_accuracy": 0.4}
-    return {"epoch": epoch, **measures}
+def _entry(epoch: int) -> EpochRecord:
+    return EpochRecord(epoch, None, 1.0, 0.1, 1 / epoch, 0.5, 1 / epoch, 0.4, 0.3)
 
 
 def test_every_epoch_is_in_the_tables_and_the_drawing_waits(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ def test_every_epoch_is_in_the_tables_and_the_drawing_waits(tmp_path: Path) -> N
     assert second != first
     write_history(tmp_path, [_entry(1), _entry(2), _entry(3)])
     assert curves.read_bytes() == second
-    draw_history(tmp_path)
+    plot_curves([_entry(1), _entry(2), _entry(3)], curves)
     assert curves.read_bytes() != second
 
 

@@ -29,7 +29,7 @@ def train(data: Path, command: Command) -> Command:
         return command(
             "fer_zoo.train",
             *("--model", "fernet_nano", "--epochs", "2", "--batch-size", "16", "--precision", "float32"),
-            *("--renew-statistics", "--calibrate", "--data", data, "--output", folder, *options),
+            *("--recalibrate-batch-norm", "--calibrate", "--data", data, "--output", folder, *options),
         )
 
     return run
@@ -49,6 +49,7 @@ def test_a_run_killed_anywhere_goes_on(
 ) -> None:
     pytest.importorskip("keras")
     from fer_zoo.training import loop as run
+    from fer_zoo.training.checkpoint import Checkpoint
 
     whole, folder = tmp_path / "whole", tmp_path / "killed"
     assert train(whole).returncode == 0
@@ -57,24 +58,29 @@ def test_a_run_killed_anywhere_goes_on(
     def resume() -> CompletedProcess[str]:
         return command("fer_zoo.train", "--resume", folder)
 
-    def killed(function: str, resuming: bool = True) -> set[str]:
+    def killed(function: str, resuming: bool = True, owner: object = run) -> set[str]:
         """What is there after a run that was killed where it calls `function`."""
         with monkeypatch.context() as patch:
-            patch.setattr(run, function, _killing)
+            patch.setattr(owner, function, _killing)
             done = resume() if resuming else train(folder)
-        assert done.returncode == 130
+        assert done.returncode == 130, done.stderr
         assert f"go on with: python -m fer_zoo.train --resume {folder}" in done.stdout
         assert not is_finished(folder)
         return {path.name for path in folder.iterdir()}
 
-    assert killed("_fit", resuming=False) == {"config.json"}
-    assert "best.keras" in killed("save_checkpoint", resuming=False)
+    assert killed("fit_network", resuming=False) == {"config.json"}
+    assert "best.keras" in killed("_write", resuming=False, owner=Checkpoint)
     assert not (folder / "checkpoint.npz").exists()
     again = train(folder)
     assert again.returncode == 2
     assert f"--resume {folder}" in again.stderr
+    assert "model.keras" not in killed("recalibrate_if_better")
+    best = (folder / "best.keras").read_bytes()
+    assert "model.keras" not in killed("calibrate")
     assert "model.keras" in killed("write_report")
     assert "evaluation.json" in killed("mark_finished")
+    assert (folder / "best.keras").read_bytes() == best, "it is recalibrated and calibrated in memory only"
+    assert _weights(folder) == _weights(whole)
     (folder / "best.keras").unlink()
     done = resume()
     assert done.returncode == 0, done.stderr
@@ -87,10 +93,50 @@ def test_a_run_killed_anywhere_goes_on(
     again = train(folder)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
-    monkeypatch.setattr(run, "_fit", _killing)
+    monkeypatch.setattr(run, "fit_network", _killing)
     train(folder, "--seed", "7", "--overwrite")
     assert not is_finished(folder)
     assert TrainingConfig.load(folder / "config.json").seed == 7
+
+
+def test_two_runs_do_not_write_to_one_folder(train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.training import loop as run
+
+    folder = tmp_path / "run"
+    second: list[CompletedProcess[str]] = []
+
+    def start_another(*arguments: object) -> None:
+        monkeypatch.setattr(run, "fit_network", _killing)
+        second.append(train(folder, "--overwrite"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "fit_network", start_another)
+    assert train(folder).returncode == 130
+    assert second[0].returncode == 1
+    assert f"another run is writing to {folder}" in second[0].stderr
+    assert train(folder).returncode == 130, "the lock ended with the run that held it"
+
+
+def test_a_run_goes_on_from_another_folder_but_not_with_other_images(
+    part_of_bundle: Callable[[Path, int], Path], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.training import loop as run
+
+    part_of_bundle(tmp_path / "faces.zip", 120)
+    folder = tmp_path / "run"
+    options = ["--model", "fernet_nano", "--epochs", "1", "--data", "faces.zip", "--output", "run"]
+    monkeypatch.setattr(run, "fit_network", _killing)
+    assert command("fer_zoo.train", *options, folder=tmp_path).returncode == 130
+    assert TrainingConfig.load(folder / "config.json").data == "faces.zip"
+    assert command("fer_zoo.train", "--resume", folder).returncode == 130, "faces.zip is found beside the run"
+    part_of_bundle(tmp_path / "faces.zip", 121)
+    before = (folder / "config.json").read_bytes()
+    done = command("fer_zoo.train", "--resume", folder)
+    assert done.returncode == 2
+    assert "have changed since the run in" in done.stderr
+    assert (folder / "config.json").read_bytes() == before
 
 
 def test_runs_of_earlier_versions_are_finished_without_a_checkpoint(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_warm_up_takes_at_most_half_of_the_epochs(warmup: float, peak: int, on_b
 def _rates(config: TrainingConfig, steps: int) -> list[float]:
     """The learning rate of each step, and the one after the last."""
     from fer_zoo.models import build_model
-    from fer_zoo.training.loop import compiled
+    from fer_zoo.training.optimizer import compiled
 
     optimizer = compiled(build_model("fernet_nano"), config, steps).optimizer
     rates = []
@@ -197,13 +197,14 @@ def test_an_impossible_option_exits_with_2(command) -> None:
 
 
 def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("keras")
-    from fer_zoo.training.checkpoint import load_checkpoint
+    keras = pytest.importorskip("keras")
+    from fer_zoo.training.checkpoint import Checkpoint
 
-    class Model:
-        variables: tuple = ()
-        optimizer = type("Optimizer", (), {"variables": ()})
-
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    (tmp_path / "best.keras").touch()
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(FerZooError, match="damaged"):
-        load_checkpoint(tmp_path / "checkpoint.npz", Model)  # type: ignore[arg-type]
+        Checkpoint(tmp_path, model, resume=True)
+    np.savez(tmp_path / "checkpoint.npz", history="[]", variable0=np.zeros(3))
+    with pytest.raises(FerZooError, match="belongs to another model or optimizer"):
+        Checkpoint(tmp_path, model, resume=True)

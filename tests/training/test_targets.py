@@ -9,13 +9,14 @@ import pytest
 
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.augment import Augmentation
-from fer_zoo.data.batches import Batches, one_hot
+from fer_zoo.data.batches import augmented_views, one_hot
 from fer_zoo.data.ferplus import BUNDLED_VOTES, FERPLUS_CLASSES, FERPLUS_COLUMNS, join_ferplus
 from fer_zoo.errors import UsageError
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.recipes import RECIPES, find_recipe
-from fer_zoo.training.targets import cleaned, distilled, fit_powers, product, targets_of, votes_answers
+from fer_zoo.training.splits import cleaned
+from fer_zoo.training.targets import distilled, fit_exponents, predict_from_votes, product_of_experts, soft_labels
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def ferplus(training: Dataset, tmp_path: Path) -> Path:
 
 
 def test_votes_are_mixed_in_by_their_share(training: Dataset, ferplus: Path) -> None:
-    targets = targets_of(training, TrainingConfig(ferplus=str(ferplus), votes=0.5))
+    targets = soft_labels(training, TrainingConfig(ferplus=str(ferplus), vote_weight=0.5))
     labels = one_hot(training.labels)
     votes = np.array([0, 0, 0.6, 0, 0, 0.4, 0], np.float32)
     np.testing.assert_allclose(targets[2:], 0.5 * labels[2:] + 0.5 * votes, atol=1e-6)
@@ -55,11 +56,15 @@ def test_non_faces_and_copies_of_test_images_are_left_out(training: Dataset, fer
 
 def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainingConfig(
-        augmentation=Augmentation(), views=2, teachers=("baseline_cnn",), distillation=0.25, temperature=2.0
+        augmentation=Augmentation(),
+        augmented_views=2,
+        teachers=("baseline_cnn",),
+        distillation_weight=0.25,
+        distillation_temperature=2.0,
     )
     labels = one_hot(training.labels)
-    batches = Batches(training.images, labels, 16, 3, config.augmentation, views=2)
-    targets = distilled(batches, config, training, training)
+    views = augmented_views(training.images, config.augmentation, 2, seed=3)
+    targets = distilled(labels, views, config, training, training)
     assert targets.shape == (2, 60, 7)
     np.testing.assert_allclose(targets.sum(-1), 1, atol=1e-5)
     teacher = load_classifier("baseline_cnn")
@@ -73,17 +78,17 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, m
         raise AssertionError("the next student asks the cache")
 
     monkeypatch.setattr(Classifier, "predict_proba", refuse)
-    np.testing.assert_array_equal(distilled(batches, config, training, training), targets)
+    np.testing.assert_array_equal(distilled(labels, views, config, training, training), targets)
 
 
 def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load_dataset()
     training, selection = dataset.subset("train"), dataset.subset("public_test").take(slice(0, 500))
-    told, told_of_selection = votes_answers(str(BUNDLED_VOTES), training, selection)
-    np.testing.assert_allclose(told.sum(1), 1)
+    predicted, of_selection = predict_from_votes(str(BUNDLED_VOTES), training, selection)
+    np.testing.assert_allclose(predicted.sum(1), 1)
     votes, _ = join_ferplus(selection, BUNDLED_VOTES)
     majority = votes[:, FERPLUS_COLUMNS].argmax(1)
-    right = (told_of_selection.argmax(1) == selection.labels).mean()
+    right = (of_selection.argmax(1) == selection.labels).mean()
     assert right > (majority == selection.labels).mean(), "FER2013 calls many images sad that voters call neutral"
 
     def answer(_: Classifier, images: np.ndarray, tta: str | None = None) -> np.ndarray:
@@ -94,22 +99,20 @@ def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Classifier, "predict_proba", answer)
     monkeypatch.setattr("fer_zoo.training.targets.cache_dir", lambda: Path("/dev/null/nowhere"))
     config = TrainingConfig(
-        teachers=("baseline_cnn",), distillation=1.0, ferplus=str(BUNDLED_VOTES), votes_teach=True, views=1
+        teachers=("baseline_cnn",), distillation_weight=1.0, ferplus=str(BUNDLED_VOTES), votes_as_teacher=True
     )
-    batches = Batches(training.images, one_hot(training.labels), 16, 3, views=1)
-    targets = distilled(batches, config, training, selection)
+    targets = distilled(one_hot(training.labels), [training.images], config, training, selection)
     assert targets.shape == (1, len(training), 7)
-    loss = [-np.log(answers[np.arange(len(training)), training.labels]).mean() for answers in (told, targets[0])]
-    assert loss[1] < loss[0] + 0.02, "a teacher that is never right gets no power"
+    loss = [-np.log(answers[np.arange(len(training)), training.labels]).mean() for answers in (predicted, targets[0])]
+    assert loss[1] < loss[0] + 0.02, "a teacher that is never right has an exponent of 0"
 
 
 def test_votes_do_not_teach_what_they_decided(training: Dataset, ferplus: Path) -> None:
     config = TrainingConfig(
-        teachers=("fernet_base_ferplus",), distillation=1.0, ferplus=str(ferplus), votes_teach=True, views=1
+        teachers=("fernet_base_ferplus",), distillation_weight=1.0, ferplus=str(ferplus), votes_as_teacher=True
     )
-    batches = Batches(training.images, one_hot(training.labels, 8), 16, 3, views=1)
-    with pytest.raises(UsageError, match="leave --votes-teach out"):
-        distilled(batches, config, training, training)
+    with pytest.raises(UsageError, match="leave --votes-as-teacher out"):
+        distilled(one_hot(training.labels, 8), [training.images], config, training, training)
 
 
 def test_the_product_of_two_experts_fits_better_than_either() -> None:
@@ -119,9 +122,9 @@ def test_the_product_of_two_experts_fits_better_than_either() -> None:
     for strength in (1.0, 2.0):
         logits = strength * one_hot(labels) + random.normal(0, 1, (2000, 7)) * np.sqrt(strength)
         experts.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
-    powers = fit_powers(tuple(experts), labels)
-    np.testing.assert_allclose(powers, 1, atol=0.1)
-    joint = product(tuple(experts), powers)
+    exponents = fit_exponents(tuple(experts), labels)
+    np.testing.assert_allclose(exponents, 1, atol=0.1)
+    joint = product_of_experts(tuple(experts), exponents)
     right = [(answer.argmax(1) == labels).mean() for answer in (*experts, joint)]
     assert right[2] > max(right[:2]) + 0.02
 
@@ -129,12 +132,12 @@ def test_the_product_of_two_experts_fits_better_than_either() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"votes": 0.5}, "--ferplus"),
-        ({"votes_teach": True}, "--ferplus"),
-        ({"votes_teach": True, "ferplus": "votes.csv"}, "--teachers"),
-        ({"ambiguous": True, "ferplus": "votes.csv"}, "--votes"),
-        ({"teachers": ("a.onnx",)}, "--distillation"),
-        ({"teachers": ("a.onnx",), "distillation": 0.5, "augmentation": Augmentation()}, "--views"),
+        ({"vote_weight": 0.5}, "--ferplus"),
+        ({"votes_as_teacher": True}, "--ferplus"),
+        ({"votes_as_teacher": True, "ferplus": "votes.csv"}, "--teachers"),
+        ({"include_no_majority": True, "ferplus": "votes.csv"}, "--vote-weight"),
+        ({"teachers": ("a.onnx",)}, "--distillation-weight"),
+        ({"teachers": ("a.onnx",), "distillation_weight": 0.5, "augmentation": Augmentation()}, "--augmented-views"),
         ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
     ],
 )
@@ -161,7 +164,7 @@ def test_options_beside_a_recipe_override_it() -> None:
     _, config = _new(parser.parse_args(["--recipe", "fernet_tiny", "--epochs", "7", "--augmentation", "none"]))
     assert (config.model, config.epochs, config.optimizer, config.augmentation) == ("fernet_tiny", 7, "sgd", None)
     assert config.backend
-    _, alone = _new(parser.parse_args(["--teachers", "--distillation", "0"]))
+    _, alone = _new(parser.parse_args(["--teachers", "--distillation-weight", "0"]))
     assert (alone.model, alone.teachers) == ("fernet_tiny", ())
 
 
@@ -174,4 +177,4 @@ def test_the_recipe_of_ferplus_asks_for_its_votes(ferplus: Path) -> None:
     with pytest.raises(UsageError, match="pass it with --ferplus"):
         _new(parser.parse_args([]))
     _, config = _new(parser.parse_args(["--ferplus", str(ferplus)]))
-    assert (config.model_options, config.warm_start, config.votes) == (("classes=8",), "fernet_base", 1.0)
+    assert (config.model_options, config.warm_start, config.vote_weight) == (("classes=8",), "fernet_base", 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,9 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[TrainingConfig]:
     from fer_zoo.training import loop as run
 
     started: list[TrainingConfig] = []
-    monkeypatch.setattr(run, "train", lambda config, *rest, **options: started.append(config) or {})
+    monkeypatch.setattr(
+        run, "train", lambda config, *rest, **options: started.append(config) or SimpleNamespace(evaluations={})
+    )
     return started
 
 
@@ -48,6 +51,24 @@ def test_a_recipe_takes_any_number_of_epochs(configs, command, tmp_path: Path) -
     done = command("fer_zoo.train", "--recipe", "fernet_tiny", "--epochs", "1", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert configs[0].epochs == 1
+
+
+def test_options_of_former_names_still_work_and_say_so(configs, command, tmp_path: Path) -> None:
+    former = ["--votes=0.5", "--ferplus", "votes.csv", "--renew-statistics", "--views", "3"]
+    done = command("fer_zoo.train", *former, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "--votes is now called --vote-weight; the old name will go in the next release" in done.stderr
+    config = configs[0]
+    assert (config.vote_weight, config.recalibrate_batch_norm, config.augmented_views) == (0.5, True, 3)
+
+
+def test_published_and_compared_runs_have_settings_that_can_be_read(root: Path) -> None:
+    paths = [*root.glob("artifacts/*/config.json"), *root.glob("artifacts/experiments/**/config.json")]
+    former = [path for path in paths if "renew_statistics" in path.read_text()]
+    assert len(former) > 20
+    assert all(TrainingConfig.load(path).recalibrate_batch_norm in (True, False) for path in former)
+    tiny = TrainingConfig.load(root / "artifacts" / "fernet_tiny" / "config.json")
+    assert (tiny.votes_as_teacher, tiny.augmented_views, tiny.average_views) == (True, 1, True)
 
 
 def test_moving_averages_span_half_an_epoch_at_most() -> None:

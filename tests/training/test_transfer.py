@@ -71,12 +71,12 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
         patch.object(run, "load_backbone", lambda model, source: None),
         patch.object(run, "write_report", lambda *arguments: {}),
     ):
-        # Killing is the costly part; on the other backends, tests/training/test_run.py kills a run of one phase.
-        resumed = _killed_and_resumed(config, folder / "killed") if backend == "tensorflow" else None
         config = replace(config, augmentation=None)
         _trained(config, folder / "every time")
         config = replace(config, transfer=replace(config.transfer, cache=True))
-        _trained(config, folder / "once")
+        once = _trained(config, folder / "once")
+        # Killing is the costly part; on the other backends, tests/training/test_run.py kills a run of one phase.
+        resumed = _killed_and_resumed(config, folder / "killed") if backend == "tensorflow" else None
     history = _history(folder / "whole")
 
     def kernel_moved(name: str) -> float:
@@ -88,7 +88,7 @@ def transfer_facts(backend: str, folder: Path) -> dict[str, Any]:
         "epochs": [entry["epoch"] for entry in history],
         "left": {path.name for path in (folder / "whole").iterdir()},
         "same": resumed is None
-        or (_same_weights(whole, resumed) and _without_times(history) == _without_times(_history(folder / "killed"))),
+        or (_same_weights(once, resumed) and _histories_agree(folder / "once", folder / "killed")),
         "moved": {name: kernel_moved(name) for name in ("conv0", "conv1", "logits")},
         "trainable": all(layer.trainable for layer in whole.layers),
         "config": TrainingConfig.load(folder / "once" / "config.json") == config,
@@ -113,21 +113,25 @@ def _trained(config: TrainingConfig, folder: Path) -> keras.Model:
 
 
 def _killed_and_resumed(config: TrainingConfig, folder: Path) -> keras.Model:
-    """The model of a run that is killed in each phase."""
-    from fer_zoo.training import loop as run
-    from fer_zoo.training import transfer
+    """The model of a run that is killed in each phase and between them."""
+    from fer_zoo.training import head
+    from fer_zoo.training.checkpoint import Checkpoint
 
-    for module, after in ((transfer, 2), (run, 1)):
-        with patch.object(module, "save_checkpoint", _killing(module.save_checkpoint, after)), suppress(KilledError):
+    for epochs in (2, 4):
+        with patch.object(Checkpoint, "save", _killing(Checkpoint.save, epochs)), suppress(KilledError):
             _trained(config, folder)
+        if epochs == 2:
+            with patch.object(head, "reestimate_statistics", side_effect=KilledError), suppress(KilledError):
+                _trained(config, folder)
     return _trained(config, folder)
 
 
-def _killing(save: Callable[..., None], after: int) -> Callable[..., None]:
-    def save_and_kill(path: Path, model: keras.Model, history: list[dict[str, Any]]) -> None:
-        save(path, model, history)
-        if len(history) == after:
+def _killing(save: Callable[..., Any], epochs: int) -> Callable[..., Any]:
+    def save_and_kill(checkpoint: Any, *arguments: Any, **measures: Any) -> Any:
+        record = save(checkpoint, *arguments, **measures)
+        if len(checkpoint.history) == epochs:
             raise KilledError
+        return record
 
     return save_and_kill
 
@@ -171,12 +175,15 @@ def _rates(settings: Transfer) -> dict[str, Any]:
     import keras
 
     from fer_zoo.training import transfer
+    from fer_zoo.training.optimizer import with_factors
 
     model = tiny()
     transfer.freeze(model, settings)
-    rates = zip([v.path for v in model.trainable_variables], transfer.rates(model, settings), strict=True)
+    rates = zip(
+        [v.path for v in model.trainable_variables], transfer.learning_rate_factors(model, settings), strict=True
+    )
     value = [keras.Variable(np.ones(3, "float32"), name=name) for name in "ab"]
-    optimizer = transfer.with_rates(keras.optimizers.SGD, [1.0, 0.1])(0.5)
+    optimizer = with_factors(keras.optimizers.SGD, [1.0, 0.1])(0.5)
     optimizer.build(value)
     optimizer.apply([keras.ops.ones(3), keras.ops.ones(3)], value)
     return {"rates": dict(rates), "steps": [float(keras.ops.convert_to_numpy(v)[0]) for v in value]}
@@ -190,8 +197,9 @@ def _history(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "history.json").read_text())
 
 
-def _without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [entry | {"seconds": 0} for entry in history]
+def _histories_agree(one: Path, other: Path) -> bool:
+    first, second = ([entry | {"seconds": 0} for entry in _history(folder)] for folder in (one, other))
+    return first == second
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])

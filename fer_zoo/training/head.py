@@ -1,0 +1,101 @@
+"""The first phase of transfer learning: the head is trained on features of the frozen backbone."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+from fer_zoo.data import Dataset
+from fer_zoo.data.augment import augment
+from fer_zoo.data.batches import Batches
+from fer_zoo.inference.predictor import Predictor
+from fer_zoo.training.batch_norm import reestimate_statistics
+from fer_zoo.training.callbacks import Phase
+from fer_zoo.training.checkpoint import Checkpoint
+from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training.features import FeatureBatches, write_features
+from fer_zoo.training.fit import Callbacks, fit
+from fer_zoo.training.reporter import Reporter
+from fer_zoo.training.run_folder import HEAD_FEATURES
+from fer_zoo.training.transfer import split
+
+# Batch statistics are re-estimated on so many training images.
+_STATISTICS_IMAGES = 2048
+
+
+def fit_head(
+    config: TrainingConfig,
+    model: keras.Model,
+    batches: Batches,
+    selection: Dataset,
+    checkpoint: Checkpoint,
+    reporter: Reporter,
+    callbacks: Callbacks = (),
+) -> None:
+    """Train the head and leave the backbone as it is.
+
+    In the end, `model` has the head of the best epoch, and a backbone whose batch normalization is ready for the second
+    phase. Nothing is done where the second phase has begun already.
+
+    Args:
+        config: With `transfer`.
+        model: With pretrained weights in its backbone; see `fer_zoo.models.rgb.expression_head`.
+        batches: Training images.
+        selection: Images that choose the best epoch.
+        checkpoint: Of the run.
+        reporter: Hears of each epoch.
+        callbacks: More of Keras's.
+
+    Raises:
+        FerZooError: The loss became infinite, or the checkpoint does not fit.
+    """
+    assert config.transfer is not None
+    if checkpoint.epochs("fine-tuning"):
+        return
+    backbone, head = split(model)
+    compile_head(head, config)
+    checkpoint.restore(head, "head")
+    if checkpoint.epochs("head") < config.transfer.head_epochs:
+        folder = checkpoint.folder / HEAD_FEATURES
+        started = time.perf_counter()
+        views = min(config.transfer.head_views, config.transfer.head_epochs)
+        features = FeatureBatches(backbone, batches, views, folder, reporter)
+        write_features(backbone, selection.images, folder / "selection.npy", reporter)
+        seconds = time.perf_counter() - started
+        reporter.message(f"features of {len(batches.images):,} images, {len(features.views)} views  {seconds:.1f} s")
+        selection_features = np.load(folder / "selection.npy", mmap_mode="r")
+        predict = Predictor(head)
+        phase = Phase(
+            name="head",
+            epochs=config.transfer.head_epochs,
+            seed=config.seed,
+            publish=lambda head: None,  # It shares its layers with the model.
+            predict=lambda: softmax(predict(selection_features), axis=1),
+            labels=selection.labels,
+        )
+        fit(head, features, phase, checkpoint, reporter, callbacks)
+        del features, selection_features
+        shutil.rmtree(folder, ignore_errors=True)
+    if checkpoint.best_weights:
+        model.set_weights(checkpoint.best_weights)
+    chosen = np.random.default_rng(config.seed).permutation(len(batches.images))[:_STATISTICS_IMAGES]
+    images = batches.images[np.sort(chosen)]
+    if batches.augmentation:
+        images = augment(images, batches.augmentation, np.random.default_rng(config.seed))
+    reestimate_statistics(backbone, images, reporter)
+
+
+def compile_head(head: keras.Model, config: TrainingConfig) -> None:
+    """Compile the head with the optimizer of the first phase."""
+    assert config.transfer is not None
+    head.compile(
+        optimizer=keras.optimizers.Adam(config.transfer.head_learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    head.optimizer.build(head.trainable_variables)

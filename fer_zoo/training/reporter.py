@@ -1,0 +1,44 @@
+"""How a run says what it is doing. The library says nothing; a command, or a program of yours, passes a reporter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+from fer_zoo.training.history import EpochRecord
+
+Item = TypeVar("Item")
+
+# Called after each step, with what the next one is part of, such as "epoch 3/40".
+Advance = Callable[[str], None]
+
+
+class Reporter:
+    """A silent reporter. `fer_zoo.cli.console_reporter` prints; override what you want to hear."""
+
+    def message(self, text: str) -> None:
+        """One line about what happens, or a result."""
+
+    def epoch(self, record: EpochRecord, number: int, epochs: int) -> None:
+        """Epoch `number` of the `epochs` of a phase is finished."""
+
+    def progress(self, description: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
+        """Show a progress bar while the context lives.
+
+        Args:
+            description: What is done, such as "features".
+            total: Number of steps.
+            done: Those that are done already.
+        """
+        return nullcontext(lambda description: None)
+
+    def track(self, items: Sequence[Item], description: str) -> Iterator[Item]:
+        """Iterate over `items` under a progress bar."""
+        with self.progress(description, len(items)) as advance:
+            for item in items:
+                yield item
+                advance(description)
+
+
+SILENT = Reporter()
