@@ -7,6 +7,7 @@ both reuse a process. What several files read is made by `made_once`. Only what 
 from __future__ import annotations
 
 import atexit
+import importlib.metadata
 import importlib.util
 import math
 import os
@@ -36,8 +37,11 @@ ROOT = Path(__file__).parent.parent
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
-# XLA compiles in half the time, and what it compiles runs for moments here.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# XLA compiles several times as fast, and what it compiles runs for moments here. It exits at a flag it does not know.
+XLA_FLAGS = ["--xla_backend_optimization_level=0"]
+if importlib.util.find_spec("jax") and importlib.metadata.version("jax").startswith("0.10."):
+    XLA_FLAGS += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+os.environ.setdefault("XLA_FLAGS", " ".join(XLA_FLAGS))
 
 # Many tests run JAX in processes of their own: what one has compiled, the others take.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
