@@ -43,6 +43,7 @@ _OTHER_COMMANDS = {
     "seeds": ("accuracy.seeds", "mean and spread over seeds"),
     "training": ("training.measure", "images a second of a training step"),
     "peers": ("peers", "the published models beside ours"),
+    "serve": ("serve", "requests a second of the HTTP server"),
     "robustness": ("robustness", "corruptions, calibration, confused pairs, other data sets"),
 }
 

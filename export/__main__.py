@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ from .destination import MOBILE, destination_of, sha_of_original
 
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
+# Targets that take exported files as they are: modules with a command line of their own.
+_REPACKED = ("triton",)
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
 def main(arguments: list[str]) -> int | None:
     if arguments[:1] == ["compare-quantizers"]:
         raise UsageError("comparing quantizers is a benchmark now: python -m benchmarks quantizers MODEL.keras")
+    if (target := _target(arguments)) in _REPACKED:
+        return import_module(f".{target}", __package__).main(arguments)
     given = _parser().parse_args(arguments)
     formats = tuple(given.formats.split(","))
     if not formats or set(formats) - set(_FORMATS):
@@ -61,6 +66,12 @@ def main(arguments: list[str]) -> int | None:
         else:
             publish(model, given.output, **settings, into_zoo=into_zoo, force=given.force)
     return 0
+
+
+def _target(arguments: list[str]) -> str | None:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--target")
+    return parser.parse_known_args(arguments)[0].target
 
 
 def _name_in_zoo(model: Path) -> str | None:
@@ -130,9 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="replace what lies there, another model's files too")
     parser.add_argument(
         "--target",
-        choices=("zoo", "mobile"),
+        choices=("zoo", "mobile", *_REPACKED),
         default="zoo",
-        help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output",
+        help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
+        "triton: a model repository for NVIDIA Triton, `MODEL --target triton FOLDER`, whose --help tells more",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
     parser.add_argument(

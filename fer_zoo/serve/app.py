@@ -104,6 +104,7 @@ def assemble(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        await service.start()
         yield {"metrics": numbers}
         service.close()
 

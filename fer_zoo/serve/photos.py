@@ -32,6 +32,10 @@ class PhotoWorkers:
         # They wait for the processes.
         self._threads = ThreadPoolExecutor(count, "photos")
 
+    async def start(self) -> None:
+        """Start all processes, else each when it is first needed, and wait until they can decode."""
+        await asyncio.gather(*(self._exchange(b"", False) for _ in self._workers))
+
     async def crops(self, content: bytes, cropped: bool) -> Crops:
         """The faces of an image file. Cancelling ends the decoding too.
 
@@ -42,13 +46,24 @@ class PhotoWorkers:
         Raises:
             HTTPException: 400 or 413, the picture cannot be read or is too large.
         """
+        found = await self._exchange(content, cropped)
+        if isinstance(found, Unreadable):
+            raise HTTPException(found.status, found.reason)
+        return found
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.end()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
         worker = await self._free.get()
         try:
             worker.start()
             loop = asyncio.get_running_loop()
             answer = loop.run_in_executor(self._threads, worker.exchange, content, cropped)
             try:
-                found = await asyncio.shield(answer)
+                return await asyncio.shield(answer)
             except asyncio.CancelledError:
                 worker.end()
                 with suppress(EOFError, OSError):
@@ -59,14 +74,6 @@ class PhotoWorkers:
                 raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
         finally:
             self._free.put_nowait(worker)
-        if isinstance(found, Unreadable):
-            raise HTTPException(found.status, found.reason)
-        return found
-
-    def close(self) -> None:
-        for worker in self._workers:
-            worker.end()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Worker:

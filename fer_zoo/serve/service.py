@@ -43,6 +43,10 @@ class Service:
         self._loading = asyncio.Lock()
         self._batchers = {default.name: self._load(default)}
 
+    async def start(self) -> None:
+        """Start the processes, so that the first requests need not wait for them."""
+        await self._photos.start()
+
     async def crops(self, content: bytes, cropped: bool) -> Crops:
         """The faces of an image file; `PhotoWorkers.crops`."""
         return await self._photos.crops(content, cropped)

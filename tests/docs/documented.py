@@ -61,6 +61,7 @@ NOT_RUN: dict[str, str] = {
     "python -m pytest": ".ci/run does",
     "python3 -m venv": ".ci/run does",
     "ruff": ".ci/run does",
+    "tritonserver": "needs NVIDIA Triton; tests/export/test_triton.py holds the files against its definitions",
     "uvicorn": "runs until it is stopped; tests/serve/test_app.py calls the app",
 }
 

@@ -38,10 +38,11 @@ class Serving:
     def resident(self) -> float:
         """Its memory in megabytes, with that of the processes that it has started."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return sum(_resident(pid) for pid in [str(self.process.pid), *children])
+        return sum(resident(pid) for pid in [str(self.process.pid), *children])
 
 
-def _resident(pid: str) -> float:
+def resident(pid: int | str) -> float:
+    """The memory of a process in megabytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
@@ -53,6 +54,9 @@ class SlowService:
         self.models = served_models()[:1]
         self.default = self.models[0]
         self.free = asyncio.Event()
+
+    async def start(self) -> None:
+        pass
 
     async def crops(self, content: bytes, cropped: bool) -> Crops:
         await self.free.wait()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
+from pathlib import Path
 
 import pytest
+from PIL import Image
+from running import resident
 from starlette.exceptions import HTTPException
 
 from fer_zoo.serve.photos import PhotoWorkers
@@ -38,8 +42,33 @@ def test_a_process_that_hangs_or_dies_is_replaced(face_file: bytes) -> None:
     asyncio.run(main())
 
 
+def _photo(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "gray").save(file, "JPEG")
+    return file.getvalue()
+
+
 def _pid(workers: PhotoWorkers) -> int:
     process = workers._workers[0]._process
     assert process is not None
     assert process.pid is not None
     return process.pid
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_the_memory_of_large_pictures_is_given_back() -> None:
+    small, large = _photo(640, 480), _photo(6000, 4500)
+
+    async def main() -> None:
+        workers = PhotoWorkers(1, 50_000_000, 100)
+        try:
+            await workers.crops(small, False)
+            before = resident(_pid(workers))
+            for photo in (large, large, small):
+                await workers.crops(photo, False)
+            # Each has 81 MB, and more while it is decoded.
+            assert resident(_pid(workers)) - before < 40
+        finally:
+            workers.close()
+
+    asyncio.run(main())
