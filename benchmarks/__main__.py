@@ -39,6 +39,7 @@ _OTHER_COMMANDS = {
     "debug": ("studies.debug", "where an int8 graph departs from float"),
     "sensitivity": ("studies.sensitivity", "what rounding each layer costs"),
     "quantizers": ("studies.quantizers.command", "what other quantizers would have made of a model"),
+    "populations": ("studies.populations", "answers adapted to other populations"),
     "tta": ("accuracy.tta", "accuracy with test-time augmentation"),
     "seeds": ("accuracy.seeds", "mean and spread over seeds"),
     "training": ("training.measure", "images a second of a training step"),

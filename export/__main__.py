@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
-from fer_zoo.zoo import artifact_path, artifacts_dir, find_file, load_manifest, original_path, run_config
+from fer_zoo.inference.prior import parse_prior, prior_text
+from fer_zoo.zoo import (
+    artifact_path,
+    artifacts_dir,
+    find_file,
+    load_manifest,
+    original_path,
+    run_config,
+    training_prior,
+)
 
 from .destination import MOBILE, destination_of, sha_of_original
 
@@ -42,21 +51,31 @@ def main(arguments: list[str]) -> int | None:
     if given.publish and given.output:
         raise UsageError("--publish writes into the zoo's own folder; leave out --output")
     name = _name_in_zoo(given.model)
+    if given.prior is not None and (given.publish or (name is not None and given.output is None)):
+        raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
     original = original_path(name, absent=True) if name else None
     _start(original or given.model, given.calibration, can_be_made=original is not None)
     # A model of the zoo is exported there: its own files are all that can lie in its folder.
-    into_zoo = given.publish or (name is not None and given.output is None)
+    output = given.output
+    if given.prior is not None and output is None:
+        output = given.model.parent / f"export-{prior_text(given.prior)}"
+    into_zoo = given.publish or (name is not None and output is None)
     if into_zoo:
         destination_of(given.model, "", publish=True)
         if name and given.target == "mobile" and not given.force and _has_phone_files(original):
             return 0
-    with _original(original or given.model) as model:
+    with ExitStack() as stack:
+        model = stack.enter_context(_original(original or given.model))
+        if given.prior is not None:
+            from .population import adapted_to
+
+            model = stack.enter_context(adapted_to(model, given.prior, training_prior(original or given.model)))
         settings: dict[str, Any] = {"data": given.data, "calibration_images": given.calibration}
         settings |= {"ferplus": given.ferplus}
         if given.target == "mobile":
             from .mobile import publish_mobile
 
-            publish_mobile(model, given.output, **settings, into_zoo=into_zoo, force=given.force)
+            publish_mobile(model, output, **settings, into_zoo=into_zoo, force=given.force)
             return 0
         from .publish import complete, publish
 
@@ -64,7 +83,7 @@ def main(arguments: list[str]) -> int | None:
         if name and into_zoo and not given.force:
             complete(name, model, **settings)
         else:
-            publish(model, given.output, **settings, into_zoo=into_zoo, force=given.force)
+            publish(model, output, **settings, into_zoo=into_zoo, force=given.force)
     return 0
 
 
@@ -154,6 +173,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=_FILES,
         metavar="FORMAT:PRECISION",
         help=f"files not to write, such as one that misses its gate: {', '.join(_FILES)}",
+    )
+    parser.add_argument(
+        "--prior",
+        type=parse_prior,
+        metavar="PRIOR",
+        help="write files that answer for another population: uniform, or such as happy=0.2,sad=0.1; in the folder "
+        "export-PRIOR beside the model",
     )
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     parser.add_argument("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")

@@ -259,6 +259,9 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     trained_on = TrainingData.of_config(config)
     # Those of FER2013 say nothing of it, so that the zoo's files come out again byte for byte.
     data = {} if trained_on is None or trained_on.kind == FER2013 else {"training_data": trained_on.name}
+    # Runs of earlier versions did not record it: their files stay as they are, byte for byte.
+    recorded = "prior" in config or (trained_on is not None and trained_on.class_counts)
+    prior = training_prior(source) if recorded else None
     return {
         "model": model.name,
         "labels": list(expressions_of(model.output_shape[1])),
@@ -273,8 +276,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
         "sha256_of_keras_original": sha256(source),
         "trained_on": config.get("backend", "unknown"),
         **data,
-        # Earlier runs did not record it: their files stay as they are, byte for byte.
-        **({"prior": trained_on.class_counts} if trained_on and min(trained_on.class_counts, default=0) else {}),
+        **({"prior": list(prior)} if prior else {}),
         "license": _license(model.name, config),
         "made_by": f"fer_zoo {__version__}",
     }

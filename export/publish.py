@@ -21,7 +21,7 @@ from .make import TARGETS, Target, dataset_for, load_model, make
 from .plots import plot_parity
 
 # What a training run leaves beside model.keras that belongs to the model.
-_RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
+RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
 _ORDER = ("model.keras", *(target.file for target in TARGETS))
 
 
@@ -69,7 +69,7 @@ def publish(
     kept = others if destination.holds(source) else []
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
-        for name in _RUN_FILES:
+        for name in RUN_FILES:
             if (source.parent / name).exists():
                 shutil.copyfile(source.parent / name, folder / name)
         if destination.in_zoo and (folder / "config.json").exists():

@@ -24,8 +24,9 @@ from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, n
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino, Runtime
 from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, training_prior, verified_path
 
-# Within a point of the most accurate single model, in half its time.
-DEFAULT_MODEL = "efficientnet_lite0:onnx:int8"
+# The best single model by accuracy, under corruptions, in calibration and with the labels of other raters
+# (docs/models.md, "The default").
+DEFAULT_MODEL = "fernet_base:onnx:int8"
 
 # How far probabilities may leave 0..1, and their sum 1, by rounding.
 _TOLERANCE = 1e-3

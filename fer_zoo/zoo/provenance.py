@@ -45,7 +45,8 @@ def training_prior(path: Path) -> tuple[float, ...] | None:
             entry = entry_of(path, path.parent)
     if entry is not None and "prior" in entry.output:
         return tuple(entry.output["prior"])
-    counts = run_config(path.parent).get("data", {}).get("class_counts", ())
+    config = run_config(path.parent)
+    counts = config.get("prior") or config.get("data", {}).get("class_counts", ())
     return tuple(counts) if counts and min(counts) > 0 else None
 
 

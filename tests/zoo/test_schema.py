@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _use(zoo: Path) -> None:
     load_manifest(zoo)
     trained_models()
     models = served_models()
-    json.dumps(catalog(models, default_model(models)), ensure_ascii=False).encode()
+    json.dumps(asdict(catalog(models, default_model(models))), ensure_ascii=False).encode()
     for model in models:
         model.verified_path()
     find_file("fernet_nano:onnx:int8")
