@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import msgspec
@@ -72,6 +74,16 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 def busy(message: str) -> HTTPException:
     """503, to be sent again in a second."""
     return HTTPException(503, message, {"Retry-After": "1"})
+
+
+@asynccontextmanager
+async def answer_within(seconds: float) -> AsyncIterator[None]:
+    """Cancel what takes longer, and answer with 503."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise busy(f"no answer within {seconds:g} seconds; try again in a moment") from None
 
 
 async def refuse(request: Request, error: Exception) -> Response:

@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._idle_since is not None:
             self._idle_since = None
-            self._head_bytes = 0
+            self._head_bytes = 0  # Also of what comes before a message begins.
             self._end_after(self._limits.timeout, self._head_is_late)
         super().data_received(data)
         if self._head_bytes is not None and not self._refused:
@@ -108,6 +108,10 @@ class Connection(HttpToolsProtocol):
 
     # What the parser and the response tell.
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = self._head_bytes or 0
+
     def on_headers_complete(self) -> None:
         if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
             self._why_bad = 431, f"the header is longer than {HEAD_BYTES} bytes"
@@ -130,13 +134,12 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._end_after(self._limits.timeout, lambda: self._abort("does not read"))
-        elif not self.cycle.response_complete:
-            pass  # The next request of a pipeline is answered already.
-        elif self._in_body:
-            # Closing now could take the response back from a client that still sends.
-            self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
-        else:
-            self._be_idle()
+        elif self.cycle.response_complete:  # Else the next request of a pipeline is being answered.
+            if self._in_body:
+                # Closing now could take the response back from a client that still sends.
+                self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
+            else:
+                self._be_idle()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(*(self._why_bad or (400, "this is not an HTTP request, or its header is malformed")))
@@ -170,7 +173,8 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, message: str) -> None:
         """Answer what never becomes a request, and throw away what still comes."""
         self._refused = True
-        answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close", "Retry-After": "1"})
+        retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close"} | retry)
         phrase = HTTPStatus(status).phrase.encode()
         fields = [*self.server_state.default_headers, *answer.raw_headers]
         lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]

@@ -5,7 +5,6 @@ https://github.com/kserve/open-inference-protocol and Triton's binary tensor dat
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import Any
 
@@ -19,7 +18,7 @@ from starlette.responses import Response
 from fer_zoo import __version__
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import UsageError
-from fer_zoo.serve.answers import JSONAnswer, busy
+from fer_zoo.serve.answers import JSONAnswer, answer_within
 from fer_zoo.serve.catalog import ServedModel, find_model
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.service import Service
@@ -157,12 +156,8 @@ class KServe:
         model = self._model(request)
         asked, tensors = _parsed(await request.body(), request.headers.get(_JSON_LENGTH))
         faces = self._faces(asked, tensors)
-        try:
-            async with asyncio.timeout(self._limits.timeout):
-                probabilities = await self._service.classify(model, faces)
-        except TimeoutError:
-            raise busy(f"no answer within {self._limits.timeout:g} seconds; try again in a moment") from None
-        return _answer(model, asked, probabilities)
+        async with answer_within(self._limits.timeout):
+            return _answer(model, asked, await self._service.classify(model, faces))
 
     def _model(self, request: Request) -> ServedModel:
         try:
@@ -174,6 +169,8 @@ class KServe:
         """The one input, float32 or uint8 `[n, 48, 48]`."""
         if [tensor.name for tensor in asked.inputs] != [INPUT]:
             raise HTTPException(400, f"send one input, named {INPUT!r}")
+        if any(output.name != OUTPUT or "classification" in output.parameters for output in asked.outputs):
+            raise HTTPException(400, f"the only output is {OUTPUT!r}, without classification")
         (tensor,) = asked.inputs
         dtype = _DTYPES.get(tensor.datatype)
         if dtype is None:
@@ -219,8 +216,6 @@ def _numbers(data: list[Any] | UnsetType) -> np.ndarray:
 
 
 def _answer(model: ServedModel, asked: InferRequest, probabilities: np.ndarray) -> Response:
-    if any(output.name != OUTPUT or "classification" in output.parameters for output in asked.outputs):
-        raise HTTPException(400, f"the only output is {OUTPUT!r}, without classification")
     wishes = [output.parameters.get("binary_data", False) for output in asked.outputs]
     binary = wishes[0] if wishes else asked.parameters.get("binary_data_output", False)
     tensor = probabilities.astype("<f4")

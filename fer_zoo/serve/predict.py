@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
+from typing import Any
 
 import numpy as np
-from msgspec import UNSET
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -15,7 +13,7 @@ from starlette.requests import Request
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import Face
-from fer_zoo.serve.answers import FaceAnswer, JSONAnswer, Prediction, busy
+from fer_zoo.serve.answers import FaceAnswer, JSONAnswer, Prediction, answer_within
 from fer_zoo.serve.catalog import ServedModel, find_model
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.service import Service
@@ -41,11 +39,8 @@ class Predict:
     async def predict(self, request: Request) -> JSONAnswer:
         model, cropped = self._parameters(request)
         content = await _picture(request)
-        try:
-            async with asyncio.timeout(self._limits.timeout):
-                return JSONAnswer(await self._prediction(content, model, cropped))
-        except TimeoutError:
-            raise busy(f"no answer within {self._limits.timeout:g} seconds; try again in a moment") from None
+        async with answer_within(self._limits.timeout):
+            return JSONAnswer(await self._prediction(content, model, cropped))
 
     async def _prediction(self, content: bytes, model: ServedModel, cropped: bool) -> Prediction:
         found = await self._service.crops(content, cropped)
@@ -108,11 +103,10 @@ def _kind(request: Request) -> str:
 
 
 def _answer(face: Face | None, labels: list[str], row: np.ndarray) -> FaceAnswer:
-    x, y, width, height = (round(value, 2) for value in face.box) if face else (math.nan,) * 4
-    return FaceAnswer(
-        box=(x, y, width, height) if face else UNSET,
-        landmarks=[(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks] if face else UNSET,
-        score=round(face.score, 4) if face else UNSET,
-        label=labels[int(row.argmax())],
-        probabilities={label: round(float(value), 6) for label, value in zip(labels, row, strict=True)},
-    )
+    place: dict[str, Any] = {}
+    if face is not None:
+        place["box"] = tuple(round(value, 2) for value in face.box)
+        place["landmarks"] = [(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks]
+        place["score"] = round(face.score, 4)
+    probabilities = {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
+    return FaceAnswer(label=labels[int(row.argmax())], probabilities=probabilities, **place)

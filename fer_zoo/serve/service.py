@@ -57,10 +57,11 @@ class Service:
         Raises:
             FerZooError: The model's file is damaged, or does not fit its entry in the manifest.
         """
-        async with self._loading:
-            if model.name not in self._batchers:
-                load = asyncio.get_running_loop().run_in_executor(self._classifying, self._load, model)
-                self._batchers[model.name] = await load
+        if model.name not in self._batchers:
+            async with self._loading:
+                if model.name not in self._batchers:
+                    load = asyncio.get_running_loop().run_in_executor(self._classifying, self._load, model)
+                    self._batchers[model.name] = await load
         return await self._batchers[model.name].submit(faces)
 
     def close(self) -> None:

@@ -111,6 +111,17 @@ def test_clients_that_do_not_read_are_ended_and_counted() -> None:
     in_process(replace(QUICK, timeout=0.3), test)
 
 
+def test_endless_headers_are_refused_also_behind_a_request_that_runs() -> None:
+    async def test(server: InProcess) -> None:
+        endless = b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000
+        assert (await server.ask(endless)).startswith(b"HTTP/1.1 431 ")
+        answer = await server.ask(ASK.replace(b"Connection: close\r\n", b"") + b"abcd" + endless)
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        server.service.free.set()
+
+    in_process(QUICK, test)
+
+
 def test_idle_connections_make_room_for_new_ones() -> None:
     async def test(server: InProcess) -> None:
         idle = [await server.open() for _ in range(9)]
