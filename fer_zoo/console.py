@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -158,6 +159,8 @@ def _command_running() -> Iterator[None]:
     """For the time of a command the process is ours: nothing that it prints may fail for its characters."""
     global _is_command
     outer, _is_command = _is_command, True
+    # Of metadata that is damaged, and of sizes that are checked anyway.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Programs that read a pipe expect UTF-8; a terminal shows its own characters only.

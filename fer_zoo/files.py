@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fer_zoo.errors import UsageError
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -33,6 +35,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before long work whether `atomic_path` will be able to write there.
+
+    Raises:
+        UsageError: It is a folder, or its folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; give the name of a file")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".writing-", suffix=f"-{path.name}")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}); give another name") from error
+    os.close(handle)
+    os.unlink(name)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

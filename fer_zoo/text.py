@@ -1,8 +1,22 @@
-"""Words that go with a number."""
+"""Words that go with a number, and names that can be printed."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Sequence
 
 
 def plural(count: int, noun: str) -> str:
     """`1 image`, `2,871 images`; for nouns whose plural ends in s."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some(names: Sequence[str], count: int = 3) -> str:
+    """The first of many names, and how many more there are."""
+    more = f"; and {len(names) - count:,} more" if len(names) > count else ""
+    return "; ".join(names[:count]) + more
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as text: a file name may have bytes that are none."""
+    return os.fsencode(path).decode(errors="replace")

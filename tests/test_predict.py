@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fer_zoo.cli.predict as predict_module
 from fer_zoo.cli.predict import main
+from fer_zoo.cli.predict_inputs import find_drawings
 from fer_zoo.console import run
 from fer_zoo.contract import EXPRESSIONS, EXPRESSIONS_INDONESIAN
 from fer_zoo.inference import load_classifier, read_image
@@ -105,7 +107,7 @@ def test_bad_files_are_told_and_the_others_still_answered(predict, faces, tmp_pa
     content = json.loads(stdout)
     assert code == 1
     assert [entry["file"] for entry in content["predictions"]] == [str(faces / "a.png")]
-    assert [entry["file"] for entry in content["failures"]] == list(map(str, bad))
+    assert sorted(entry["file"] for entry in content["failures"]) == sorted(map(str, bad))
     assert len(stderr.splitlines()) == 4
     for sentence in ("empty.png is empty", "does not exist", "has no images", "is not an image"):
         assert sentence in stderr
@@ -137,3 +139,95 @@ def test_a_file_name_that_is_no_text(predict, faces, monkeypatch):
         code, stdout, _ = predict(name, "--format", form)
         assert code == 0
         assert "\N{REPLACEMENT CHARACTER}[red].png" in stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.png", "--output", "a.png", "--format", "csv"], "would write over that input"),
+        (["a.png", "--output", "A/../a.png", "--format", "csv"], "would write over that input"),
+        (["a.png", "--annotate", "a.png"], "would write over that input"),
+        (["a.png", "--output", "r.xlsx"], "must end in .json, .csv or .txt (a table)"),
+        (["a.png", "--output", "A", "--format", "csv"], "is a folder"),
+        (["a.png", "--output", "a.png/r.csv"], "cannot be written"),
+        (["a.png", "--output", "x" * 300 + ".csv"], "cannot be written (File name too long)"),
+        (["rtsp://camera/1"], "watch a stream with `fer-zoo live --camera URL`"),
+    ],
+)
+def test_outputs_are_checked_before_anything_is_read(predict, faces, monkeypatch, arguments, words):
+    monkeypatch.chdir(faces)
+    Path("A").mkdir()
+    before = Path("a.png").read_bytes()
+    monkeypatch.setattr("fer_zoo.cli.predict.load_classifier", lambda *_, **__: pytest.fail("work began"))
+    code, stdout, stderr = predict(*arguments)
+    assert (code, stdout, Path("a.png").read_bytes()) == (2, "", before)
+    assert words in stderr
+    assert not list(Path().rglob(".writing-*"))
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C while the third picture is read."""
+    read, seen = predict_module.read_picture, []
+
+    def read_two(path):
+        seen.append(path)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return read(path)
+
+    monkeypatch.setattr(predict_module, "read_picture", read_two)
+
+
+@pytest.mark.parametrize("target", ["r.csv", "r.json", "r.txt", None])
+def test_ctrl_c_keeps_what_is_answered(predict, faces, tmp_path, interrupted, target):
+    several = [faces / "a.png"] * 5
+    output = ["--output", tmp_path / target] if target else ["--format", "csv"]
+    code, stdout, stderr = predict(*several, "--batch-size", 1, *output)
+    text = (tmp_path / target).read_text() if target else stdout
+    assert code == 130
+    assert text.count("a.png") == 2
+    assert "stopped after 2 of 5 files" in stderr
+
+
+def test_names_that_are_too_long_and_folders_that_cannot_be_read_end_no_batch(predict, faces, tmp_path, monkeypatch):
+    for name in ("good", "bad"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "a.png").write_bytes((faces / "a.png").read_bytes())
+    (tmp_path / "in" / "good" / "list.psd").touch()
+    (tmp_path / "in" / "good" / "gone.png").symlink_to("nothing.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("bad"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    code, stdout, stderr = predict("x" * 300 + ".png", tmp_path / "in", "--format", "json")
+    content = json.loads(stdout)
+    assert code == 1
+    assert [Path(entry["file"]).parent.name for entry in content["predictions"]] == ["good"]
+    assert len(content["failures"]) == 3
+    for words in ("File name too long", "bad cannot be read: Permission denied", "is a link to a file that does not"):
+        assert words in stderr
+    assert "1 file left out, by name no image: " in stderr
+
+
+def test_files_without_a_face_can_have_a_row(predict, tmp_path):
+    Image.new("RGB", (300, 200), "green").save(tmp_path / "meadow.png")
+    _, without, stderr = predict(tmp_path / "meadow.png", "--format", "csv")
+    _, stdout, _ = predict(tmp_path / "meadow.png", "--format", "csv", "--empty")
+    header, row = csv.reader(io.StringIO(stdout))
+    assert len(without.splitlines()) == 1
+    assert (len(row), row[0], set(row[1:])) == (len(header), str(tmp_path / "meadow.png"), {""})
+    assert "--detector-size" not in stderr
+    Image.new("RGB", (700, 200), "green").save(tmp_path / "meadow.png")
+    assert "a --detector-size above 640 for small faces" in predict(tmp_path / "meadow.png", "--format", "csv")[2]
+
+
+def test_many_drawings_have_names_of_their_own(tmp_path):
+    files = [Path(f"{folder}/face.png") for folder in range(3000)]
+    drawings = find_drawings(files, tmp_path / "out", single=False)
+    assert len(set(drawings.values())) == 3000
+    assert drawings[files[2]] == tmp_path / "out" / "face-3.jpg"

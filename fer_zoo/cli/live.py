@@ -12,10 +12,11 @@ from fer_zoo.cli.predict import add_model_options, positive, translated
 from fer_zoo.console import err, out
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
-from fer_zoo.files import write_json, write_text
+from fer_zoo.files import check_writable, write_json, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.text import plural
-from fer_zoo.video.frames import Latest, Video, opencv
+from fer_zoo.video.camera import Camera, Latest
+from fer_zoo.video.frames import Video
 from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.timeline import check_plot
 from fer_zoo.video.tracker import FaceTracker
@@ -28,15 +29,18 @@ def main(arguments: list[str]) -> None:
         check_plot(options.plot)
     if options.output and options.output.suffix.lower() not in (".csv", ".json"):
         raise UsageError(f"{options.output} must end in .csv or .json")
-    opencv().setNumThreads(options.threads)
-    camera = int(options.camera) if options.camera.isdigit() else Path(options.camera)
+    for path in (options.output, options.plot, options.annotate):
+        if path:
+            check_writable(path)
+    is_file = not options.camera.isdigit() and "://" not in options.camera
+    source = Camera(int(options.camera)) if options.camera.isdigit() else Video(options.camera, options.threads)
     prior = fixed_prior(options.prior)
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
     labels = translated(classifier, options.language)
     tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
     keep = bool(options.output or options.plot)
-    with Video(camera) as video, Recorder(labels, options.annotate, video.rate, real_time=True, keep=keep) as recorder:
-        latest = Latest(video, real_time=isinstance(camera, Path))
+    with source as video, Recorder(labels, options.annotate, video.rate, keep=keep) as recorder:
+        latest = Latest(video, real_time=is_file)
         view = _view(options.window, labels, video.name)
         timeline = recorder.timeline
         frames = iter(latest)
@@ -76,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         "the last one is worked on are dropped, so that what is shown is happening now. Nothing leaves this machine.",
     )
     parser.add_argument(
-        "--camera", default="0", help="its number, or a video file that plays the camera (default: %(default)s)"
+        "--camera",
+        default="0",
+        help="its number, a URL (rtsp://…), or a video file that plays the camera (default: %(default)s)",
     )
     parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after so long")
     parser.add_argument("--frames", type=positive, default=sys.maxsize, metavar="N", help="stop after N frames")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterator
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option, fixed_prior
+from fer_zoo.cli.predict_inputs import check_targets, find_drawings, find_inputs
 from fer_zoo.console import err, out, print_error, track, write_out
 from fer_zoo.contract import FERPLUS_EXPRESSIONS, LABELS
 from fer_zoo.crops import crop_centre
@@ -20,11 +20,14 @@ from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.results import BAR, Failure, Prediction, Results
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
-from fer_zoo.pictures import SUFFIXES, read_picture
+from fer_zoo.pictures import read_picture
 from fer_zoo.tables import print_table
+from fer_zoo.text import plural, printable, some
 from fer_zoo.video import VIDEO_SUFFIXES
 
 _FORMATS = ("table", "json", "csv")
+# Of a file's name, and the form that it stands for.
+_SUFFIXES = {".json": "json", ".csv": "csv", ".txt": "table", "": "table"}
 
 # Pictures up to this size on both sides are face crops unless told otherwise: FER2013's have 48 pixels, other sets 64.
 _CROP_SIZE = 64
@@ -32,17 +35,24 @@ _CROP_SIZE = 64
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """The faces of one file, waiting for their expressions; the picture only where it will be drawn on."""
+    """The faces of one file, waiting for their expressions; the picture only where it will be drawn on.
+
+    Attributes:
+        shrunk: Whether the detector saw a smaller picture, in which small faces may have been lost.
+    """
 
     name: str
     faces: list[Face | None]
     crops: list[np.ndarray]
-    picture: np.ndarray | None
-    drawn: Path | None
+    picture: np.ndarray | None = None
+    drawn: Path | None = None
+    shrunk: bool = False
 
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
+    if stream := next((argument for argument in arguments if "://" in argument), None):
+        raise UsageError(f"{stream} is no file; watch a stream with `fer-zoo live --camera URL`")
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in options.files):
         from fer_zoo.cli.predict_video import predict_clip
 
@@ -50,42 +60,35 @@ def main(arguments: list[str]) -> int:
     if options.plot:
         raise UsageError("--plot shows expressions over time: it needs a video")
     form = form_of(options.format, options.output)
-    drawings = _drawings(options.files, options.annotate)
+    inputs = find_inputs(options.files)
+    check_targets(inputs.files, output=options.output)
+    single = len(options.files) == 1 and inputs.files == options.files
+    drawings = find_drawings(inputs.files, options.annotate, single)
     prior = fixed_prior(options.prior)
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
-    results = Results(shown(classifier.path), classifier.runtime, min(options.top_k, len(classifier.labels)))
-    labels = translated(classifier, options.language)
-    waiting: list[_Found] = []
-    detector: FaceDetector | None = None
-    for path in track(list(_files(options.files)), "classify"):
-        try:
-            if path.is_dir():
-                raise FerZooError(f"the folder {path} has no images")
-            picture = read_picture(path)
-            if picture.animated:
-                err.print(f"{shown(path)} is an animation: its first frame was read", markup=False)
-            if options.crop or (options.crop is None and max(picture.pixels.shape[:2]) <= _CROP_SIZE):
-                found = _Found(shown(path), [None], [crop_centre(picture.pixels)], None, None)
-                if path in drawings:
-                    err.print(f"{shown(path)} is a face as a whole: there is nothing to draw on it", markup=False)
-            else:
-                detector = detector or FaceDetector(options.threads, size=options.detector_size)
-                found = _in_photo(path, picture.rgb, detector, drawings.get(path))
-            del picture
-            waiting.append(found)
-        except FerZooError as error:
-            results.failures.append(Failure(shown(path), shown(str(error))))
-            print_error(results.failures[-1].error)
-        if sum(len(found.crops) for found in waiting) >= options.batch_size or drawings:
-            _classify(classifier, waiting, labels, results, options)
-    _classify(classifier, waiting, labels, results, options)
-    for name in results.without_faces:
-        err.print(f"no face was found in {name}; pass --crop if the whole picture is one", markup=False)
-    if form == "table" and options.output is None and out.is_terminal:
-        if results.predictions or results.without_faces:
+    top_k = min(options.top_k, len(classifier.labels))
+    results = Results(printable(classifier.path), classifier.runtime, top_k, options.empty)
+    if inputs.left_out:
+        names = some([printable(path) for path in inputs.left_out])
+        err.print(f"{plural(len(inputs.left_out), 'file')} left out, by name no image: {names}", markup=False)
+    for failure in inputs.failures:
+        _fail(results, failure)
+    problem: BaseException | None = None
+    try:
+        _answer(inputs.files, drawings, classifier, results, options, streamed=form == "csv" and not options.output)
+    except (KeyboardInterrupt, FerZooError, OSError, MemoryError) as error:
+        # What is answered so far is kept.
+        problem = error
+        err.print(f"stopped after {len(results.answers):,} of {plural(len(inputs.files), 'file')}")
+    if options.output and (results.answers or problem is None):
+        write_text(options.output, results.to_text(form))
+    elif form == "table" and not options.output and out.is_terminal:
+        if results.answers:
             print_table(results.to_table(), optional=[BAR])
-    else:
-        _write(results.to_text(form), options.output)
+    elif form != "csv" and not options.output:
+        write_out(results.to_text(form))
+    if problem:
+        raise problem
     return 1 if results.failures else 0
 
 
@@ -114,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="PATH",
         help="draw the answers: a picture (or video) for one input, else a folder of pictures",
+    )
+    parser.add_argument(
+        "--empty", action="store_true", help="CSV rows for photos, and rows for frames, without a face too"
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="of a video: the expressions over time")
     parser.add_argument("--batch-size", type=positive, default=32, help="faces in one call (default: %(default)s)")
@@ -154,58 +160,66 @@ def translated(classifier: Classifier, language: str) -> list[str]:
     return [words.get(label, label) for label in classifier.labels]
 
 
-def shown(path: Path | str) -> str:
-    """Text that can be printed: a file name may have bytes that are none."""
-    return os.fsencode(path).decode(errors="replace")
-
-
 def form_of(chosen: str | None, output: Path | None) -> str:
-    """The form of the answer: what was chosen, else as the output's name ends, else `table`."""
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return chosen or (suffix if suffix in _FORMATS else "table")
+    """The form of the answer: what was chosen, else as the output's name ends, else `table`.
+
+    Raises:
+        UsageError: The name of the output ends otherwise, and no form was chosen.
+    """
+    if chosen or output is None:
+        return chosen or "table"
+    form = _SUFFIXES.get(output.suffix.lower())
+    if form is None:
+        raise UsageError(f"{output} must end in .json, .csv or .txt (a table); or choose the form with --format")
+    return form
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """The files, each folder replaced by the images anywhere below it; one without any stays, to be told of."""
-    for path in paths:
-        inside = sorted(file for file in path.rglob("*") if _is_image(file)) if path.is_dir() else []
-        yield from inside or [path]
+def _answer(
+    files: list[Path],
+    drawings: dict[Path, Path],
+    classifier: Classifier,
+    results: Results,
+    options: argparse.Namespace,
+    streamed: bool,
+) -> None:
+    """Read the files and put their answers into `results`; on stdout too, as CSV, where that is `streamed`."""
+    waiting: list[_Found] = []
+    labels = translated(classifier, options.language)
+    detector: FaceDetector | None = None
+    if streamed:
+        write_out(results.csv_header())
+    for number, path in enumerate(track(files, "classify", len(files)), start=1):
+        try:
+            picture = read_picture(path)
+            if picture.animated:
+                err.print(f"{printable(path)} is an animation: its first frame was read", markup=False)
+            if options.crop or (options.crop is None and max(picture.pixels.shape[:2]) <= _CROP_SIZE):
+                waiting.append(_Found(printable(path), [None], [crop_centre(picture.pixels)]))
+                if path in drawings:
+                    err.print(f"{printable(path)} is a face as a whole: there is nothing to draw on it", markup=False)
+            else:
+                detector = detector or FaceDetector(options.threads, size=options.detector_size)
+                waiting.append(_in_photo(path, picture.rgb, detector, drawings.get(path)))
+            del picture
+        except FerZooError as error:
+            _fail(results, Failure(printable(path), printable(str(error))))
+        if sum(len(found.crops) for found in waiting) >= options.batch_size or drawings or number == len(files):
+            answered = len(results.answers)
+            _classify(classifier, waiting, labels, results, options)
+            if streamed:
+                write_out(results.csv_rows(answered))
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def _drawings(paths: list[Path], target: Path | None) -> dict[Path, Path]:
-    """Where the drawing of each file goes: `target` itself for a single one, else a name of its own in that folder."""
-    if target is None:
-        return {}
-    from fer_zoo.faces.annotate import check_picture_name
-
-    files = list(_files(paths))
-    if target.suffix and not target.is_dir():
-        if len(files) > 1 or paths[0].is_dir():
-            raise UsageError(f"--annotate {target} is one picture, but there are more inputs; give a folder")
-        check_picture_name(target)
-        return {files[0]: target}
-    taken: set[str] = set()
-    drawings = {}
-    for file in files:
-        stem, count = file.stem, 1
-        while stem in taken:
-            count += 1
-            stem = f"{file.stem}-{count}"
-        taken.add(stem)
-        drawings[file] = target / f"{stem}.jpg"
-        if any(drawings[file].absolute() == other.absolute() for other in files):
-            raise UsageError(f"--annotate {target} would write over {drawings[file]}; give another folder")
-    return drawings
+def _fail(results: Results, failure: Failure) -> None:
+    results.failures.append(failure)
+    print_error(failure.error)
 
 
 def _in_photo(path: Path, photo: np.ndarray, detector: FaceDetector, drawn: Path | None) -> _Found:
     faces = detector.detect(photo)
     crops = [crop_face(photo, face) for face in faces]
-    return _Found(shown(path), list(faces), crops, photo if drawn else None, drawn)
+    shrunk = max(photo.shape) > detector.size
+    return _Found(printable(path), list(faces), crops, photo if drawn else None, drawn, shrunk)
 
 
 def _classify(
@@ -216,14 +230,25 @@ def _classify(
     rows = iter(classifier.predict_proba(np.stack(crops), options.batch_size) if crops else ())
     for found in waiting:
         answers = [next(rows) for _ in found.crops]
+        predictions = []
         for number, (face, row) in enumerate(zip(found.faces, answers, strict=True), start=1):
             order = np.argsort(-row, kind="stable")[: options.top_k]
             expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
-            results.predictions.append(Prediction(found.name, number, face, expressions))
+            predictions.append(Prediction(found.name, number, face, expressions))
+        results.answers.append((found.name, predictions))
         if not answers:
-            results.without_faces.append(found.name)
+            larger = f", a --detector-size above {options.detector_size} for small faces" if found.shrunk else ""
+            err.print(
+                f"no face was found in {found.name}; pass --crop if the whole picture is one{larger}", markup=False
+            )
         if found.picture is not None and found.drawn is not None:
-            _draw(found.picture, found.drawn, [face for face in found.faces if face], answers, labels)
+            try:
+                _draw(found.picture, found.drawn, [face for face in found.faces if face], answers, labels)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise
+                sentence = f"{printable(found.drawn)} cannot be written: {error.strerror}"
+                _fail(results, Failure(found.name, sentence))
     waiting.clear()
 
 
@@ -232,10 +257,3 @@ def _draw(photo: np.ndarray, path: Path, faces: list[Face], answers: list[np.nda
 
     captions, colors = zip(*(caption(row, labels) for row in answers), strict=True) if answers else ((), ())
     save_picture(path, annotate(photo, faces, captions, colors))
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output:
-        write_text(output, text)
-    else:
-        write_out(text)

@@ -10,7 +10,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -23,7 +23,7 @@ from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import sha256
 from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
-from fer_zoo.text import plural
+from fer_zoo.text import plural, some
 
 SPLITS = ("train", "public_test", "private_test", "test")
 
@@ -104,16 +104,16 @@ class Decoded:
         notes = []
         if self.unreadable:
             names = [f"{name} ({reason})" for name, reason in self.unreadable]
-            notes.append(f"{plural(len(names), 'unreadable image')} left out: {_first(names)}")
+            notes.append(f"{plural(len(names), 'unreadable image')} left out: {some(names)}")
         if self.outside:
             count = plural(len(self.outside), "image")
-            notes.append(f"{count} outside train/<class>/ and test/<class>/ left out: {_first(self.outside)}")
+            notes.append(f"{count} outside train/<class>/ and test/<class>/ left out: {some(self.outside)}")
         if self.no_images:
             count = plural(len(self.no_images), "file")
-            notes.append(f"{count} of other kinds than images left out: {_first(self.no_images)}")
+            notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
         if self.duplicates:
             count = plural(len(self.duplicates), "name")
-            notes.append(f"{count} more than once in the zip, the first was taken: {_first(self.duplicates)}")
+            notes.append(f"{count} more than once in the zip, the first was taken: {some(self.duplicates)}")
         if self.resized:
             notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:
@@ -478,9 +478,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
-
-
-def _first(names: Sequence[str], count: int = 3) -> str:
-    """Some of the names, and how many more there are."""
-    more = f"; and {len(names) - count:,} more" if len(names) > count else ""
-    return "; ".join(names[:count]) + more

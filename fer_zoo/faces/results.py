@@ -51,23 +51,33 @@ class Results:
         model: The model file.
         runtime: What ran it.
         top_k: Expressions told of each face.
-        predictions: The faces, file by file.
-        without_faces: Files in which no face was found.
+        empty: Whether files without faces have a row in CSV.
+        answers: Each file that was read, with its faces.
         failures: Files that could not be read.
     """
 
     model: str
     runtime: str
     top_k: int
-    predictions: list[Prediction] = field(default_factory=list)
-    without_faces: list[str] = field(default_factory=list)
+    empty: bool = False
+    answers: list[tuple[str, list[Prediction]]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """The faces, file by file."""
+        return [prediction for _, predictions in self.answers for prediction in predictions]
+
+    @property
+    def without_faces(self) -> list[str]:
+        """Files in which no face was found."""
+        return [file for file, predictions in self.answers if not predictions]
 
     def to_text(self, form: str) -> str:
         """`form` is `table`, `json` or `csv`."""
         if form == "json":
             return self._to_json()
-        return self._to_csv() if form == "csv" else self._to_plain_table()
+        return self.csv_header() + self.csv_rows() if form == "csv" else self._to_plain_table()
 
     def to_table(self) -> Table:
         """For a terminal."""
@@ -102,18 +112,27 @@ class Results:
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def _to_csv(self) -> str:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
+    def csv_header(self) -> str:
+        """The first line of CSV."""
         ranks = range(1, self.top_k + 1)
         expressions = [f"{column}_{rank}" for rank in ranks for column in ("label", "probability")]
-        writer.writerow(["file", "face", "x", "y", "width", "height", "score", *expressions])
-        for prediction in self.predictions:
-            face = prediction.face
-            place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
-            pairs = (value for pair in prediction.expressions for value in pair)
-            writer.writerow([prediction.file, prediction.number, *place, *pairs])
+        return ",".join(["file", "face", "x", "y", "width", "height", "score", *expressions]) + "\n"
+
+    def csv_rows(self, start: int = 0) -> str:
+        """The lines of CSV of the answers from `start` on."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        for file, predictions in self.answers[start:]:
+            writer.writerows(_row(prediction) for prediction in predictions)
+            if self.empty and not predictions:
+                writer.writerow([file, *[""] * (6 + 2 * self.top_k)])
         return buffer.getvalue()
+
+
+def _row(prediction: Prediction) -> list[Any]:
+    face = prediction.face
+    place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
+    return [prediction.file, prediction.number, *place, *(value for pair in prediction.expressions for value in pair)]
 
 
 def _entry(prediction: Prediction) -> dict[str, Any]:

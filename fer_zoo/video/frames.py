@@ -1,19 +1,27 @@
-"""Reading videos and cameras with OpenCV."""
+"""Reading video files and streams with PyAV, by the time stamps of their frames."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fer_zoo.console import native_messages_dropped
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import FerZooError
+from fer_zoo.packages import require
+
+# Where a file tells no rate.
+DEFAULT_RATE = 30.0
+# Browsers write WebM in milliseconds and no rate, which FFmpeg then takes for 1,000 frames a second.
+_HIGHEST_RATE = 480
+# Containers whose duration is written down; FFmpeg guesses that of others, often wrong.
+_WITH_DURATION = ("mov", "matroska", "avi", "flv", "asf")
+# What may be missing at the end of a whole file: containers round, and streams end apart from each other.
+_MISSING_SHARE, _MISSING_SECONDS = 0.02, 0.3
+_NETWORK_SECONDS = 15
 
 
 class Frame(NamedTuple):
@@ -21,8 +29,8 @@ class Frame(NamedTuple):
 
     Attributes:
         number: From 0, counting the dropped ones too.
-        seconds: Since the start.
-        image: uint8 `[h, w, 3]`, RGB.
+        seconds: Since the first frame.
+        image: uint8 `[h, w, 3]`, RGB, upright.
     """
 
     number: int
@@ -31,122 +39,131 @@ class Frame(NamedTuple):
 
 
 class Video:
-    """A video file, or a camera by its number; iterating gives every `Frame`.
+    """A video file or a stream; iterating gives every `Frame` that can be decoded.
+
+    Args:
+        source: A path, or a URL such as `rtsp://…`.
+        threads: CPU threads of the decoder.
 
     Attributes:
-        rate: Frames per second.
-        count: Frames the file says it has, 0 where it does not tell.
+        name: To call it in messages.
+        rate: Mean frames per second.
+        count: Frames that are to be expected, 0 where that is not known.
+        skipped: Damaged frames so far, which could not be decoded and were left out.
+        breaks_off: After the last frame, whether the file ends before its container says.
 
     Raises:
-        UsageError: OpenCV is not installed.
-        FerZooError: The file or camera cannot be opened.
+        UsageError: PyAV is not installed.
+        FerZooError: It cannot be opened.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | int) -> None:
-        cv2 = opencv()
-        self.name = f"camera {source}" if isinstance(source, int) else str(source)
-        # What OpenCV's backends complain of is said below in one sentence.
-        with native_messages_dropped():
-            if isinstance(source, int):
-                self._capture = cv2.VideoCapture(source)
-            else:
-                _check_file(Path(source))
-                self._capture = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
-            problem = "is not there or in use" if isinstance(source, int) else "is damaged or not a video"
-            raise FerZooError(f"{self.name} {problem}")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if 1 <= rate <= 1000 else 30.0
-        self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    def __init__(self, source: str | os.PathLike[str], threads: int = 1) -> None:
+        require("av")
+        import av
+
+        self.name = os.fspath(source)
+        self._path = None if "://" in self.name else Path(source)
+        if self._path:
+            _check_file(self._path)
+        try:
+            # FFmpeg takes part of a file name for a protocol otherwise.
+            address = self.name if self._path is None else f"file:{self.name}"
+            self._container: Any = av.open(address, timeout=None if self._path else _NETWORK_SECONDS)
+            self._stream: Any = self._container.streams.video[0]
+        except IndexError as error:
+            raise FerZooError(f"{self.name} has no pictures: it is damaged or not a video") from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            problem = "is damaged or not a video" if self._path else "cannot be reached"
+            raise FerZooError(f"{self.name} {problem}") from error
+        self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = threads
+        rate = float(self._stream.average_rate or 0)
+        known = 0 < rate <= _HIGHEST_RATE
+        self.rate = rate if known else DEFAULT_RATE
+        self.count = self._stream.frames or round((self._duration() or 0) * self.rate if known else 0)
+        self.skipped = 0
+        self._longest = 0.0  # Seconds from one frame to the next.
+        self.breaks_off = False
 
     def __iter__(self) -> Iterator[Frame]:
-        cv2 = opencv()
-        number, seconds = 0, 0.0
-        while True:
-            read, image = self._capture.read()
-            if not read:
-                return
-            told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        first, seconds = 0.0, 0.0
+        for number, frame in enumerate(self._decoded()):
+            if number == 0:
+                first = frame.time or 0.0
+            told = 0.0 if frame.time is None else frame.time - first
             # Some files have no times, or times that stand still.
-            seconds = told if told > seconds or number == 0 else seconds + 1 / self.rate
-            yield Frame(number, seconds, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-            number += 1
+            last, seconds = seconds, told if told > seconds or number == 0 else seconds + 1 / self.rate
+            self._longest = max(self._longest, seconds - last)
+            image = frame.to_ndarray(format="rgb24")
+            yield Frame(number, seconds, np.ascontiguousarray(np.rot90(image, frame.rotation // 90)))
+
+    def _decoded(self) -> Iterator[Any]:
+        """The frames of the video; at the end it is known whether the file is whole."""
+        import av
+
+        end = 0.0
+        try:
+            for packet in self._container.demux():
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream is not self._stream:
+                    continue
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError:
+                    self.skipped += 1
+                    continue
+                yield from frames
+        except av.FFmpegError:
+            self.breaks_off = True
+        start, duration = (self._container.start_time or 0) / av.time_base, self._duration()
+        # Not every container tells how long its last frame lasts.
+        missing = _MISSING_SECONDS + self._longest
+        if duration and end - start < duration * (1 - _MISSING_SHARE) - missing:
+            self.breaks_off = True
+        if self._path and self._container.format.name.startswith("mov") and _ends_in_a_box(self._path):
+            self.breaks_off = True
+
+    def _duration(self) -> float | None:
+        """In seconds, as the container says."""
+        import av
+
+        if self._container.duration and self._container.format.name.startswith(_WITH_DURATION):
+            return self._container.duration / av.time_base
+        return None
 
     def __enter__(self) -> Video:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._capture.release()
-
-
-class Latest:
-    """The newest frame of a camera: what comes while the last one is worked on is dropped, so that nothing lags.
-
-    A video file plays the camera: it gives its frames at its own speed.
-
-    Attributes:
-        dropped: Frames nobody saw.
-    """
-
-    def __init__(self, video: Video, real_time: bool) -> None:
-        self._video = video
-        self._real_time = real_time
-        self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._ended = False
-        self.dropped = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
-
-    def __iter__(self) -> Generator[Frame]:
-        self._thread.start()
-        try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._frame is not None or self._ended)
-                    frame, self._frame = self._frame, None
-                if frame is None:
-                    return
-                yield frame
-        finally:
-            self._ended = True
-            self._thread.join(timeout=5)
-
-    def _read(self) -> None:
-        start = time.monotonic()
-        for frame in self._video:
-            if self._real_time:
-                time.sleep(max(0.0, frame.seconds - (time.monotonic() - start)))
-            if self._ended:
-                return
-            with self._changed:
-                self.dropped += self._frame is not None
-                self._frame = frame._replace(seconds=time.monotonic() - start)
-                self._changed.notify()
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-
-def opencv() -> Any:
-    """The cv2 module.
-
-    Raises:
-        UsageError: It is not installed.
-    """
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    # FFmpeg's own complaints about damaged files: the sentence is ours to say.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    try:
-        import cv2
-    except ImportError as error:
-        raise UsageError("videos need OpenCV, which is not installed; run `pip install 'fer-zoo[video]'`") from error
-    return cv2
+        self._container.close()
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise FerZooError(f"there is no file {path}")
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise FerZooError(f"{path} does not exist") from error
     if path.is_dir():
         raise FerZooError(f"{path} is a folder, not a video")
-    if not path.stat().st_size:
+    if not size:
         raise FerZooError(f"{path} is empty")
+
+
+def _ends_in_a_box(path: Path) -> bool:
+    """Whether an MP4 file (ISO/IEC 14496-12) ends before the last of its boxes does, as one that was cut."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        position = 0
+        while position + 8 <= end:
+            file.seek(position)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            if size == 0:  # The last box, up to the end of the file.
+                return False
+            if size == 1:
+                size = int.from_bytes(head[8:16], "big")
+            if size < 8:
+                return True
+            position += size
+    return position != end

@@ -23,26 +23,24 @@ class Recorder:
     Args:
         labels: Of the probabilities.
         annotated: File of the annotated video.
-        rate: Its frames per second.
-        real_time: Repeat frames where some were dropped, so that the copy is as long as what happened.
+        rate: Its frames per second, on average; each frame keeps its time.
         keep: Whether the timeline is wanted; without it a camera may run for days.
+        empty: Whether frames without faces have a row in it.
 
     Attributes:
         timeline: All that was seen so far.
     """
 
     def __init__(
-        self, labels: Sequence[str], annotated: Path | None, rate: float, real_time: bool = False, keep: bool = True
+        self, labels: Sequence[str], annotated: Path | None, rate: float, keep: bool = True, empty: bool = False
     ) -> None:
         if annotated:
             check_video_name(annotated)
-        self.timeline = Timeline(labels)
+        self.timeline = Timeline(labels, empty)
         self._annotated = annotated
         self._rate = rate
-        self._real_time = real_time
         self._keep = keep
         self._writer: VideoWriter | None = None
-        self._written = 0
         self._stack = ExitStack()
 
     def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
@@ -54,11 +52,7 @@ class Recorder:
             height, width = frame.image.shape[:2]
             temporary = self._stack.enter_context(atomic_path(self._annotated))
             self._writer = self._stack.enter_context(VideoWriter(temporary, self._rate, width, height))
-        drawn = self.drawn(frame, faces)
-        due = round(frame.seconds * self._rate) + 1 - self._written if self._real_time else 1
-        for _ in range(due):
-            self._writer.write(drawn)
-            self._written += 1
+        self._writer.write(self.drawn(frame, faces), frame.seconds)
 
     def drawn(self, frame: Frame, faces: Sequence[TrackedFace]) -> np.ndarray:
         """The frame with its faces, uint8 `[h, w, 3]`."""

@@ -26,34 +26,39 @@ class Timeline:
 
     Args:
         labels: Of the probabilities.
+        empty: Whether frames without faces have a row too.
     """
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], empty: bool = False) -> None:
         self.labels = list(labels)
         self.frames = 0
         self.seconds = 0.0
-        self._rows: list[tuple[int, float, TrackedFace]] = []
+        self._empty = empty
+        self._rows: list[tuple[int, float, TrackedFace | None]] = []
 
     def add(self, number: int, seconds: float, faces: Sequence[TrackedFace]) -> None:
         """Take one frame; `seconds` is its time."""
         self.frames += 1
         self.seconds = seconds
         self._rows += [(number, seconds, face) for face in faces]
+        if self._empty and not faces:
+            self._rows.append((number, seconds, None))
 
     def rows(self) -> list[dict[str, Any]]:
         """One for each face in each frame: place, score, label and the smoothed probabilities."""
         return [
-            {
-                "frame": number,
-                "seconds": round(seconds, 3),
-                "face": face.track,
-                **dict(zip(("x", "y", "width", "height"), (round(value, 1) for value in face.box), strict=True)),
-                "score": round(face.score, 4),
-                "label": self.labels[int(face.probabilities.argmax())],
-                **{k: round(float(p), 4) for k, p in zip(self.labels, face.probabilities, strict=True)},
-            }
+            {"frame": number, "seconds": round(seconds, 3)} | (self._face(face) if face else {"face": None})
             for number, seconds, face in self._rows
         ]
+
+    def _face(self, face: TrackedFace) -> dict[str, Any]:
+        return {
+            "face": face.track,
+            **dict(zip(("x", "y", "width", "height"), (round(value, 1) for value in face.box), strict=True)),
+            "score": round(face.score, 4),
+            "label": self.labels[int(face.probabilities.argmax())],
+            **{k: round(float(p), 4) for k, p in zip(self.labels, face.probabilities, strict=True)},
+        }
 
     def to_csv(self) -> str:
         """`rows` under a header."""
@@ -126,7 +131,8 @@ class Timeline:
     def _by_track(self) -> dict[int, list[tuple[float, TrackedFace]]]:
         tracks: dict[int, list[tuple[float, TrackedFace]]] = {}
         for _, seconds, face in self._rows:
-            tracks.setdefault(face.track, []).append((seconds, face))
+            if face:
+                tracks.setdefault(face.track, []).append((seconds, face))
         return tracks
 
 

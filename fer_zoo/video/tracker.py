@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.decode import STRIDES, overlap
@@ -13,6 +14,11 @@ from fer_zoo.faces.detector import shrink
 from fer_zoo.inference import Classifier
 
 _SAME_FACE = 0.3
+
+# The picture shrunk to so many pixels correlates with the one before by less where there is a cut to another scene: in
+# the clips tried by 0.89 and more from frame to frame, between unlike photos by 0.58 at most.
+_SCENE = (32, 18)
+_CUT = 0.6
 
 # Between searches of the whole picture a face is looked for in a square of so many box lengths around its last place.
 # It is cut at multiples of the detector's largest stride from the same shrunken picture, so that the detector sees the
@@ -69,6 +75,9 @@ class FaceTracker:
         classifier: Gives the expressions.
         detector: Searches whole frames.
         config: How often, how smooth.
+
+    Attributes:
+        shrinks: Whether the detector sees smaller pictures than the video has, in which small faces may be lost.
     """
 
     def __init__(self, classifier: Classifier, detector: FaceDetector, config: TrackerConfig | None = None) -> None:
@@ -78,6 +87,18 @@ class FaceTracker:
         self._tracks: list[_Track] = []
         self._started = 0
         self._frames = 0
+        self._scene: np.ndarray | None = None
+        self.shrinks = False
+
+    def _is_cut(self, small: np.ndarray) -> bool:
+        """Whether the picture shows another scene than the last one; a flash or a fade is none."""
+        gray = Image.fromarray(small).convert("L").resize(_SCENE, Image.Resampling.BOX)
+        scene = np.asarray(gray, np.float32)
+        scene -= scene.mean()
+        last, self._scene = self._scene, scene
+        if last is None or not scene.any() or not last.any():
+            return False
+        return float((scene * last).sum() / math.sqrt(float((scene**2).sum() * (last**2).sum()))) < _CUT
 
     def update(self, image: np.ndarray, seconds: float) -> list[TrackedFace]:
         """Take the next frame.
@@ -89,9 +110,12 @@ class FaceTracker:
         Returns:
             The faces seen in it, in the order of their tracks.
         """
+        small = shrink(image, self._detector.size)
+        self.shrinks = small.shape != image.shape
+        if self._is_cut(small):
+            self._tracks.clear()
         whole = self._frames % self._config.detect_every == 0 or not self._tracks
         self._frames += 1
-        small = shrink(image, self._detector.size)
         back = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
         faces = self._detector.detect(small) if whole else self._search_near(small, back)
         faces = [_placed(face, np.zeros(2), back) for face in faces]

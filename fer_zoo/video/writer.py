@@ -24,6 +24,9 @@ _ENCODERS = {
     ".avi": ("mjpeg",),
 }
 
+# Times of frames are rounded to it; MPEG-4 Part 2 has no finer one.
+_TIME_BASE = Fraction(1, 60_000)
+
 _FINE = {"qmin": "2", "qmax": "5"}
 _OPTIONS = {
     "libx264": {"preset": "veryfast", "crf": "21"},
@@ -38,7 +41,7 @@ class VideoWriter:
 
     Args:
         path: Its suffix chooses container and codec.
-        rate: Frames a second.
+        rate: Frames a second, on average; of `.avi`, which knows no times, always.
         width: Of the frames, in pixels; an odd one is filled up by repeating the last column.
         height: Of the frames; as `width`.
 
@@ -53,6 +56,10 @@ class VideoWriter:
 
         self._path = path
         self._count = 0
+        self._rate = rate
+        self._last = -1
+        self._gap = round(_TIME_BASE.denominator / rate)
+        self._constant = path.suffix.lower() == ".avi"
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         name = _encoder(path)
         try:
@@ -63,16 +70,40 @@ class VideoWriter:
             stream: Any = self._container.add_stream(name, rate=fraction, options=_OPTIONS[name])
         except av.FFmpegError as error:
             raise self._failed(error) from error
+        if not self._constant:
+            stream.codec_context.time_base = _TIME_BASE
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuvj420p" if name == "mjpeg" else "yuv420p"
         self._stream = stream
 
-    def write(self, image: np.ndarray) -> None:
-        """Append a frame, uint8 `[h, w, 3]`, RGB."""
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Append a frame.
+
+        Args:
+            image: uint8 `[h, w, 3]`, RGB; one of another size than the first is scaled to it.
+            seconds: Its time since the first frame. At a constant rate frames are repeated or left out to keep it.
+        """
         import av
 
-        frame = av.VideoFrame.from_ndarray(np.pad(image, self._padding, mode="edge"), format="rgb24")
-        frame.pts = self._count
+        if image.shape[0] + image.shape[0] % 2 == self._stream.height and (
+            image.shape[1] + image.shape[1] % 2 == self._stream.width
+        ):
+            image = np.pad(image, self._padding, mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = frame.reformat(self._stream.width, self._stream.height, self._stream.pix_fmt)
+        if self._constant:
+            for number in range(self._count, round(seconds * self._rate) + 1):
+                frame.pts, frame.time_base = number, 1 / self._stream.codec_context.framerate
+                self._add(frame)
+            return
+        ticks = max(round(seconds * _TIME_BASE.denominator), self._last + 1)
+        if self._count:
+            self._gap = ticks - self._last
+        self._last = frame.pts = ticks
+        frame.time_base = _TIME_BASE
+        self._add(frame)
+
+    def _add(self, frame: Any) -> None:
         self._count += 1
         self._encode(frame)
 
@@ -97,7 +128,11 @@ class VideoWriter:
         import av
 
         try:
-            self._container.mux(self._stream.encode(frame))
+            for packet in self._stream.encode(frame):
+                if not self._constant:
+                    # The last frame stays as long as the one before it did.
+                    packet.duration = self._gap
+                self._container.mux(packet)
         except av.FFmpegError as error:
             raise self._failed(error) from error
 

@@ -18,12 +18,11 @@ def moving(shared) -> list[np.ndarray]:
 @pytest.fixture(scope="session")
 def short_clip(moving, tmp_path_factory) -> Path:
     """`moving` as a file of 10 frames per second."""
-    pytest.importorskip("cv2")
     pytest.importorskip("av")
     from fer_zoo.video.writer import VideoWriter
 
     path = tmp_path_factory.mktemp("videos") / "short.mp4"
     with VideoWriter(path, 10, 320, 256) as writer:
-        for image in moving:
-            writer.write(image)
+        for number, image in enumerate(moving):
+            writer.write(image, number / 10)
     return path

@@ -16,12 +16,12 @@ from fer_zoo.console import run
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.faces import read_photo
 
-pytest.importorskip("cv2")
 pytest.importorskip("av")
 
 import itertools
 
 from fer_zoo.video.frames import Video
+from fer_zoo.video.tracker import FaceTracker
 from fer_zoo.video.writer import VideoWriter
 
 
@@ -75,8 +75,8 @@ def test_the_table(call, short_clip):
 
 def test_a_video_without_faces(call, tmp_path):
     with VideoWriter(tmp_path / "black.mp4", 10, 64, 48) as writer:
-        for _ in range(3):
-            writer.write(np.zeros((48, 64, 3), np.uint8))
+        for number in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8), number / 10)
     code, stdout, _ = call(predict.main, tmp_path / "black.mp4", "--plot", tmp_path / "plot.png")
     assert code == 0
     assert "no face was found in" in stdout
@@ -98,7 +98,7 @@ def test_a_video_that_breaks_off(call, shared, tmp_path):
     [
         (["clip", "clip"], "one video at a time"),
         (["clip", "--crop"], "--crop is for pictures"),
-        (["clip", "--annotate", "clip"], "would write over the video"),
+        (["clip", "--annotate", "clip"], "would write over that input"),
         (["clip", "--annotate", "out.txt"], "no name for an annotated video"),
         (["clip", "--plot", "out.pdf"], "must end in .png"),
         (["photo.jpg", "--plot", "out.png"], "needs a video"),
@@ -113,7 +113,7 @@ def test_wrong_usage(call, short_clip, tmp_path, monkeypatch, arguments, words):
 
 
 def test_missing_packages_are_told_before_anything_is_done(call, short_clip, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     code, _, stderr = call(predict.main, short_clip)
     assert code == 2
     assert "pip install 'fer-zoo[video]'" in stderr
@@ -146,7 +146,7 @@ def test_live_stops_when_told(call, short_clip, limit):
     ("arguments", "code", "words"),
     [
         (["--camera", "97"], 1, "camera 97 is not there or in use"),
-        (["--camera", "none.mp4"], 1, "there is no file"),
+        (["--camera", "none.mp4"], 1, "does not exist"),
         (["--output", "x.txt"], 2, "must end in .csv or .json"),
     ],
 )
@@ -187,3 +187,50 @@ def test_a_folder_of_photos_leaves_its_videos_alone(call, short_clip, shared, tm
     code, stdout, _ = call(predict.main, tmp_path, "--format", "csv")
     assert code == 0
     assert [Path(row["file"]).name for row in csv.DictReader(io.StringIO(stdout))] == ["b.jpg"]
+
+
+def test_frames_without_a_face_can_have_rows(call, tmp_path):
+    with VideoWriter(tmp_path / "black.mp4", 10, 64, 48) as writer:
+        for number in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8), number / 10)
+    _, stdout, _ = call(predict.main, tmp_path / "black.mp4", "--format", "csv", "--empty")
+    assert [(row["frame"], row["face"], row["label"]) for row in csv.DictReader(io.StringIO(stdout))] == [
+        ("0", "", ""),
+        ("1", "", ""),
+        ("2", "", ""),
+    ]
+
+
+def test_a_browsers_recording_keeps_its_times(call, shared, tmp_path):
+    source = shared / "cases" / "vfr.webm"
+    code, _, stderr = call(predict.main, source, "--annotate", tmp_path / "out.webm", "--output", tmp_path / "out.json")
+    assert (code, stderr) == (0, "")
+    with Video(source) as before, Video(tmp_path / "out.webm") as after:
+        times = [frame.seconds for frame in before]
+        assert [frame.seconds for frame in after] == pytest.approx(times, abs=0.002)
+    assert json.loads((tmp_path / "out.json").read_text())["frames"] == 56
+
+
+def test_a_bad_stretch_is_counted_and_the_rest_answered(call, shared):
+    code, stdout, stderr = call(predict.main, shared / "cases" / "one_bad_stretch.mp4", "--format", "json")
+    content = json.loads(stdout)
+    assert (code, content["frames"], content["damaged_frames"]) == (0, 95, 1)
+    assert "1 frame of" in stderr
+
+
+def test_ctrl_c_keeps_the_frames_so_far(call, short_clip, tmp_path, monkeypatch):
+    update, calls = FaceTracker.update, []
+
+    def five(self, image, seconds):
+        calls.append(seconds)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return update(self, image, seconds)
+
+    monkeypatch.setattr(FaceTracker, "update", five)
+    targets = ["--output", tmp_path / "out.csv", "--annotate", tmp_path / "out.mp4"]
+    code, _, _ = call(predict.main, short_clip, *targets)
+    assert code == 130
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 6
+    with Video(tmp_path / "out.mp4") as video:
+        assert len(list(video)) == 5

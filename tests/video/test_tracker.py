@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_zoo.faces import Face, FaceDetector
+from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.video.tracker import FaceTracker, TrackerConfig
 
 IMAGE = np.zeros((200, 200, 3), np.uint8)
@@ -86,3 +86,12 @@ def test_between_searches_of_the_whole_picture_the_face_is_followed(moving):
         np.testing.assert_allclose(face.box, alone.box, atol=6)
         np.testing.assert_allclose(face.landmarks, alone.landmarks, atol=6)
         assert face.track == 1
+
+
+def test_a_cut_to_another_scene_starts_new_tracks(shared):
+    photos = [read_photo(shared / "media" / name)[:360, :480] for name in ("obama-480p.jpg", "biden.jpg")]
+    tracker = FaceTracker(Alternating(), Scripted(*[[(10, 10)]] * 5), EVERY)  # type: ignore[arg-type]
+    frames = [photos[0], photos[0] // 2, photos[0], photos[1], photos[1]]
+    seen = [tracker.update(image, number / 10) for number, image in enumerate(frames)]
+    # A flash is no cut.
+    assert [face.track for faces in seen for face in faces] == [1, 1, 1, 2, 2]

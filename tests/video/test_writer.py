@@ -17,7 +17,6 @@ from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.writer import VideoWriter, check_video_name
 
 av = pytest.importorskip("av")
-pytest.importorskip("cv2")
 
 RED = np.full((48, 64, 3), (200, 40, 40), np.uint8)
 
@@ -34,8 +33,8 @@ def codec(path: Path) -> str:
 def test_every_container(tmp_path: Path, suffix: str, name: str) -> None:
     path = tmp_path / f"a.{suffix}"
     with VideoWriter(path, 25, 64, 48) as writer:
-        for _ in range(5):
-            writer.write(RED)
+        for number in range(5):
+            writer.write(RED, number / 25)
     assert codec(path) in (name, f"lib{name}")
     with Video(path) as video:
         frames = list(video)
@@ -46,10 +45,10 @@ def test_every_container(tmp_path: Path, suffix: str, name: str) -> None:
 
 def test_odd_sizes_are_filled_up(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", 23.976, 63, 47) as writer:
-        writer.write(RED[:47, :63])
+        writer.write(RED[:47, :63], 0)
     with Video(tmp_path / "a.mp4") as video:
         (frame,) = video
-        assert video.rate == pytest.approx(24000 / 1001, abs=1e-3)
+        assert video.rate == pytest.approx(24000 / 1001, abs=0.01)
     assert frame.image.shape == (48, 64, 3)
     assert np.abs(frame.image[-1, -1].astype(int) - [200, 40, 40]).max() < 12
 
@@ -59,7 +58,7 @@ def test_without_an_h264_encoder_the_old_codec_is_used_and_told(
 ) -> None:
     monkeypatch.setattr("av.codec.codecs_available", {"mpeg4"})
     with VideoWriter(tmp_path / "a.mp4", 25, 64, 48) as writer:
-        writer.write(RED)
+        writer.write(RED, 0)
     assert codec(tmp_path / "a.mp4") == "mpeg4"
     assert "which browsers do not play" in capsys.readouterr().err
     with pytest.raises(FerZooError, match=r"no encoder for \.webm"):
@@ -93,8 +92,8 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, full_disk: None, suffix: str
 
 def test_frames_that_are_missing_in_the_file_are_an_error(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "a.mp4", 25, 64, 48)
-    writer.write(RED)
-    writer.write(RED)
+    writer.write(RED, 0)
+    writer.write(RED, 0.04)
     writer._count += 1
     with pytest.raises(FerZooError, match="only 2 of its 3 frames"):
         writer.__exit__(None, None, None)
@@ -113,3 +112,39 @@ def test_names_and_packages_are_checked_before_there_is_a_frame(monkeypatch: pyt
     monkeypatch.setattr(module, "require", lambda name: (_ for _ in ()).throw(UsageError(name)))
     with pytest.raises(UsageError, match="av"):
         check_video_name(Path("a.mp4"))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_each_frame_keeps_its_time(tmp_path: Path, suffix: str) -> None:
+    times = [0, 0.04, 0.5, 2.5]
+    with VideoWriter(tmp_path / f"a.{suffix}", 25, 64, 48) as writer:
+        for seconds in times:
+            writer.write(RED, seconds)
+    with Video(tmp_path / f"a.{suffix}") as video:
+        assert [frame.seconds for frame in video] == pytest.approx(times, abs=0.001)
+        assert not video.breaks_off
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "webm"])
+def test_a_clip_of_half_a_frame_a_second_keeps_its_length(tmp_path: Path, suffix: str) -> None:
+    with VideoWriter(tmp_path / f"a.{suffix}", 0.5, 64, 48) as writer:
+        for number in range(3):
+            writer.write(RED, number * 2)
+    with av.open(str(tmp_path / f"a.{suffix}")) as container:
+        assert container.duration / av.time_base == pytest.approx(6, abs=0.1)
+
+
+def test_a_constant_rate_repeats_frames_and_leaves_some_out(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.avi", 10, 64, 48) as writer:
+        for seconds in (0, 0.01, 0.5):
+            writer.write(RED, seconds)
+    with Video(tmp_path / "a.avi") as video:
+        assert len(list(video)) == 6
+
+
+def test_a_picture_of_another_size_is_scaled(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 10, 64, 48) as writer:
+        writer.write(RED, 0)
+        writer.write(np.full((64, 48, 3), (200, 40, 40), np.uint8), 0.1)
+    with Video(tmp_path / "a.mp4") as video:
+        assert [frame.image.shape for frame in video] == [(48, 64, 3)] * 2
