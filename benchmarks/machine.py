@@ -7,9 +7,9 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from fer_zoo import __version__
 from fer_zoo.cpu import cores
@@ -25,30 +25,79 @@ _PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "openvino", "keras", "ten
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+@dataclass(frozen=True)
+class Platform:
+    """Processor and software: where they are the same, so is what a model answers.
+
+    Attributes:
+        cpu: Name of the processor.
+        cores: That this process may use.
+        os: System and its version.
+        python: Version.
+        packages: Version of each package that computes, by name.
+    """
+
+    cpu: str
+    cores: int
+    os: str
+    python: str
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Machine(Platform):
+    """A platform with all that decides how fast it is.
+
+    Attributes:
+        architecture: Such as `x86_64`.
+        flags: Instructions for fast arithmetic that it has.
+        memory_gb: Of 2^30 bytes.
+        load_average: Processes that ran or waited, over one, five and fifteen minutes, when it was described.
+        commit: Of the checkout, `None` without one.
+    """
+
+    architecture: str
+    flags: tuple[str, ...]
+    memory_gb: float
+    load_average: tuple[float, ...]
+    commit: str | None = None
+
+    @property
+    def platform(self) -> Platform:
+        """The part that must be equal for results to belong together."""
+        return Platform(self.cpu, self.cores, self.os, self.python, self.packages)
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work than the benchmark was running, so that times are too long."""
+        return self.load_average[0] > self.cores / 2
+
+
 def now() -> str:
+    """Date and time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def describe() -> dict[str, Any]:
-    """Processor, memory, system, versions, load and commit, as they are now."""
+def describe() -> Machine:
+    """This machine as it is now."""
     require("cpuinfo", "psutil")
     import cpuinfo
     import psutil
 
     cpu = cpuinfo.get_cpu_info()
     flags = set(cpu.get("flags", ()))
-    return {
-        "cpu": cpu.get("brand_raw") or platform.processor(),
-        "architecture": platform.machine(),
-        "flags": [flag for flag in _FLAGS if flag in flags],
-        "cores": cores(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "os": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {"fer-zoo": __version__} | {name: _version(name) for name in _PACKAGES if _version(name)},
-        "load_average": list(psutil.getloadavg()),
-        "commit": _commit(),
-    }
+    return Machine(
+        cpu=cpu.get("brand_raw") or platform.processor(),
+        cores=cores(),
+        os=platform.platform(),
+        python=platform.python_version(),
+        packages={"fer-zoo": __version__} | {name: v for name in _PACKAGES if (v := _version(name))},
+        architecture=platform.machine(),
+        flags=tuple(flag for flag in _FLAGS if flag in flags),
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+        load_average=tuple(psutil.getloadavg()),
+        commit=_commit(),
+    )
 
 
 def peak_gmacs(threads: int) -> float:

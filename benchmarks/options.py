@@ -1,21 +1,62 @@
-"""What to measure, how thoroughly, and which artifacts of the manifest."""
+"""What to measure, how thoroughly, and which files of the manifest."""
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, obtain, verified_path
 
+from . import EXPORT
+
 # What every measurement needs: the description of the machine, the plots, the metrics.
 REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
+
+# Where quick runs write, so that their figures, too coarse to quote, replace no others.
+QUICK_OUTPUT = Path("runs", "benchmark-quick")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long and in which settings files are timed.
+
+    Attributes:
+        batches: Images per query.
+        threads: Threads of the runtime.
+        queries: Timed queries of each file in each setting, unless `seconds` are over first.
+        seconds: Timed seconds of the same.
+        rounds: Blocks into which the queries are cut.
+        warmup_seconds: Untimed queries before the first round.
+        settle_seconds: Untimed queries at the start of each block, while threads of the previous file still spin.
+        cold_starts: Fresh processes for each file.
+    """
+
+    batches: tuple[int, ...] = (1, 32)
+    threads: tuple[int, ...] = (1,)
+    queries: int = 1024
+    seconds: float = 1.0
+    rounds: int = 16
+    warmup_seconds: float = 0.25
+    settle_seconds: float = 0.02
+    cold_starts: int = 2
+
+    @property
+    def short(self) -> bool:
+        """Whether the times are too few to be quoted."""
+        return self.queries < 1024 and self.seconds < 10
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """The smallest batch and the fewest threads."""
+        return min(self.batches), min(self.threads)
+
+
+QUICK_TIMING = Timing(queries=32, seconds=0.5, rounds=2, warmup_seconds=0.02, settle_seconds=0.0, cold_starts=1)
+FULL_TIMING = Timing(seconds=10.0, warmup_seconds=0.5, cold_starts=5)
 
 
 @dataclass(frozen=True)
@@ -27,20 +68,14 @@ class Options:
         output: Folder of the reports.
         data: Labelled images; `None` is the bundled sample, whose test split is the whole official one.
         images: How many of the test images, evenly spread over all; `None` is all.
-        models: `NAME[:FORMAT[:PRECISION]]` to keep; empty keeps all.
-        batches: Images per query.
-        threads: Threads of the runtime.
-        queries: Timed queries of each candidate, unless `seconds` are over first.
-        seconds: Timed seconds of each candidate.
-        rounds: Blocks into which a candidate's queries are cut.
-        warmup_seconds: Untimed queries of each candidate before the first round.
-        settle_seconds: Untimed queries at the start of each block, while threads of the previous candidate still spin.
-        cold_starts: Fresh processes per artifact.
+        models: `NAME[:FORMAT[:PRECISION]]` of the files to measure; empty is all.
+        timing: How files are timed.
         keras: Whether the `.keras` originals are timed too.
-        execution: Whether every file is also timed in other ways than the default (optimization, delegate, runtime).
+        execution: Whether every file is also timed with other settings than the default (optimization, delegate,
+            runtime).
         price: Of one core for one hour, in US dollars.
         backends: Keras backends that every original is run on.
-        runtimes: Runtimes besides their own that the exported files are run on.
+        runtimes: Runtimes besides their own that the exported files are run in.
         fresh: Whether what an earlier run has measured is dropped.
     """
 
@@ -49,14 +84,7 @@ class Options:
     data: Path | None = None
     images: int | None = None
     models: tuple[str, ...] = ()
-    batches: tuple[int, ...] = (1, 32)
-    threads: tuple[int, ...] = (1,)
-    queries: int = 1024
-    seconds: float = 10.0
-    rounds: int = 16
-    warmup_seconds: float = 0.5
-    settle_seconds: float = 0.02
-    cold_starts: int = 5
+    timing: Timing = field(default_factory=Timing)
     keras: bool = False
     execution: bool = False
     price: float = 0.04
@@ -65,23 +93,10 @@ class Options:
     fresh: bool = False
 
 
-# A run that shows in about a minute that everything works, on two cores; its figures are too coarse to quote.
-QUICK: dict[str, Any] = {
-    "queries": 32,
-    "seconds": 0.5,
-    "rounds": 2,
-    "cold_starts": 1,
-    "warmup_seconds": 0.02,
-    "settle_seconds": 0.0,
-}
-QUICK_OUTPUT = Path("runs", "benchmark-quick")
-_QUICK_MODELS = 2
-
-
-def quick_models(artifacts: Path) -> tuple[str, ...]:
-    """The smallest models of the manifest, which a quick run measures unless told otherwise."""
+def smallest_models(artifacts: Path, count: int) -> tuple[str, ...]:
+    """The names of the models with the fewest weights."""
     sizes = {artifact.model: artifact.params for artifact in load_manifest(artifacts)}
-    return tuple(sorted(sizes, key=lambda name: sizes[name])[:_QUICK_MODELS])
+    return tuple(sorted(sizes, key=lambda name: sizes[name])[:count])
 
 
 def test_images(options: Options) -> Dataset:
@@ -90,10 +105,14 @@ def test_images(options: Options) -> Dataset:
     Raises:
         UsageError: The data cannot be read or has no test images.
     """
-    test = load_dataset(options.data).subset("test")
-    if options.images is None or options.images >= len(test):
-        return test
-    return test.take(np.linspace(0, len(test) - 1, options.images).astype(int))
+    return evenly(load_dataset(options.data).subset("test"), options.images)
+
+
+def evenly(dataset: Dataset, count: int | None) -> Dataset:
+    """At most `count` images, evenly spread over the data set; `None` is all."""
+    if count is None or count >= len(dataset):
+        return dataset
+    return dataset.take(np.linspace(0, len(dataset) - 1, count).astype(int))
 
 
 def reports_folder(artifacts: Path) -> Path:
@@ -118,9 +137,7 @@ def manifest_of(options: Options) -> list[Artifact]:
             obtain(artifact, options.artifacts)
             found.append(artifact)
     if not found:
-        raise FerZooError(
-            f"{options.artifacts} has no artifacts to measure; make some with `python -m export MODEL.keras`"
-        )
+        raise FerZooError(f"{options.artifacts} has no artifacts to measure; make some with `{EXPORT} MODEL.keras`")
     return found
 
 
@@ -138,17 +155,6 @@ def select(manifest: list[Artifact], wanted: tuple[str, ...]) -> list[Artifact]:
     return [a for a in manifest if not wanted or any(reference.covers(a.reference) for reference in references)]
 
 
-def tells_fer2013(artifact: Artifact) -> bool:
-    """Whether the expressions are FER2013's, not FER+'s eight, so that its labels say what is right."""
-    return len(artifact.output["labels"]) == len(EXPRESSIONS)
-
-
-def facts(artifact: Artifact) -> dict[str, Any]:
-    """What a report repeats of the manifest."""
-    names = ("name", "model", "format", "precision", "path", "sha256", "bytes", "params", "macs", "trained_on")
-    return {name: getattr(artifact, name) for name in names} | {"classes": len(artifact.output["labels"])}
-
-
 def file_problem(artifact: Artifact, folder: Path) -> str | None:
     """Why the file of `artifact` is not the one the manifest describes, `None` where it is."""
     try:
@@ -156,11 +162,3 @@ def file_problem(artifact: Artifact, folder: Path) -> str | None:
     except FerZooError as error:
         return str(error)
     return None
-
-
-def positive(text: str) -> int:
-    """The type of an option that is a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

@@ -21,8 +21,8 @@ from fer_zoo.console import HelpFormatter, track
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.tables import print_table
 
+from .arguments import positive
 from .latency.percentiles import percentile
-from .options import positive
 
 _CHECKOUT = Path(__file__).parents[1]
 _PHOTO = _CHECKOUT / "docs" / "images" / "astronaut.jpg"

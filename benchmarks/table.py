@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -20,13 +20,15 @@ from fer_zoo.files import write_json, write_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.table import Table
 
 # Raise it when a field is renamed, removed, or means something else: files of another version are not read.
 SCHEMA = 2
 
 Record = TypeVar("Record", bound="DataclassInstance")
 Row = TypeVar("Row")
-Columns = Mapping[str, Callable[[Row], str]]
+# Headings, each with what makes the text of its cell from a row.
+Columns = Sequence[tuple[str, Callable[[Row], str]]]
 
 
 def write_record(path: Path, record: DataclassInstance) -> None:
@@ -80,14 +82,26 @@ def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
     """Rows as a markdown table; the first column and those in `left` are aligned left, the others right.
 
     Args:
-        columns: By heading, what makes the text of a cell from a row.
+        columns: Each a heading and what makes the text of a cell from a row.
         rows: Of the table.
         left: Headings.
     """
-    headings = list(columns)
+    headings = [heading for heading, _ in columns]
     rule = ["---" if name in (headings[0], *left) else "---:" for name in headings]
-    lines = [headings, rule, *([cell(row) for cell in columns.values()] for row in rows)]
+    lines = [headings, rule, *([cell(row) for _, cell in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def terminal_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[str] = ()) -> Table:
+    """The same rows for a terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for index, (heading, _) in enumerate(columns):
+        table.add_column(heading, no_wrap=True, justify="left" if not index or heading in left else "right")
+    for row in rows:
+        table.add_row(*(cell(row) for _, cell in columns))
+    return table
 
 
 def _value(kind: Any, value: Any) -> Any:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-import benchmarks.__main__ as benchmark
+from benchmarks.accuracy.rows import Accuracy
+from benchmarks.latency.rows import ColdStart, LatencyRow
+from benchmarks.parity.rows import ParityRow
+from benchmarks.report.command import print_summary
+from benchmarks.report.rows import ArtifactRow, Report
+from benchmarks.rows import ModelFile
 from fer_zoo import tables
 from fer_zoo.faces.results import BAR, Prediction, Results
 from fer_zoo.tables import fitted, print_table, table_text
@@ -72,21 +78,18 @@ def test_a_pipe_gets_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_summary_of_a_benchmark_fits(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    setting = {"batch": 1, "threads": 1, "p50_ms": 12.3, "relative_p50": 1.0, "images_per_second": 12345.6}
-    artifact = {
-        "name": "fernet_ensemble_ferplus tflite int8",
-        "bytes": 10_200_000,
-        "status": "passed",
-        "evaluation": {"accuracy": 0.8857, "accuracy_interval": [0.87, 0.89]},
-        "parity": {"accuracy_delta": 0.0005, "argmax_agreement": 0.98123},
-        "cold_start": {"cold_start_ms": 300, "peak_memory_bytes": 123_000_000},
-        "latency": [setting, setting | {"batch": 32, "threads": 2}],
-        "missed": [],
-        "errors": [],
-    }
+    times = LatencyRow(
+        1, 12.3, 12.3, 12.3, 12.3, 12345.6, (12.3,), "p", "onnxruntime", 1, 1, 1, 1, 1, 1, relative_p50=1
+    )
+    name = "fernet_ensemble_ferplus tflite int8"
+    file = ModelFile(name, "fernet_ensemble_ferplus", "tflite", "int8", "p", "0", 10_200_000, 1, 1, "jax", 8)
+    parity = ParityRow(file, "passed", evaluation=Accuracy(9, 0.8857, (0.87, 0.89), 0.8, 0.1, 1.0, {}))
+    start = ColdStart(300, 1, 1, 1, 1, 123_000_000)
+    latency = (times, replace(times, batch=32, threads=2))
+    artifact = ArtifactRow(file, "passed", parity_row=parity, latency=latency, cold_start=start)
     buffer = io.StringIO()
     monkeypatch.setattr(tables, "out", Console(file=buffer, width=width, force_terminal=True, color_system=None))
-    benchmark._show({"artifacts": [artifact]})
+    print_summary(Report((artifact,)))
     text = buffer.getvalue()
     assert max(map(len, text.splitlines())) <= width
     assert {"artifact", "fernet_ensemble_ferplus", "accuracy", "88.57", "status", "passed"} <= set(text.split())

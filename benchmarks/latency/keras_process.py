@@ -21,7 +21,7 @@ from .timing import time_block
 _loaded: Classifier | None = None
 
 
-class OtherProcess:
+class KerasProcess:
     """A classifier that lives in another process until `close`.
 
     Args:

@@ -1,215 +1,213 @@
-"""Every artifact against its Keras original on the test images."""
+"""Every file of the zoo against its Keras original on the test images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fer_zoo.console import err, progress
 from fer_zoo.contract import expressions_of
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, majority_labels, train_copies
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
 from fer_zoo.errors import FerZooError
-from fer_zoo.evaluation.parity import GATES, compare, failures, short_of_aims
+from fer_zoo.evaluation.parity import GATES, compare, failures, goals_missed
 from fer_zoo.evaluation.significance import macro_f1_delta_interval, paired_test
-from fer_zoo.files import write_json
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import Artifact, load_manifest, local_path
+from fer_zoo.zoo import Artifact, artifact_path, load_manifest, local_path, run_config
 
-from ..accuracy.rows import accuracy_row
-from ..latency.keras_process import OtherProcess
-from ..machine import describe, now
-from ..options import Options, facts, file_problem, manifest_of, select, test_images
-from ..report.stored import SCHEMA, identity_of, read_report
-from .other_runtimes import elsewhere, places
+from .. import EXPORT
+from ..accuracy.measure import accuracy_of
+from ..accuracy.rows import Accuracy
+from ..machine import Machine, describe, now
+from ..options import Options, file_problem, manifest_of, select
+from ..rows import ImageSet, ModelFile
+from ..table import read_record, write_record
+from .other_runtimes import compare_in_runtime, keras_probabilities, runtimes_for
+from .rows import Difference, Original, ParityReport, ParityRow
 
 Predict = Callable[[Path, np.ndarray], np.ndarray]
 
 
-def run_parity(options: Options, predict_original: Predict | None = None) -> dict[str, Any]:
-    """Compare the selected artifacts with their originals and write `parity.json` after each.
+def run_parity(options: Options, predict_original: Predict | None = None) -> ParityReport:
+    """Compare the selected files with their originals and write `parity.json` after each.
 
-    Rows measured before of the same files, images, software and gates are kept: the numbers would be the same. So are
-    those of files that are not selected; where they come from another machine or software, `machine` tells it.
+    Rows measured before of the same files, images, software and gates stay: the numbers would be the same. So do those
+    of files that are not selected; where they come from another machine or software, their `machine` says which.
 
     Args:
         options: What to measure.
         predict_original: Gives the probabilities of a `.keras` file; by default Keras in a process of its own.
-
-    Returns:
-        The content of `parity.json`. The `status` of a row is `reference` for an original, `passed`, `failed` (a gate
-        is missed, `missed` tells which) or `error` (`error` tells why it could not be measured). `elsewhere` has what
-        `benchmarks.parity.other_runtimes` found of it.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
     """
     manifest = manifest_of(options)
     selected = select(manifest, options.models)
-    dataset = test_images(options)
-    data = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
+    comparison = _Comparison(options, manifest, predict_original or keras_probabilities)
     machine = describe()
     path = options.output / "parity.json"
-    earlier = [] if options.fresh else _earlier(path, data, machine)
-    kept = _finished(earlier)
+    earlier = [] if options.fresh else _earlier(path, comparison.data, machine)
     registered = load_manifest(options.artifacts, absent=True)
-    others = _others(earlier, registered, selected)
-    report: dict[str, Any] = {"schema": SCHEMA, "kind": "parity", "complete": False, "started": now()}
-    report |= {"machine": machine, "data": data, "rows": []}
-    comparison = _Comparison(options, manifest, dataset, predict_original or _predict_in_other_process)
+    # Rows of files that this run leaves alone, and of those that it has not reached yet if it is interrupted.
+    current = {(artifact.path, artifact.sha256) for artifact in registered}
+    rows = {row.file.path: row for row in earlier if (row.file.path, row.file.sha256) in current}
+    reusable = {path: row for path, row in rows.items() if row.machine is None}
+    for artifact in selected:
+        if artifact.path not in reusable:
+            rows.pop(artifact.path, None)
+    order = [artifact.path for artifact in registered]
+    report = ParityReport(now(), machine, comparison.data)
     with progress() as bar:
         task = bar.add_task("parity", total=len(selected))
         for artifact in selected:
             bar.update(task, description=f"parity {artifact.name}")
-            report["rows"].append(comparison.row(artifact, kept))
-            write_json(path, report | {"rows": report["rows"] + _ahead(selected, report["rows"], kept) + others})
+            rows[artifact.path] = comparison.row(artifact, reusable.get(artifact.path))
+            report = replace(report, rows=tuple(sorted(rows.values(), key=lambda row: order.index(row.file.path))))
+            write_record(path, report)
             bar.advance(task)
-    order = [artifact.path for artifact in registered]
-    report["rows"] = sorted(report["rows"] + others, key=lambda row: order.index(row["path"]))
-    report |= {"complete": True, "finished": now()}
-    write_json(path, report)
+    report = replace(report, finished=now())
+    write_record(path, report)
     return report
 
 
 class _Comparison:
-    """One set of images, and the probabilities that the originals give for it."""
+    """The test images, and the probabilities that the originals give for them."""
 
-    def __init__(self, options: Options, manifest: list[Artifact], dataset: Dataset, predict_original: Predict) -> None:
-        self._folder = options.artifacts
-        self._elsewhere = partial(elsewhere, backends=options.backends, runtimes=options.runtimes)
-        self._places = partial(places, backends=options.backends, runtimes=options.runtimes)
-        self._manifest = {artifact.path: artifact for artifact in manifest}
-        self._sets = {dataset.expressions: (dataset, train_copies(dataset))}
+    def __init__(self, options: Options, manifest: list[Artifact], predict_original: Predict) -> None:
+        self._options = options
+        self._manifest = manifest
         self._predict_original = predict_original
-        self._originals: dict[str, np.ndarray | FerZooError] = {}
+        self._dataset = load_dataset(options.data)
+        test = self._dataset.subset("test")
+        self.data = ImageSet.of(test)
+        self._labelled = {test.expressions: test}
+        self._probabilities: dict[str, np.ndarray | FerZooError] = {}
 
-    def original_of(self, artifact: Artifact) -> Artifact:
+    def row(self, artifact: Artifact, earlier: ParityRow | None) -> ParityRow:
+        """The row of a file, `earlier` itself where it would come out the same."""
+        file = ModelFile.of(artifact)
+        try:
+            if problem := file_problem(artifact, self._options.artifacts):
+                raise FerZooError(problem)
+            original = self._original_of(artifact)
+            if earlier and self._is_current(earlier, artifact, original):
+                err.print(f"{artifact.name}: measured before, not again (--fresh measures it anew)")
+                return earlier
+            row = self._measured(file, artifact, original)
+            path, reference = local_path(artifact, self._options.artifacts), self._answers(original)
+            test = self.test_images(artifact)
+            others = (
+                compare_in_runtime(name, artifact, path, reference, test.images, np.asarray(test.labels))
+                for name in self._runtimes(artifact)
+            )
+            return replace(row, other_runtimes=tuple(others))
+        except FerZooError as error:
+            return ParityRow(file, "error", error=str(error))
+
+    def test_images(self, artifact: Artifact) -> Dataset:
+        """The test images with labels of the expressions that `artifact` tells."""
+        expressions = expressions_of(len(artifact.output["labels"]))
+        if expressions not in self._labelled:
+            self._labelled[expressions] = majority_labels(next(iter(self._labelled.values())))
+        return self._labelled[expressions]
+
+    def _measured(self, file: ModelFile, artifact: Artifact, original: Artifact) -> ParityRow:
+        reference = self._answers(original)
+        before = self._accuracy(reference, original)
+        if artifact is original:
+            return ParityRow(file, "reference", evaluation=before)
+        test = self.test_images(artifact)
+        classifier = load_classifier(local_path(artifact, self._options.artifacts), threads=cores())
+        candidate = classifier.predict_proba(test.images)
+        after = self._accuracy(candidate, original)
+        difference = _difference(reference, candidate, np.asarray(test.labels), before, after)
+        missed = tuple(failures(difference, artifact.precision))
+        return ParityRow(
+            file,
+            status="failed" if missed else "passed",
+            missed=missed,
+            evaluation=after,
+            parity=difference,
+            gate=GATES[artifact.precision],
+            reference=Original(original.path, original.sha256),
+            goals_missed=tuple(goals_missed(difference, artifact.precision, self._size_share(artifact))),
+        )
+
+    def _accuracy(self, probabilities: np.ndarray, original: Artifact) -> Accuracy:
+        """With and without the test images that the model has seen in training."""
+        folder = artifact_path(original, self._options.artifacts).parent
+        test = self.test_images(original)
+        copies = copies_of_train(self._dataset, test, TrainingData.of_config(run_config(folder)))
+        return accuracy_of(probabilities, test, copies)
+
+    def _is_current(self, row: ParityRow, artifact: Artifact, original: Artifact) -> bool:
+        """Whether a row of this machine is of the same original, gates, and at least the same runtimes."""
+        compared = row.reference.sha256 if row.reference else row.file.sha256
+        measured = {other.runtime for other in row.other_runtimes}
+        return (
+            compared == original.sha256
+            and row.gate in (None, GATES[artifact.precision])
+            and measured.issuperset(self._runtimes(artifact))
+        )
+
+    def _runtimes(self, artifact: Artifact) -> list[str]:
+        return runtimes_for(artifact, self._options.backends, self._options.runtimes)
+
+    def _original_of(self, artifact: Artifact) -> Artifact:
         """The Keras artifact that `artifact` was exported from."""
         if artifact.format == "keras":
             return artifact
-        named = self._manifest.get(artifact.parity.get("reference", ""))
-        same_model = (a for a in self._manifest.values() if (a.model, a.format) == (artifact.model, "keras"))
-        found = named or next(same_model, None)
+        recorded = (a for a in self._manifest if a.path == artifact.parity.get("reference", ""))
+        same_model = (a for a in self._manifest if (a.model, a.format) == (artifact.model, "keras"))
+        found = next(recorded, None) or next(same_model, None)
         if found is None:
-            raise FerZooError(f"the manifest has no Keras original of {artifact.name}; run `python -m export` again")
+            raise FerZooError(f"the manifest has no Keras original of {artifact.name}; run `{EXPORT}` again")
         return found
 
-    def row(self, artifact: Artifact, kept: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
-        row = facts(artifact)
-        try:
-            if problem := file_problem(artifact, self._folder):
-                raise FerZooError(problem)
-            original = self.original_of(artifact)
-            finished = kept.get((artifact.path, artifact.sha256, original.sha256))
-            if finished and self._still_holds(artifact, finished):
-                err.print(f"{artifact.name}: measured before, kept (--fresh measures it again)")
-                return finished
-            row |= self._measured(artifact, original)
-            path, reference = local_path(artifact, self._folder), self._original(original)
-            dataset, _ = self._set_of(artifact)
-            return row | {"elsewhere": self._elsewhere(artifact, path, reference, dataset.images, dataset.labels)}
-        except FerZooError as error:
-            return row | {"status": "error", "error": str(error)}
-
-    def _measured(self, artifact: Artifact, original: Artifact) -> dict[str, Any]:
-        reference = self._original(original)
-        dataset, copies = self._set_of(artifact)
-        labels = np.asarray(dataset.labels)
-        before = accuracy_row(reference, dataset, copies)
-        if artifact is original:
-            return {"status": "reference", "evaluation": before}
-        candidate = load_classifier(local_path(artifact, self._folder), threads=cores()).predict_proba(dataset.images)
-        after = accuracy_row(candidate, dataset, copies)
-        parity = compare(reference, candidate, labels)
-        guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
-        missed = failures(parity, artifact.precision)
-        return {
-            "status": "failed" if missed else "passed",
-            "missed": missed,
-            "gate": asdict(GATES[artifact.precision]),
-            "short_of_aims": short_of_aims(parity, artifact.precision, self._share(artifact)),
-            "reference": {"path": original.path, "sha256": original.sha256},
-            "evaluation": after,
-            "parity": parity.to_json()
-            | {name + "_delta": after[name] - before[name] for name in ("ece", "nll")}
-            | {"macro_f1_delta_interval": macro_f1_delta_interval(labels, *guesses)}
-            | paired_test(*(guess == labels for guess in guesses)),
-        }
-
-    def _set_of(self, artifact: Artifact) -> tuple[Dataset, np.ndarray]:
-        """The images with the labels of the expressions that `artifact` tells, and which have a copy in train."""
-        expressions = expressions_of(len(artifact.output["labels"]))
-        if expressions not in self._sets:
-            dataset = majority_labels(next(iter(self._sets.values()))[0])
-            self._sets[expressions] = (dataset, train_copies(dataset))
-        return self._sets[expressions]
-
-    def _still_holds(self, artifact: Artifact, row: dict[str, Any]) -> bool:
-        asked = [other["where"] for other in row["elsewhere"]] == self._places(artifact)
-        return asked and row.get("gate") in (None, asdict(GATES[artifact.precision]))
-
-    def _share(self, artifact: Artifact) -> float | None:
+    def _size_share(self, artifact: Artifact) -> float | None:
         """Bytes of `artifact` over those of the fp32 file of its model and format."""
-        same = (a for a in self._manifest.values() if (a.model, a.format) == (artifact.model, artifact.format))
+        same = (a for a in self._manifest if (a.model, a.format) == (artifact.model, artifact.format))
         full = next((a for a in same if a.precision == "fp32"), None)
         return artifact.bytes / full.bytes if full else None
 
-    def _original(self, original: Artifact) -> np.ndarray:
-        if original.path not in self._originals:
+    def _answers(self, original: Artifact) -> np.ndarray:
+        """The probabilities of an original, computed once."""
+        if original.path not in self._probabilities:
             try:
-                if problem := file_problem(original, self._folder):
+                if problem := file_problem(original, self._options.artifacts):
                     raise FerZooError(problem)
-                predicted = self._predict_original(local_path(original, self._folder), self._set_of(original)[0].images)
-                self._originals[original.path] = predicted
+                path = local_path(original, self._options.artifacts)
+                self._probabilities[original.path] = self._predict_original(path, self.test_images(original).images)
             except FerZooError as error:
-                self._originals[original.path] = error
-        found = self._originals[original.path]
+                self._probabilities[original.path] = error
+        found = self._probabilities[original.path]
         if isinstance(found, FerZooError):
             raise FerZooError(f"the Keras original gives nothing to compare with: {found}") from found
         return found
 
 
-def _ahead(
-    selected: list[Artifact], done: list[dict[str, Any]], kept: dict[tuple[str, str, str], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Earlier rows of what this run has not reached, so that an interrupted one does not lose them."""
-    paths = {artifact.path for artifact in selected[len(done) :]}
-    return [row for row in kept.values() if row["path"] in paths]
+def _difference(
+    reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray, before: Accuracy, after: Accuracy
+) -> Difference:
+    guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
+    paired = paired_test(*(guess == labels for guess in guesses))
+    return Difference(
+        **vars(compare(reference, candidate, labels)),
+        ece_delta=after.ece - before.ece,
+        nll_delta=after.nll - before.nll,
+        **vars(paired),
+        macro_f1_delta_interval=macro_f1_delta_interval(labels, *guesses),
+    )
 
 
-def _predict_in_other_process(model: Path, images: np.ndarray) -> np.ndarray:
-    process = OtherProcess(model, cores())
-    try:
-        return process.predict_proba(images)
-    finally:
-        process.close()
-
-
-def _earlier(path: Path, data: dict[str, Any], machine: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of an earlier run of the same images, with their `machine` where it or its software was another."""
-    report = read_report(path)
-    if report is None or report["data"] != data:
+def _earlier(path: Path, data: ImageSet, machine: Machine) -> list[ParityRow]:
+    """Rows of an earlier run on the same images, with their `machine` where it is not this one."""
+    report = read_record(path, ParityReport)
+    if report is None or report.data.fingerprint != data.fingerprint:
         return []
-    here, there = identity_of(machine), identity_of(report["machine"])
-    rows = [{"machine": there} | row for row in report["rows"] if row["status"] != "error"]
-    return [{name: row[name] for name in row if name != "machine" or row[name] != here} for row in rows]
-
-
-def _finished(earlier: list[dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Rows measured here, by path, sha256 and sha256 of the original."""
-    rows = [row for row in earlier if "machine" not in row]
-    return {(row["path"], row["sha256"], row.get("reference", row)["sha256"]): row for row in rows}
-
-
-def _others(
-    earlier: list[dict[str, Any]], registered: list[Artifact], selected: list[Artifact]
-) -> list[dict[str, Any]]:
-    """Rows of registered files that this run leaves alone."""
-    asked = {artifact.path for artifact in selected}
-    left = {(artifact.path, artifact.sha256) for artifact in registered if artifact.path not in asked}
-    return [row for row in earlier if (row["path"], row["sha256"]) in left]
+    here, there = machine.platform, report.machine.platform
+    measured = [(row, row.machine or there) for row in report.rows if row.status != "error"]
+    return [replace(row, machine=None if platform == here else platform) for row, platform in measured]

@@ -1,10 +1,8 @@
-"""The same files on other Keras backends and in other runtimes, against the same predictions of the original."""
+"""The same files on other Keras backends and in other runtimes, beside the same answers of the original."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,71 +12,50 @@ from fer_zoo.evaluation.parity import compare, failures
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact
 
-from ..latency.keras_process import OtherProcess
+from ..latency.keras_process import KerasProcess
+from .rows import RuntimeRow
+
+_KERAS = "Keras on "
 
 
-def elsewhere(
-    artifact: Artifact,
-    path: Path,
-    reference: np.ndarray,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    backends: tuple[str, ...],
-    runtimes: tuple[str, ...],
-) -> list[dict[str, Any]]:
-    """Run a file where it is not usually run.
-
-    Args:
-        artifact: An original, which runs on `backends`, or an export, which runs in `runtimes`.
-        path: Its file.
-        reference: float32 `[n, 7]` of the Keras original.
-        images: uint8 `[n, 48, 48]`.
-        labels: Integer `[n]`.
-        backends: Keras backends, each in a process of its own.
-        runtimes: Names for `load_classifier`.
-
-    Returns:
-        Of each its name as `where`, its `status` (`passed`, `failed` or `error`), and `parity` with the `missed` gates,
-        or the `error`.
-    """
-    rows: list[dict[str, Any]] = []
-    for where, predict in _places(artifact, path, images, backends, runtimes):
-        try:
-            parity = compare(reference, predict(), labels)
-        except FerZooError as error:
-            rows.append({"where": where, "status": "error", "error": str(error)})
-            continue
-        missed = failures(parity, artifact.precision)
-        status = "failed" if missed else "passed"
-        rows.append({"where": where, "status": status, "missed": missed, "parity": parity.to_json()})
-    return rows
-
-
-def places(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
-    """The name of each place that `elsewhere` runs a file in, its `where`.
+def runtimes_for(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
+    """The names of the backends or runtimes that a file can be run by besides its own.
 
     An original that does not ship is an ensemble, whose members run on every backend themselves.
     """
     if artifact.format != "keras":
         return list(runtimes)
-    return [f"Keras on {backend}" for backend in backends] if artifact.shipped else []
+    return [f"{_KERAS}{backend}" for backend in backends] if artifact.shipped else []
 
 
-def _places(
-    artifact: Artifact, path: Path, images: np.ndarray, backends: tuple[str, ...], runtimes: tuple[str, ...]
-) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    names = places(artifact, backends, runtimes)
-    if artifact.format == "keras":
-        for name, backend in zip(names, backends, strict=False):
-            yield name, lambda backend=backend: _on_backend(path, backend, images)  # type: ignore[misc]
-    else:
-        for name in runtimes:
-            yield name, lambda name=name: load_classifier(path, threads=cores(), runtime=name).predict_proba(images)  # type: ignore[misc]
+def compare_in_runtime(
+    name: str, artifact: Artifact, path: Path, reference: np.ndarray, images: np.ndarray, labels: np.ndarray
+) -> RuntimeRow:
+    """Run a file by a backend or runtime and hold its answers against the original's.
+
+    Args:
+        name: One of `runtimes_for`.
+        artifact: An original or an export.
+        path: Its file.
+        reference: float32 `[n, classes]` of the Keras original.
+        images: uint8 `[n, 48, 48]`.
+        labels: Integer `[n]`.
+    """
+    try:
+        if name.startswith(_KERAS):
+            probabilities = keras_probabilities(path, images, name.removeprefix(_KERAS))
+        else:
+            probabilities = load_classifier(path, threads=cores(), runtime=name).predict_proba(images)
+        parity = compare(reference, probabilities, labels)
+    except FerZooError as error:
+        return RuntimeRow(name, "error", error=str(error))
+    missed = tuple(failures(parity, artifact.precision))
+    return RuntimeRow(name, "failed" if missed else "passed", missed, parity)
 
 
-def _on_backend(path: Path, backend: str, images: np.ndarray) -> np.ndarray:
-    process = OtherProcess(path, cores(), backend)
+def keras_probabilities(path: Path, images: np.ndarray, backend: str | None = None) -> np.ndarray:
+    """What a `.keras` file answers, in a process of its own; `None` is the default backend."""
+    process = KerasProcess(path, cores(), backend)
     try:
         return process.predict_proba(images)
     finally:

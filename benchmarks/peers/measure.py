@@ -3,78 +3,73 @@
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_zoo.console import progress
+from fer_zoo.console import progress, track
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, train_copies
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import sha256, write_json
+from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, local_path
 
-from ..accuracy.rows import accuracy_row
+from ..accuracy.measure import accuracy_of
+from ..accuracy.rows import Accuracy
 from ..journal import Journal
-from ..latency.measure import cold_start, order
-from ..latency.percentiles import summarize
+from ..latency.measure import RUNTIMES, block_limits, cold_start, order
+from ..latency.percentiles import medians, summarize
+from ..latency.rows import Start
 from ..latency.timing import time_block
 from ..machine import describe, now, run_child
-from ..options import Options, file_problem, manifest_of, select, tells_fer2013, test_images
-from ..report.stored import SCHEMA, identity_of
+from ..options import Options, file_problem, manifest_of, select, test_images
+from ..rows import ImageSet, ModelFile
+from ..table import write_record
 from .catalogue import Peer, find_peers
 from .classifier import PeerClassifier, converted, files_of, prepare
 from .network import count_macs, count_params, import_onnx
 from .package import PackageProcess
-from .verdict import compare
+from .rows import PackageRow, PeerFile, PeerRow, PeersReport, PeerTimes
 
 _FACES = 256
-_SETTINGS = ("batches", "threads", "queries", "seconds", "rounds", "warmup_seconds", "settle_seconds", "cold_starts")
-
 TimeBlock = Callable[..., list[int]]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A file of ours or of a peer in one runtime.
+    """A file that takes part, and how to run it.
 
     Attributes:
-        name: Unique in the run.
-        facts: What the report repeats.
+        file: What the report repeats of it.
         load: Gives the classifier (`run` and `predict_proba`) for a number of threads.
         inputs: Turns uint8 faces `[n, 48, 48]` into what `run` takes.
-        start: Gives what `latency.cold_start` does for one face of 2,304 bytes.
+        start: Gives the first answer of a fresh process for one face of 2,304 bytes.
     """
 
-    name: str
-    facts: dict[str, Any]
+    file: PeerFile
     load: Callable[[int], Any]
     inputs: Callable[[np.ndarray], np.ndarray]
-    start: Callable[[bytes], dict[str, Any]]
+    start: Callable[[bytes], Start]
 
 
-def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
+def run_peers(options: Options, folder: Path, python: str) -> PeersReport:
     """Measure everything and write `peers.json`.
 
     All contestants take turns in blocks of queries, so that a drift of the machine hits them alike. An interrupted run
     goes on after its last finished part.
 
     Args:
-        options: As for latency; `models` chooses among our artifacts.
+        options: As for latency; `models` chooses among our files.
         folder: The peers' files, as `catalogue.PEERS` names them.
         python: Interpreter of an environment that has the peers' own packages.
-
-    Returns:
-        The content of `peers.json`: `rows` (one per file and runtime), `packages`, `comparison`, and `left_out`.
 
     Raises:
         FerZooError: There are no peers, no artifacts or no test images.
@@ -83,97 +78,121 @@ def run_peers(options: Options, folder: Path, python: str) -> dict[str, Any]:
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if a.format != "keras" and a.precision in ("fp32", "int8") and tells_fer2013(a)
+        if a.format != "keras" and a.precision in ("fp32", "int8") and ModelFile.of(a).is_fer2013
     ]
     left_out += [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
     contestants = [_of_ours(a, options) for a in artifacts if not file_problem(a, options.artifacts)]
-    for peer in peers:
+    for peer in track(peers, "reading peers"):
         try:
-            contestants += _of_peer(peer, folder, min(options.threads))
+            contestants += _of_peer(peer, folder, min(options.timing.threads))
         except FerZooError as error:
             left_out.append(f"{peer.name} is left out: {error}")
     dataset = test_images(options)
     machine = describe()
-    settings = {name: value for name, value in asdict(options).items() if name in _SETTINGS}
-    identity = {"settings": settings, "machine": identity_of(machine), "data": dataset.fingerprint}
-    identity["files"] = {c.name: c.facts["sha256"] for c in contestants}
+    identity = {"settings": asdict(options.timing), "machine": asdict(machine.platform), "data": dataset.fingerprint}
+    identity["files"] = {c.file.name: c.file.sha256 for c in contestants}
     journal = Journal(options.output / "peers.partial.jsonl", identity, options.fresh)
-    report: dict[str, Any] = {"schema": SCHEMA, "kind": "peers", "complete": False, "started": now()}
-    report |= {"machine": machine, "settings": settings, "left_out": left_out}
-    report["data"] = {"source": dataset.source, "fingerprint": dataset.fingerprint, "split": "test", "n": len(dataset)}
     contestants = _evaluate(contestants, dataset, journal, left_out)
     faces = dataset.images[np.linspace(0, len(dataset) - 1, min(_FACES, len(dataset))).astype(int)]
-    report["packages"] = _time_rounds(contestants, peers, faces, options, python, journal)
-    _start_cold(contestants, faces[0].tobytes(), options, journal)
-    report["rows"] = [_row(c, options, journal) for c in contestants]
-    report |= {"comparison": compare(report["rows"]), "complete": True, "finished": now()}
-    write_json(options.output / "peers.json", report)
+    packages = _time_rounds(contestants, peers, faces, options, python, journal)
+    _start_cold(contestants, faces[0].tobytes(), options.timing.cold_starts, journal)
+    report = PeersReport(
+        finished=now(),
+        machine=machine,
+        settings=options.timing,
+        data=ImageSet.of(dataset),
+        rows=tuple(_row(c.file, options, journal) for c in contestants),
+        packages=tuple(packages),
+        left_out=tuple(left_out),
+    )
+    write_record(options.output / "peers.json", report)
     journal.finish()
     return report
 
 
 def _of_ours(artifact: Artifact, options: Options) -> Contestant:
     path = local_path(artifact, options.artifacts)
-    names = ("sha256", "bytes", "params", "macs", "license", "precision")
-    facts = {name: getattr(artifact, name) for name in names}
-    facts |= {"family": "ours", "model": artifact.model, "origin": "fer_zoo", "seen": "no", "training": "train images"}
-    facts |= {"runtime": "litert" if artifact.format == "tflite" else "onnxruntime", "size": 48, "channels": 1}
+    file = PeerFile(
+        name=artifact.name,
+        family="ours",
+        model=artifact.model,
+        runtime=RUNTIMES[artifact.format],
+        precision=artifact.precision,
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        params=artifact.params,
+        macs=artifact.macs,
+        license=artifact.license,
+        origin="fer_zoo",
+        seen="no",
+        training="train images",
+        size=48,
+        channels=1,
+    )
     return Contestant(
-        artifact.name,
-        facts,
+        file,
         lambda threads: load_classifier(path, threads=threads),
         lambda images: images.astype(np.float32)[..., None],
-        lambda face: cold_start(path, min(options.threads), face),
+        lambda face: cold_start(path, min(options.timing.threads), face),
     )
 
 
-def _of_peer(peer: Peer, folder: Path, threads: int) -> list[Contestant]:
-    """A TensorFlow Lite file runs as it is, every peer as float32 ONNX; but not the same weights twice."""
-    onnx = import_onnx()
+def _of_peer(peer: Peer, folder: Path, threads: int) -> Iterator[Contestant]:
+    """A TensorFlow Lite file runs as it is, every peer as float32 ONNX."""
     twin = converted(peer, folder)
-    model = onnx.load(twin)
-    shared = {name: getattr(peer, name) for name in ("origin", "license", "training", "seen", "size", "channels")}
-    shared |= {"family": "peer", "model": peer.name, "bytes": sum(f.stat().st_size for f in files_of(peer, folder))}
-    shared |= {"params": count_params(model), "macs": count_macs(model)}
+    model = import_onnx().load(twin)
     runs = [("onnxruntime", "fp32", twin)]
     if peer.kind == "tflite":
         runs.append(("litert", "as published", folder / peer.path))
-    return [
-        _in_runtime(peer, path, threads, shared | {"runtime": runtime, "precision": kind})
-        for runtime, kind, path in runs
-    ]
+    for runtime, precision, path in runs:
+        file = PeerFile(
+            name=f"{peer.name} {'tflite' if path.suffix == '.tflite' else 'onnx'}",
+            family="peer",
+            model=peer.name,
+            runtime=runtime,
+            precision=precision,
+            sha256=sha256(path),
+            bytes=sum(file.stat().st_size for file in files_of(peer, folder)),
+            params=count_params(model),
+            macs=count_macs(model),
+            license=peer.license,
+            origin=peer.origin,
+            seen=peer.seen,
+            training=peer.training,
+            size=peer.size,
+            channels=peer.channels,
+        )
+        yield Contestant(
+            file, partial(PeerClassifier, peer, path), partial(prepare, peer), partial(_start, peer, path, threads)
+        )
 
 
-def _in_runtime(peer: Peer, path: Path, threads: int, facts: dict[str, Any]) -> Contestant:
-    def start(face: bytes) -> dict[str, Any]:
-        return json.loads(run_child("peers.cold_start", peer.name, path, threads, time.monotonic_ns(), content=face))
-
-    name = f"{peer.name} {'tflite' if path.suffix == '.tflite' else 'onnx'}"
-    load = partial(PeerClassifier, peer, path)
-    return Contestant(name, facts | {"sha256": sha256(path)}, load, partial(prepare, peer), start)
+def _start(peer: Peer, path: Path, threads: int, face: bytes) -> Start:
+    printed = run_child("peers.cold_start", peer.name, path, threads, time.monotonic_ns(), content=face)
+    return Start(**json.loads(printed))
 
 
 def _evaluate(
     contestants: list[Contestant], dataset: Dataset, journal: Journal, left_out: list[str]
 ) -> list[Contestant]:
-    """Measure the accuracy of each; gives those that can be run."""
+    """Measure the accuracy of each, and return those that can be run."""
     copies = train_copies(dataset)
     done = {name for part in journal.parts("evaluation") for name in part}
     with progress() as bar:
         task = bar.add_task("accuracy", total=len(contestants) - len(done))
         for contestant in contestants:
-            if contestant.name in done:
+            if contestant.file.name in done:
                 continue
-            bar.update(task, description=f"accuracy {contestant.name}")
+            bar.update(task, description=f"accuracy {contestant.file.name}")
             try:
-                measures = accuracy_row(contestant.load(cores()).predict_proba(dataset.images), dataset, copies)
+                measures = accuracy_of(contestant.load(cores()).predict_proba(dataset.images), dataset, copies)
             except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
-                left_out.append(f"{contestant.name} is left out: {error}")
+                left_out.append(f"{contestant.file.name} is left out: {error}")
                 continue
-            journal.add("evaluation", {contestant.name: measures})
+            journal.add("evaluation", {contestant.file.name: asdict(measures)})
+            done.add(contestant.file.name)
             bar.advance(task)
-    measured = {name for part in journal.parts("evaluation") for name in part}
-    return [contestant for contestant in contestants if contestant.name in measured]
+    return [contestant for contestant in contestants if contestant.file.name in done]
 
 
 def _time_rounds(
@@ -183,68 +202,69 @@ def _time_rounds(
     options: Options,
     python: str,
     journal: Journal,
-) -> list[dict[str, Any]]:
-    """Time every contestant and package in rounds; gives the packages, of which nothing else is known."""
-    share = {
-        "queries": -(-options.queries // options.rounds),
-        "seconds": options.seconds / options.rounds,
-        "settle_seconds": options.settle_seconds,
-    }
+) -> list[PackageRow]:
+    """Time every contestant and package in rounds, and return the packages, of which nothing else is known."""
+    timing = options.timing
     blocks: dict[str, TimeBlock] = {}
-    packages: list[dict[str, Any]] = []
+    packages: list[PackageRow] = []
     with ExitStack() as stack, progress() as bar:
         done = len(journal.parts("round"))
-        task = bar.add_task("rounds", total=options.rounds - done)
+        task = bar.add_task("rounds", total=timing.rounds - done)
         file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "faces.npy"
         np.save(file, faces)
         for peer in (peer for peer in peers if peer.package):
-            package: dict[str, Any] = {"package": peer.package, "model": peer.name}
-            packages.append(package)
             try:
                 process = PackageProcess(str(peer.package), python, file)
             except (FerZooError, OSError) as error:
-                package["skipped"] = str(error)
+                packages.append(PackageRow(str(peer.package), peer.name, skipped=str(error)))
                 continue
             stack.callback(process.close)
-            package |= process.facts
+            packages.append(PackageRow(str(peer.package), peer.name, **process.facts))
             blocks[f"package {peer.package}"] = partial(process.time_block, faces)
-        for contestant in contestants if done < options.rounds else ():
+        for contestant in contestants if done < timing.rounds else ():
             inputs = contestant.inputs(faces)
-            for batch in options.batches:
-                for threads in options.threads:
+            for batch in timing.batches:
+                for threads in timing.threads:
                     batches = np.resize(inputs, (max(len(inputs) // batch, 1), batch, *inputs.shape[1:]))
                     run = contestant.load(threads).run
-                    blocks[_key(contestant, batch, threads)] = partial(time_block, run, batches)
+                    blocks[_key(contestant.file, batch, threads)] = partial(time_block, run, batches)
         for block in blocks.values():
-            block(queries=1, seconds=0.0, settle_seconds=options.warmup_seconds)
-        for number in range(done, options.rounds):
-            journal.add("round", {key: blocks[key](**share) for key in order(list(blocks), number)})
+            block(queries=1, seconds=0.0, settle_seconds=timing.warmup_seconds)
+        for number in range(done, timing.rounds):
+            journal.add("round", {key: blocks[key](**block_limits(timing)) for key in order(list(blocks), number)})
             bar.advance(task)
-    for package in packages:
-        rounds = [part[key] for part in journal.parts("round") if (key := f"package {package['package']}") in part]
-        package |= {"latency": summarize(rounds, 1)} if rounds and "skipped" not in package else {}
-    return packages
+    return [replace(package, latency=_package_times(package, journal)) for package in packages]
 
 
-def _start_cold(contestants: list[Contestant], face: bytes, options: Options, journal: Journal) -> None:
-    for number in range(len(journal.parts("cold_start")), options.cold_starts):
-        journal.add("cold_start", {c.name: c.start(face) for c in order(contestants, number)})
+def _package_times(package: PackageRow, journal: Journal) -> Any:
+    key = f"package {package.package}"
+    rounds = [part[key] for part in journal.parts("round") if key in part]
+    return summarize(rounds, 1) if rounds and not package.skipped else None
 
 
-def _key(contestant: Contestant, batch: int, threads: int) -> str:
-    return f"{contestant.name} batch {batch} threads {threads}"
+def _start_cold(contestants: list[Contestant], face: bytes, cold_starts: int, journal: Journal) -> None:
+    done = len(journal.parts("cold_start"))
+    for number in track(range(done, cold_starts), "cold starts"):
+        journal.add("cold_start", {c.file.name: asdict(c.start(face)) for c in order(contestants, number)})
 
 
-def _row(contestant: Contestant, options: Options, journal: Journal) -> dict[str, Any]:
-    name = contestant.name
-    evaluation = next(part[name] for part in journal.parts("evaluation") if name in part)
-    latency = [
-        {"batch": batch, "threads": threads}
-        | summarize([part[_key(contestant, batch, threads)] for part in journal.parts("round")], batch)
-        for batch in options.batches
-        for threads in options.threads
-    ]
-    starts = [part[name] for part in journal.parts("cold_start")]
-    medians = {key: statistics.median(start[key] for start in starts) for key in starts[0] if starts[0][key]}
-    row = {"name": name} | contestant.facts | {"evaluation": evaluation, "latency": latency}
-    return row | {"cold_start": {"n": len(starts)} | medians}
+def _key(file: PeerFile, batch: int, threads: int) -> str:
+    return f"{file.name} batch {batch} threads {threads}"
+
+
+def _row(file: PeerFile, options: Options, journal: Journal) -> PeerRow:
+    latency = (
+        PeerTimes(
+            **vars(summarize([part[_key(file, batch, threads)] for part in journal.parts("round")], batch)),
+            batch=batch,
+            threads=threads,
+        )
+        for batch in options.timing.batches
+        for threads in options.timing.threads
+    )
+    return PeerRow(
+        **vars(file),
+        evaluation=next(Accuracy(**part[file.name]) for part in journal.parts("evaluation") if file.name in part),
+        latency=tuple(latency),
+        cold_start=medians([Start(**part[file.name]) for part in journal.parts("cold_start")]),
+    )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fer_zoo.files import atomic_path, write_text
+from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
 
-from .labels import place_labels
-from .tables import at, markdown_table, milliseconds, number, of_fer2013, percent, plural, points, settings_of, size
+from ..accuracy.rows import Accuracy
+from ..cells import milliseconds, number, percent, points, ratio, setting, size
+from ..drawing import place_labels, save_figure
+from ..rows import ModelFile
+from ..table import Columns, markdown_table
+from .rows import ArtifactRow, Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Row = dict[str, Any]
 
 FERPLUS_MARK = " ⁴"
 FERPLUS_NOTE = (
@@ -25,140 +29,160 @@ _OTHER = "Not of the registry: an ensemble, or a model of your own; its card say
 _FLOAT, _INT8 = "#0072b2", "#d55e00"
 
 
-def model_rows(report: Row) -> list[Row]:
-    """One row for each model that has an ONNX file in float32, best first; those of FER+'s eight expressions last.
+@dataclass(frozen=True)
+class ModelRow:
+    """A model: its float32 ONNX file, and its int8 one.
 
-    Args:
-        report: Content of `report.json`.
-
-    Returns:
-        Rows of `model`, `classes`, `params`, `macs`, `accuracy`, `private_test`, `macro_f1`, `ece` (of the file in
-        float32), and of each precision, `fp32` and `int8`: `bytes`, `p50_ms` (batch 1, one thread), `points` (change of
-        accuracy), `agreement`; `None` where not measured.
+    Attributes:
+        file: The float32 file.
+        evaluation: Accuracy of that file; `None` where not measured, as all below.
+        fp32_ms: Its p50 at the smallest batch on the fewest threads.
+        int8_bytes: Size of the int8 file.
+        int8_ms: Its p50 in the same setting.
+        int8_points: Change of accuracy from the Keras original, -1..1.
+        int8_agreement: Share of images with the same answer as the original.
     """
-    settings = settings_of(report)
-    files = {(a["model"], a["precision"]): a for a in report["artifacts"] if a["format"] == "onnx"}
-    rows = []
-    for (model, precision), artifact in files.items():
-        if precision != "fp32":
-            continue
-        evaluation = artifact.get("evaluation", {})
-        row = {name: artifact[name] for name in ("model", "params", "macs")} | {"classes": artifact.get("classes", 7)}
-        row |= {name: evaluation.get(name) for name in ("accuracy", "private_test", "macro_f1", "ece")}
-        for kind in ("fp32", "int8"):
-            file = files.get((model, kind), {"latency": []})
-            timed = at(file, *settings[0]) if settings else None
-            parity = file.get("parity", {})
-            row[kind] = {
-                "bytes": file.get("bytes"),
-                "p50_ms": (timed or {}).get("p50_ms"),
-                "points": parity.get("accuracy_delta"),
-                "agreement": parity.get("argmax_agreement"),
-            }
-        rows.append(row)
-    return sorted(rows, key=lambda row: (of_fer2013(row), row["accuracy"] or 0), reverse=True)
+
+    file: ModelFile
+    evaluation: Accuracy | None = None
+    fp32_ms: float | None = None
+    int8_bytes: int | None = None
+    int8_ms: float | None = None
+    int8_points: float | None = None
+    int8_agreement: float | None = None
+
+    @classmethod
+    def of(cls, fp32: ArtifactRow, int8: ArtifactRow | None, first: tuple[int, int]) -> ModelRow:
+        """From the rows of the two files, the times at the setting `first`."""
+
+        def p50(row: ArtifactRow | None) -> float | None:
+            timed = row.at(first) if row else None
+            return timed.p50_ms if timed else None
+
+        parity = int8.parity if int8 else None
+        return cls(
+            file=fp32.file,
+            evaluation=fp32.evaluation,
+            fp32_ms=p50(fp32),
+            int8_bytes=int8.file.bytes if int8 else None,
+            int8_ms=p50(int8),
+            int8_points=parity.accuracy_delta if parity else None,
+            int8_agreement=parity.argmax_agreement if parity else None,
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """0 where not measured."""
+        return self.evaluation.accuracy if self.evaluation else 0.0
+
+    @property
+    def times(self) -> list[float]:
+        """The p50 of the files in float32 and int8 that were timed."""
+        return [time for time in (self.fp32_ms, self.int8_ms) if time]
 
 
-def write_models(folder: Path, report: Row) -> None:
-    """Write the page and its plot into `folder`, or remove an older one's where no model was measured whole."""
-    rows = [row for row in model_rows(report) if row["accuracy"] and _times(row)]
+def model_rows(report: Report) -> list[ModelRow]:
+    """One row for each model that has a float32 ONNX file, best first; those of FER+'s eight expressions last."""
+    first = report.settings[0] if report.settings else (1, 1)
+    files = {(row.file.model, row.file.precision): row for row in report.artifacts if row.file.format == "onnx"}
+    rows = [
+        ModelRow.of(row, files.get((model, "int8")), first)
+        for (model, precision), row in files.items()
+        if precision == "fp32"
+    ]
+    return sorted(rows, key=lambda row: (row.file.is_fer2013, row.accuracy), reverse=True)
+
+
+def write_models(folder: Path, report: Report) -> None:
+    """Write the page and its plot into `folder`, or remove older ones where no model was measured whole."""
+    rows = [row for row in model_rows(report) if row.accuracy and row.times]
     if not rows:
         for name in ("models.md", "models.png"):
             (folder / name).unlink(missing_ok=True)
         return
-    with atomic_path(folder / "models.png") as path:
-        _plot([row for row in rows if of_fer2013(row)] or rows, report).savefig(path, dpi=150)
-    write_text(folder / "models.md", _markdown(rows, report))
+    figure = _plot([row for row in rows if row.file.is_fer2013] or rows, report.settings[0])
+    save_figure(folder / "models.png", figure, dpi=150)
+    write_text(folder / "models.md", _markdown(rows, report.settings[0]))
 
 
-def _markdown(rows: list[Row], report: Row) -> str:
+_Cell = Callable[[ModelRow], str]
+_NAME: tuple[str, _Cell] = ("model", lambda row: row.file.model + ("" if row.file.is_fer2013 else FERPLUS_MARK))
+
+
+def _measure(name: str) -> _Cell:
+    return lambda row: percent(getattr(row.evaluation, name, None))
+
+
+_FLOAT_COLUMNS: Columns[ModelRow] = [
+    _NAME,
+    ("parameters", lambda row: f"{row.file.params:,}"),
+    ("MMAC", lambda row: number(row.file.macs / 1e6)),
+    ("accuracy", _measure("accuracy")),
+    ("PrivateTest", _measure("private_test")),
+    ("macro-F1", _measure("macro_f1")),
+    ("ECE", _measure("ece")),
+    ("size", lambda row: size(row.file.bytes)),
+    ("p50", lambda row: milliseconds(row.fp32_ms)),
+]
+_INT8_COLUMNS: Columns[ModelRow] = [
+    _NAME,
+    ("Δ points", lambda row: points(row.int8_points)),
+    ("agreement", lambda row: percent(row.int8_agreement)),
+    ("size", lambda row: size(row.int8_bytes)),
+    ("p50", lambda row: milliseconds(row.int8_ms)),
+    ("speedup", lambda row: ratio(row.fp32_ms / row.int8_ms if row.fp32_ms and row.int8_ms else None)),
+]
+
+
+def _markdown(rows: Sequence[ModelRow], first: tuple[int, int]) -> str:
     about = {name + ending: describe_model(name) for name in list_models() for ending in ("", "_ferplus")}
-    accuracy = [
-        [
-            _name(row),
-            f"{row['params']:,}",
-            number(row["macs"] / 1e6),
-            percent(row["accuracy"]),
-            percent(row["private_test"]),
-            percent(row["macro_f1"]),
-            percent(row["ece"]),
-            size(row["fp32"]["bytes"]),
-            milliseconds(row["fp32"]["p50_ms"]),
-        ]
-        for row in rows
-    ]
-    int8 = [
-        [
-            _name(row),
-            points(row["int8"]["points"]),
-            percent(row["int8"]["agreement"]),
-            size(row["int8"]["bytes"]),
-            milliseconds(row["int8"]["p50_ms"]),
-            f"{row['fp32']['p50_ms'] / row['int8']['p50_ms']:.2f}x" if len(_times(row)) == 2 else "-",
-        ]
-        for row in rows
-    ]
-    batch, threads = settings_of(report)[0]
-    setting = f"batch {batch}, {plural(threads, 'thread')}"
     sections = [
         "# The models of the zoo",
-        f"ONNX files in ONNX Runtime; p50 at {setting}. Every other format and setting is in the benchmark report."
-        + (f" {FERPLUS_NOTE}" if not all(of_fer2013(row) for row in rows) else ""),
+        f"ONNX files in ONNX Runtime; p50 at {setting(*first)}. Every other format and setting is in the benchmark "
+        "report." + (f" {FERPLUS_NOTE}" if not all(row.file.is_fer2013 for row in rows) else ""),
         "## Float32",
-        markdown_table(
-            ["model", "parameters", "MMAC", "accuracy", "PrivateTest", "macro-F1", "ECE", "size", "p50"], accuracy
-        ),
+        markdown_table(_FLOAT_COLUMNS, rows),
         "![Accuracy against parameters, multiply-accumulates and latency](models.png)",
         "## Int8",
-        markdown_table(["model", "Δ points", "agreement", "size", "p50", "speedup"], int8),
+        markdown_table(_INT8_COLUMNS, rows),
         "## What they are",
-        "\n".join(f"- **{row['model']}**: {about.get(row['model'], _OTHER)}" for row in rows),
+        "\n".join(f"- **{row.file.model}**: {about.get(row.file.model, _OTHER)}" for row in rows),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _times(row: Row) -> list[float]:
-    """The p50 of the files in float32 and int8 that were timed."""
-    return [row[kind]["p50_ms"] for kind in ("fp32", "int8") if row[kind]["p50_ms"]]
-
-
-def _name(row: Row) -> str:
-    return row["model"] + ("" if of_fer2013(row) else FERPLUS_MARK)
-
-
-def _plot(rows: list[Row], report: Row) -> Figure:
+def _plot(rows: Sequence[ModelRow], first: tuple[int, int]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
-    batch, threads = settings_of(report)[0]
-    measures = (
-        ("parameters", [row["params"] for row in rows]),
-        ("million multiply-accumulates", [row["macs"] / 1e6 for row in rows]),
-        (f"p50 in ms, batch {batch}, {plural(threads, 'thread')}", [_times(row)[0] for row in rows]),
+    measures: tuple[tuple[str, list[float]], ...] = (
+        ("parameters", [row.file.params for row in rows]),
+        ("million multiply-accumulates", [row.file.macs / 1e6 for row in rows]),
+        (f"p50 in ms, {setting(*first)}", [row.times[0] for row in rows]),
     )
-    y = [100 * row["accuracy"] for row in rows]
+    y = [100 * row.accuracy for row in rows]
     for axes, (label, x) in zip(panels, measures, strict=True):
         axes.set_xscale("log")
         axes.set_xlim(min(x) / 2, max(x) * 2)
         axes.set_ylim(min(y) - 1.5, max(y) + 1.5)
         # A model that is too large to ship may be there, and timed, in int8 alone: `None` draws nothing.
-        dots = [row["fp32"]["p50_ms"] for row in rows] if axes is panels[2] else x
+        dots = [row.fp32_ms for row in rows] if axes is panels[2] else x
         axes.plot(dots, y, "o", color=_FLOAT, markeredgecolor="white", markersize=9, zorder=3)
         axes.set_xlabel(f"{label} (logarithmic)")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     to_int8 = []
     for row, height in zip(rows, y, strict=True):
-        if row["int8"]["p50_ms"] and row["int8"]["points"] is not None:
-            ends = [(row["int8"]["p50_ms"], height + 100 * row["int8"]["points"]), (_times(row)[0], height)]
+        if row.int8_ms and row.int8_points is not None:
+            ends = [(row.int8_ms, height + 100 * row.int8_points), (row.times[0], height)]
             panels[2].plot(*zip(*ends, strict=True), ":", color="#777777", zorder=2)
             panels[2].plot(*ends[0], "o", color=_INT8, zorder=3)
             to_int8.append(ends)
-    fastest = min(_times(row)[-1] for row in rows)
+    fastest = min(row.times[-1] for row in rows)
     panels[2].set_xlim(fastest / 2, 2 * max(measures[2][1]))
     panels[0].set_ylabel("accuracy on the test images in %")
     figure.suptitle("The models of the zoo: up and to the left is better; orange is int8", fontsize=11)
     for axes, (_, x) in zip(panels, measures, strict=True):
-        place_labels(axes, x, y, [row["model"] for row in rows], to_int8 if axes is panels[2] else [])
+        place_labels(axes, x, y, [row.file.model for row in rows], to_int8 if axes is panels[2] else [])
     return figure

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fer_zoo.files import atomic_path
-
-from .labels import place_labels
-from .tables import at, number, of_fer2013, plural, settings_of, size
+from ..cells import number, setting, size
+from ..drawing import place_labels, save_figure
+from ..latency.rows import Times
+from .rows import ArtifactRow, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Row = dict[str, Any]
 
 _PRECISION = {"fp32": "#0072b2", "fp16": "#56b4e9", "int8": "#d55e00", "dynamic": "#e69f00"}  # Okabe-Ito
 _MARKERS = {"keras": "s", "onnx": "o", "tflite": "^"}
@@ -23,28 +21,19 @@ _BAD = "#c00000"
 _GRID = "#dddddd"
 
 
-def draw_plots(report: Row, folder: Path) -> list[str]:
+def draw_plots(report: Report, folder: Path) -> list[str]:
     """Write every plot there is data for, and remove those of an older report that have none.
 
     Returns:
         Their file names.
     """
-    drawings: dict[str, Callable[[Row], Figure | None]] = {
+    drawings: dict[str, Callable[[Report], Figure | None]] = {
         "accuracy_latency.png": _accuracy_latency,
         "parity.png": _parity,
         "latency.png": _latency,
         "sizes.png": _sizes,
     }
-    written = []
-    for name, draw in drawings.items():
-        figure = draw(report)
-        if figure is None:
-            (folder / name).unlink(missing_ok=True)
-            continue
-        with atomic_path(folder / name) as path:
-            figure.savefig(path, dpi=150)
-        written.append(name)
-    return written
+    return [name for name, draw in drawings.items() if save_figure(folder / name, draw(report), dpi=150)]
 
 
 def pareto_front(points: list[tuple[float, float]]) -> list[int]:
@@ -63,33 +52,34 @@ def pareto_front(points: list[tuple[float, float]]) -> list[int]:
     return front
 
 
-def _accuracy_latency(report: Row) -> Figure | None:
-    settings = settings_of(report)
-    timed = [a for a in report["artifacts"] if settings and "evaluation" in a and at(a, *settings[0])]
-    shown = [artifact for artifact in timed if of_fer2013(artifact)]
-    if not shown:
+def _accuracy_latency(report: Report) -> Figure | None:
+    first = report.settings[0] if report.settings else (1, 1)
+    measured = [
+        (artifact, row.p50_ms, 100 * artifact.evaluation.accuracy)
+        for artifact in report.artifacts
+        if artifact.evaluation and (row := artifact.at(first)) and artifact.file.is_fer2013
+    ]
+    if not measured:
         return None
-    batch, threads = settings[0]
-    x = [(at(artifact, batch, threads) or {})["p50_ms"] for artifact in shown]
-    y = [100 * artifact["evaluation"]["accuracy"] for artifact in shown]
+    drawn, x, y = (list(values) for values in zip(*measured, strict=True))
     figure = _figure(10, 5.5)
     axes = figure.subplots()
     _plain(axes)
     axes.set_xscale("log")
     axes.grid(axis="y", color=_GRID, linewidth=0.6)
-    sound = [(x[i], y[i]) for i, artifact in enumerate(shown) if artifact["status"] not in ("failed", "error")]
+    sound = [(x[i], y[i]) for i, artifact in enumerate(drawn) if not artifact.bad]
     steps = [sound[i] for i in pareto_front(sound)]
     if steps:
         # What is on the front stays the best for any larger budget of time.
         steps.append((max(x) * 1.6, steps[-1][1]))
         axes.step(*zip(*steps, strict=True), where="post", color="#999999", linewidth=1.2, zorder=1)
-    for artifact, left, height in zip(shown, x, y, strict=True):
-        color, marker = _PRECISION[artifact["precision"]], _MARKERS[artifact["format"]]
-        edge = _BAD if artifact["status"] in ("failed", "error") else "white"
+    for artifact, left, height in zip(drawn, x, y, strict=True):
+        color, marker = _PRECISION[artifact.file.precision], _MARKERS[artifact.file.format]
+        edge = _BAD if artifact.bad else "white"
         axes.plot(left, height, marker, color=color, markeredgecolor=edge, markersize=9, zorder=3)
     families = []
-    for model in dict.fromkeys(artifact["model"] for artifact in shown):
-        family = sorted((x[i], y[i]) for i, artifact in enumerate(shown) if artifact["model"] == model)
+    for model in dict.fromkeys(artifact.file.model for artifact in drawn):
+        family = sorted((x[i], y[i]) for i, artifact in enumerate(drawn) if artifact.file.model == model)
         families.append(family)
         axes.plot(*zip(*family, strict=True), color="#777777", linewidth=0.8, linestyle=":", zorder=2)
     axes.set_xlim(min(x) / 1.6, max(x) * 1.6)
@@ -97,68 +87,70 @@ def _accuracy_latency(report: Row) -> Figure | None:
     middle, half = (min(y) + max(y)) / 2, max((max(y) - min(y)) * 0.65, 1.5)
     axes.set_ylim(middle - half, middle + half)
     _milliseconds(axes)
-    axes.set_xlabel(f"p50 latency in ms, batch {batch}, {plural(threads, 'thread')} (logarithmic)")
+    axes.set_xlabel(f"p50 latency in ms, {setting(*first)} (logarithmic)")
     axes.set_ylabel("accuracy on the test images in %")
     axes.set_title("Accuracy against latency: up and to the left is better; the line is the Pareto front", fontsize=11)
-    _legend(axes, shown)
-    place_labels(axes, x, y, _point_labels(shown, x), [*families, *([steps] if steps else [])])
+    _legend(axes, drawn)
+    place_labels(axes, x, y, _point_labels(drawn, x), [*families, *([steps] if steps else [])])
     return figure
 
 
-def _point_labels(shown: list[Row], x: list[float]) -> list[str]:
+def _point_labels(drawn: Sequence[ArtifactRow], x: list[float]) -> list[str]:
     """One label for each model at its fastest point; for a single model one for each point."""
     fastest: dict[str, int] = {}
-    for i in sorted(range(len(shown)), key=x.__getitem__):
-        fastest.setdefault(shown[i]["model"], i)
+    for i in sorted(range(len(drawn)), key=x.__getitem__):
+        fastest.setdefault(drawn[i].file.model, i)
     if len(fastest) == 1:
-        return _names(shown)
-    return [artifact["model"] if fastest[artifact["model"]] == i else "" for i, artifact in enumerate(shown)]
+        return _names(drawn)
+    return [artifact.file.model if fastest[artifact.file.model] == i else "" for i, artifact in enumerate(drawn)]
 
 
-def _legend(axes: Axes, shown: list[Row]) -> None:
+def _legend(axes: Axes, drawn: Sequence[ArtifactRow]) -> None:
     """What colours and shapes mean, beside the picture, where it covers no point."""
     from matplotlib.lines import Line2D
 
     def mark(marker: str, color: str, edge: str, label: str) -> Line2D:
         return Line2D([], [], marker=marker, color=color, markeredgecolor=edge, linestyle="", markersize=8, label=label)
 
-    here = {artifact[name] for artifact in shown for name in ("format", "precision")}
+    here = {name for artifact in drawn for name in (artifact.file.format, artifact.file.precision)}
     marks = [mark("o", color, "white", name) for name, color in _PRECISION.items() if name in here]
     marks += [mark(marker, "#888888", "white", name) for name, marker in _MARKERS.items() if name in here]
-    if any(artifact["status"] in ("failed", "error") for artifact in shown):
+    if any(artifact.bad for artifact in drawn):
         marks.append(mark("o", "white", _BAD, "failed"))
     axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
 
 
-def _parity(report: Row) -> Figure | None:
-    shown = [artifact for artifact in report["artifacts"] if "parity" in artifact]
-    if not shown:
+def _parity(report: Report) -> Figure | None:
+    drawn = [artifact for artifact in report.artifacts if artifact.parity]
+    if not drawn:
         return None
-    figure = _figure(12, 1.6 + _row_height(shown) * len(shown))
+    figure = _figure(12, 1.6 + _row_height(drawn) * len(drawn))
     accuracy, disagreement, difference = figure.subplots(1, 3, sharey=True)
-    rows = range(len(shown))
-    names = _names(shown)
-    for row, artifact in zip(rows, shown, strict=True):
-        parity, gate = artifact["parity"], artifact["gate"]
-        color = _PRECISION[artifact["precision"]]
-        low, high = (100 * value for value in parity["accuracy_delta_interval"])
+    rows = range(len(drawn))
+    names = _names(drawn)
+    for row, artifact in zip(rows, drawn, strict=True):
+        parity, gate = artifact.parity, artifact.parity_row.gate if artifact.parity_row else None
+        assert parity
+        assert gate
+        color = _PRECISION[artifact.file.precision]
+        low, high = (100 * value for value in parity.accuracy_delta_interval)
         accuracy.plot([low, high], [row, row], color=color, linewidth=1.5)
-        accuracy.plot(100 * parity["accuracy_delta"], row, "o", color=color)
-        disagreement.barh(row, 100 * (1 - parity["argmax_agreement"]), color=color, height=0.6)
-        text = f" {100 * (1 - parity['argmax_agreement']):.2f} %"
-        disagreement.text(100 * (1 - parity["argmax_agreement"]), row, text, va="center", fontsize=9)
+        accuracy.plot(100 * parity.accuracy_delta, row, "o", color=color)
+        disagreement.barh(row, 100 * (1 - parity.argmax_agreement), color=color, height=0.6)
+        text = f" {100 * (1 - parity.argmax_agreement):.2f} %"
+        disagreement.text(100 * (1 - parity.argmax_agreement), row, text, va="center", fontsize=9)
         # On a logarithmic axis an exact 0 sits at the left edge.
-        mean, largest = (max(parity[name], 1e-9) for name in ("mean_abs_diff", "max_abs_diff"))
+        mean, largest = (max(value, 1e-9) for value in (parity.mean_abs_diff, parity.max_abs_diff))
         difference.plot([mean, largest], [row, row], color=color, linewidth=1.5, zorder=2)
         difference.plot(mean, row, "o", color="white", markeredgecolor=color, zorder=3)
         difference.plot(largest, row, "o", color=color, zorder=3)
-        limit = gate["max_abs_accuracy_delta"]
+        limit = gate.max_abs_accuracy_delta
         for edge in (-limit, limit) if limit is not None else ():
             _gate_mark(accuracy, 100 * edge, row)
-        if gate["min_argmax_agreement"] is not None:
-            _gate_mark(disagreement, 100 * (1 - gate["min_argmax_agreement"]), row)
-        if gate["max_abs_diff"] is not None:
-            _gate_mark(difference, gate["max_abs_diff"], row)
+        if gate.min_argmax_agreement is not None:
+            _gate_mark(disagreement, 100 * (1 - gate.min_argmax_agreement), row)
+        if gate.max_abs_diff is not None:
+            _gate_mark(difference, gate.max_abs_diff, row)
     accuracy.axvline(0, color="#666666", linewidth=0.8, zorder=0)
     accuracy.set_xlabel("change of accuracy in points, 95 % paired interval")
     disagreement.set_xlabel("images with another expression in %")
@@ -168,43 +160,42 @@ def _parity(report: Row) -> Figure | None:
     for axes in (accuracy, disagreement, difference):
         _plain(axes)
         axes.grid(axis="x", color=_GRID, linewidth=0.6)
-    _name_rows(accuracy, shown, names)
+    _name_rows(accuracy, drawn, names)
     figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
     figure.suptitle("Difference from the Keras original; red strokes are the gates", fontsize=11)
     return figure
 
 
-def _latency(report: Row) -> Figure | None:
-    settings = settings_of(report)
-    shown = [artifact for artifact in report["artifacts"] if artifact["latency"]]
-    if not shown:
+def _latency(report: Report) -> Figure | None:
+    drawn = [artifact for artifact in report.artifacts if artifact.latency]
+    if not drawn:
         return None
-    batches, threads = (sorted({setting[i] for setting in settings}) for i in (0, 1))
-    figure = _figure(2.2 + 5 * len(threads), 0.9 + len(batches) * (0.9 + _row_height(shown) * len(shown)))
+    batches, threads = (sorted({each[i] for each in report.settings}) for i in (0, 1))
+    figure = _figure(2.2 + 5 * len(threads), 0.9 + len(batches) * (0.9 + _row_height(drawn) * len(drawn)))
     grid = figure.subplots(len(batches), len(threads), sharex="row", sharey=True, squeeze=False)
-    names = _names(shown)
+    names = _names(drawn)
     for panels, batch in zip(grid, batches, strict=True):
         for axes, count in zip(panels, threads, strict=True):
-            for row, artifact in enumerate(shown):
-                times = at(artifact, batch, count)
+            for row, artifact in enumerate(drawn):
+                times = artifact.at((batch, count))
                 if times:
-                    _percentiles(axes, row, times, _PRECISION[artifact["precision"]])
+                    _percentiles(axes, row, times, _PRECISION[artifact.file.precision])
             axes.set_xscale("log")
             _plain(axes)
             _milliseconds(axes)
             axes.grid(axis="x", color=_GRID, linewidth=0.6)
-            axes.set_title(f"batch {batch}, {plural(count, 'thread')}", fontsize=10)
+            axes.set_title(setting(batch, count), fontsize=10)
         left, right = panels[0].get_xlim()
         panels[0].set_xlim(left / (right / left) ** 0.12, right)
-        _name_rows(panels[0], shown, names)
+        _name_rows(panels[0], drawn, names)
     for axes in grid[-1]:
         axes.set_xlabel("ms per query (logarithmic)")
     figure.suptitle("Latency: p50 (dot, number), p90 (stroke), p99 (ring)", fontsize=11)
     return figure
 
 
-def _percentiles(axes: Axes, row: int, times: Row, color: str) -> None:
-    p50, p90, p99 = (times[name] for name in ("p50_ms", "p90_ms", "p99_ms"))
+def _percentiles(axes: Axes, row: int, times: Times, color: str) -> None:
+    p50, p90, p99 = times.p50_ms, times.p90_ms, times.p99_ms
     axes.plot([p50, p99], [row, row], color=color, linewidth=1.5, zorder=2)
     axes.plot(p90, row, "|", color=color, markersize=11, markeredgewidth=1.8, zorder=2)
     axes.plot(p99, row, "o", color="white", markeredgecolor=color, zorder=3)
@@ -212,25 +203,27 @@ def _percentiles(axes: Axes, row: int, times: Row, color: str) -> None:
     axes.annotate(number(p50), (p50, row), (-7, 0), textcoords="offset points", ha="right", va="center", fontsize=9)
 
 
-def _sizes(report: Row) -> Figure | None:
-    shown = report["artifacts"]
-    if not shown:
+def _sizes(report: Report) -> Figure | None:
+    drawn = report.artifacts
+    if not drawn:
         return None
-    figure = _figure(9, 1.2 + _row_height(shown) * len(shown))
+    figure = _figure(9, 1.2 + _row_height(drawn) * len(drawn))
     axes = figure.subplots()
-    full = {(a["model"], a["format"]): a["bytes"] for a in shown if a["precision"] == "fp32"}
-    for row, artifact in enumerate(shown):
-        axes.barh(row, artifact["bytes"] / 1e3, color=_PRECISION[artifact["precision"]], height=0.65)
-        reference = full.get((artifact["model"], artifact["format"]))
-        text = size(artifact["bytes"])
-        if reference and artifact["precision"] != "fp32":
-            text += f" ({100 * artifact['bytes'] / reference:.0f} % of fp32)"
-        axes.annotate(text, (artifact["bytes"] / 1e3, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    full = {(a.file.model, a.file.format): a.file.bytes for a in drawn if a.file.precision == "fp32"}
+    for row, artifact in enumerate(drawn):
+        axes.barh(row, artifact.file.bytes / 1e3, color=_PRECISION[artifact.file.precision], height=0.65)
+        reference = full.get((artifact.file.model, artifact.file.format))
+        text = size(artifact.file.bytes)
+        if reference and artifact.file.precision != "fp32":
+            text += f" ({100 * artifact.file.bytes / reference:.0f} % of fp32)"
+        axes.annotate(
+            text, (artifact.file.bytes / 1e3, row), (4, 0), textcoords="offset points", va="center", fontsize=9
+        )
     _plain(axes)
     axes.set_xlim(0, 1.3 * axes.get_xlim()[1])
     axes.set_xlabel("file size in kB (1 kB = 1,000 bytes)")
     axes.set_title("File sizes", fontsize=11)
-    _name_rows(axes, shown, _names(shown))
+    _name_rows(axes, drawn, _names(drawn))
     return figure
 
 
@@ -240,9 +233,9 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _row_height(shown: list[Row]) -> float:
+def _row_height(drawn: Sequence[ArtifactRow]) -> float:
     """Inches; a long list is set tighter."""
-    return 0.42 if len(shown) <= 12 else 0.28
+    return 0.42 if len(drawn) <= 12 else 0.28
 
 
 def _plain(axes: Axes) -> None:
@@ -263,15 +256,15 @@ def _gate_mark(axes: Axes, x: float, row: int) -> None:
     axes.plot([x, x], [row - 0.4, row + 0.4], color=_BAD, linewidth=1.5, zorder=4)
 
 
-def _name_rows(axes: Axes, shown: list[Row], names: list[str]) -> None:
+def _name_rows(axes: Axes, drawn: Sequence[ArtifactRow], names: list[str]) -> None:
     """First row on top; the names of failed artifacts in red."""
-    axes.set_yticks(range(len(shown)), names, fontsize=9)
-    for label, artifact in zip(axes.get_yticklabels(), shown, strict=True):
-        label.set_color(_BAD if artifact["status"] in ("failed", "error") else "black")
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_yticks(range(len(drawn)), names, fontsize=9)
+    for label, artifact in zip(axes.get_yticklabels(), drawn, strict=True):
+        label.set_color(_BAD if artifact.bad else "black")
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
 
 
-def _names(shown: list[Row]) -> list[str]:
+def _names(drawn: Sequence[ArtifactRow]) -> list[str]:
     """Without the model where there is only one."""
-    single = len({artifact["model"] for artifact in shown}) == 1
-    return [f"{a['format']} {a['precision']}" if single else a["name"] for a in shown]
+    single = len({artifact.file.model for artifact in drawn}) == 1
+    return [f"{a.file.format} {a.file.precision}" if single else a.file.name for a in drawn]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_text
 from fer_zoo.zoo import artifacts_dir, load_manifest
 
-from ..accuracy.seeds import Spread, read_spreads
-from ..accuracy.tta import TtaRow, read_rows
+from ..accuracy.rows import SeedsReport, SeedsRow, TtaReport, TtaRow
+from ..cells import milliseconds, percent, size
+from ..peers.rows import PeerRow, PeersReport
+from ..table import Columns, markdown_table, read_record
+from .merge import read_report
 from .models import model_rows
 from .published import LEFT_OUT, PUBLISHED, Published
-from .tables import markdown_table, milliseconds, of_fer2013, percent, size
-
-Row = dict[str, Any]
-_AnyRow = TypeVar("_AnyRow")
+from .rows import Report
 
 README = Path("README.md")
 # Columns of words, which are set to the left.
@@ -42,8 +40,8 @@ class OwnRow:
         public_test: Accuracy, 0 to 1; `None` where not measured, as all below.
         private_test: Accuracy.
         accuracy: On both halves of the test images.
-        mirror: Accuracy on PrivateTest with test-time augmentation by the mirror image.
-        ten_crop: Accuracy on PrivateTest with test-time augmentation by ten crops.
+        mirror: With test-time augmentation by the mirror image, perhaps of the int8 file.
+        ten_crop: With test-time augmentation by ten crops, likewise.
         seeds: Accuracy on PrivateTest over several trainings.
         fp32_ms: p50 of one face on one thread.
         int8_ms: That of the int8 file.
@@ -56,9 +54,9 @@ class OwnRow:
     public_test: float | None
     private_test: float | None
     accuracy: float | None
-    mirror: float | None
-    ten_crop: float | None
-    seeds: Spread | None
+    mirror: TtaRow | None
+    ten_crop: TtaRow | None
+    seeds: SeedsRow | None
     fp32_ms: float | None
     int8_ms: float | None
     int8_bytes: int | None
@@ -102,70 +100,65 @@ def updated(readme: str, artifacts: Path) -> str:
 
     Args:
         readme: Its text.
-        artifacts: Folder with `reports/report.json` and, where measured, `peers.json`, `tta.json` and `seeds.json`
-            beside it.
+        artifacts: Folder with `reports/parity.json` and `latency.json` and, where measured, `peers.json`, `tta.json`
+            and `seeds.json` beside them.
 
     Raises:
-        FerZooError: The marks or the report are missing.
+        FerZooError: The marks or the measurements are missing.
     """
     reports = artifacts / "reports"
-    report = _read(reports / "report.json")
-    if report is None:
-        raise FerZooError(f"{reports} has no report.json; run `python -m benchmarks` first")
-    peers = _read(reports / "peers.json") or {"rows": []}
+    report = read_report(reports)
+    peers = read_record(reports / "peers.json", PeersReport)
     readme = _replaced(readme, "results", _ours(own_rows(report, artifacts), report))
-    return _replaced(readme, "published", _others(other_rows(peers["rows"]), peers, report))
+    return _replaced(readme, "published", _others(other_rows(peers.rows if peers else ()), peers, report))
 
 
-def own_rows(report: Row, artifacts: Path) -> list[OwnRow]:
+def own_rows(report: Report, artifacts: Path) -> list[OwnRow]:
     """A row for each model of the zoo, the most accurate on PrivateTest first."""
-    tta = {(row.model, row.tta): row for row in read_rows(artifacts / "reports")}
-    seeds = {row.model: row for row in read_spreads(artifacts / "reports") if row.split == "private_test"}
+    measured = read_record(artifacts / "reports" / "tta.json", TtaReport)
+    tta = {(row.model, row.tta): row for row in (measured.rows if measured else ())}
+    spreads = read_record(artifacts / "reports" / "seeds.json", SeedsReport)
+    seeds = {row.model: row for row in (spreads.rows if spreads else ()) if row.split == "private_test"}
     public = {
         artifact.model: artifact.metrics["public_test"]["accuracy"]
         for artifact in load_manifest(artifacts, absent=True)
         if (artifact.format, artifact.precision) == ("onnx", "fp32") and "public_test" in artifact.metrics
     }
-
-    def augmented(model: str, kind: str) -> float | None:
-        row: TtaRow | None = tta.get((model, kind))
-        return row.private_test if row else None
-
     rows = [
         OwnRow(
-            model=row["model"],
-            ferplus=not of_fer2013(row),
-            weights=row["params"],
-            public_test=public.get(row["model"]),
-            private_test=row["private_test"],
-            accuracy=row["accuracy"],
-            mirror=augmented(row["model"], "mirror"),
-            ten_crop=augmented(row["model"], "ten-crop"),
-            seeds=seeds.get(row["model"]),
-            fp32_ms=row["fp32"]["p50_ms"],
-            int8_ms=row["int8"]["p50_ms"],
-            int8_bytes=row["int8"]["bytes"],
+            model=row.file.model,
+            ferplus=not row.file.is_fer2013,
+            weights=row.file.params,
+            public_test=public.get(row.file.model),
+            private_test=row.evaluation.private_test if row.evaluation else None,
+            accuracy=row.evaluation.accuracy if row.evaluation else None,
+            mirror=tta.get((row.file.model, "mirror")),
+            ten_crop=tta.get((row.file.model, "ten-crop")),
+            seeds=seeds.get(row.file.model),
+            fp32_ms=row.fp32_ms,
+            int8_ms=row.int8_ms,
+            int8_bytes=row.int8_bytes,
         )
         for row in model_rows(report)
     ]
     return sorted(rows, key=lambda row: row.private_test or 0, reverse=True)
 
 
-def other_rows(peers: list[Row]) -> dict[bool, list[OtherRow]]:
+def other_rows(peers: Sequence[PeerRow]) -> dict[bool, list[OtherRow]]:
     """Models of others, most accurate first: those of FER2013's seven expressions, and (`True`) of FER+'s eight."""
     measured = [
         OtherRow(
-            name=row["model"],
-            weights=f"{row['params']:,}",
-            accuracy=row["evaluation"]["accuracy"],
+            name=row.model,
+            weights=f"{row.params:,}",
+            accuracy=row.evaluation.accuracy,
             split="all",
             views="one",
-            runs=_CHOSEN[row["seen"]],
+            runs=_CHOSEN[row.seen],
             evidence=_HERE,
-            p50_ms=row["latency"][0]["p50_ms"],
+            p50_ms=row.p50_ms,
         )
         for row in peers
-        if row["family"] == "peer" and row["runtime"] == "onnxruntime"
+        if row.family == "peer" and row.runtime == "onnxruntime"
     ]
     stated = {ferplus: [_stated(row) for row in PUBLISHED if row.ferplus == ferplus] for ferplus in (False, True)}
     return {
@@ -186,58 +179,65 @@ def _stated(row: Published) -> OtherRow:
     )
 
 
-def _ours(rows: list[OwnRow], report: Row) -> str:
-    columns: dict[str, Callable[[OwnRow], str]] = {
-        "model": lambda row: f"**{row.model}**",
-        "weights": lambda row: f"{row.weights:,}",
-        "PublicTest": lambda row: percent(row.public_test),
-        "PrivateTest": lambda row: percent(row.private_test),
-        "both": lambda row: percent(row.accuracy),
-        "PrivateTest, mirror": lambda row: percent(row.mirror),
-        "PrivateTest, ten crops": lambda row: percent(row.ten_crop),
-        "PrivateTest, seeds": lambda row: row.seeds.text if row.seeds else "-",
-        "p50, fp32": lambda row: milliseconds(row.fp32_ms),
-        "p50, int8": lambda row: milliseconds(row.int8_ms),
-        "int8 size": lambda row: size(row.int8_bytes),
-    }
+def _ours(rows: list[OwnRow], report: Report) -> str:
+    columns: Columns[OwnRow] = [
+        ("model", lambda row: f"**{row.model}**"),
+        ("weights", lambda row: f"{row.weights:,}"),
+        ("PublicTest", lambda row: percent(row.public_test)),
+        ("PrivateTest", lambda row: percent(row.private_test)),
+        ("both", lambda row: percent(row.accuracy)),
+        ("PrivateTest, mirror", lambda row: _augmented(row.mirror)),
+        ("PrivateTest, ten crops", lambda row: _augmented(row.ten_crop)),
+        ("PrivateTest, seeds", lambda row: row.seeds.text if row.seeds else "-"),
+        ("p50, fp32", lambda row: milliseconds(row.fp32_ms)),
+        ("p50, int8", lambda row: milliseconds(row.int8_ms)),
+        ("int8 size", lambda row: size(row.int8_bytes)),
+    ]
     if not any(row.seeds for row in rows):
-        del columns["PrivateTest, seeds"]
-    machine = report["runs"]["latency"]["machine"]["cpu"]
-    if any("timed_sha256" in artifact for artifact in report["artifacts"]):
+        columns = [column for column in columns if column[0] != "PrivateTest, seeds"]
+    machine = report.latency.machine.cpu if report.latency else "a machine that was not measured yet"
+    if any(row.timed_sha256 for row in report.artifacts):
         machine += " (some of earlier files of the same networks)"
     note = (
         "Accuracy of the float32 ONNX file, one view of each image unless the column says otherwise: what was chosen "
         "was chosen on PublicTest (3,589 images), PrivateTest (3,589) chose nothing. "
-        "[Test-time augmentation](artifacts/reports/tta.md) averages two or ten views; models whose float32 file is "
-        "too large for git have it measured in int8. p50 is the median of one face on one thread of "
+        "[Test-time augmentation](artifacts/reports/tta.md) averages two or ten views; `int8` marks figures of "
+        "the int8 file, where the float32 file is too large for git. p50 is the median of one face on one thread of "
         f"{machine}, in ONNX Runtime; only ratios carry over. "
         "More: [every format, percentiles, parity](artifacts/reports/report.md)."
     )
-    parts = [_table(columns, [row for row in rows if not row.ferplus]), note]
+    parts = [markdown_table(columns, [row for row in rows if not row.ferplus]), note]
     if eight := [row for row in rows if row.ferplus]:
         parts += [
             "Models of FER+'s eight expressions, on the test images whose annotators agree (3,199 of PublicTest, 3,153 "
             "of PrivateTest); cleaner labels, so not to be compared with the table above:",
-            _table(columns, eight),
+            markdown_table(columns, eight),
         ]
     return "\n\n".join(parts)
 
 
-def _others(rows: dict[bool, list[OtherRow]], peers: Row, report: Row) -> str:
-    columns: dict[str, Callable[[OtherRow], str]] = {
-        "model": lambda row: row.name,
-        "weights": lambda row: row.weights,
-        "accuracy": lambda row: percent(row.accuracy),
-        "images": lambda row: row.split,
-        "views": lambda row: row.views,
-        "trainings": lambda row: row.runs,
-        "checked": lambda row: row.evidence,
-        "p50, fp32": lambda row: milliseconds(row.p50_ms),
-    }
+def _augmented(row: TtaRow | None) -> str:
+    """Accuracy on PrivateTest, with the precision of the file where that is not float32."""
+    if row is None:
+        return "-"
+    return percent(row.private_test) + ("" if row.precision == "fp32" else f" ({row.precision})")
+
+
+def _others(rows: dict[bool, list[OtherRow]], peers: PeersReport | None, report: Report) -> str:
+    columns: Columns[OtherRow] = [
+        ("model", lambda row: row.name),
+        ("weights", lambda row: row.weights),
+        ("accuracy", lambda row: percent(row.accuracy)),
+        ("images", lambda row: row.split),
+        ("views", lambda row: row.views),
+        ("trainings", lambda row: row.runs),
+        ("checked", lambda row: row.evidence),
+    ]
+    timed: Columns[OtherRow] = [*columns, ("p50, fp32", lambda row: milliseconds(row.p50_ms))]
     link = ""
-    if peers["rows"]:
-        here, there = (run["machine"]["cpu"] for run in (report["runs"]["latency"], peers))
-        machine = f" on {there}" if there != here else ""
+    if peers:
+        same = report.latency and report.latency.machine.cpu == peers.machine.cpu
+        machine = "" if same else f" on {peers.machine.cpu}"
         link = f" Timed{machine} in one run with ours: [peers](artifacts/reports/peers.md)."
     note = (
         "All test images are 7,178, PublicTest and PrivateTest 3,589 each; images that chose a model flatter it. "
@@ -245,17 +245,12 @@ def _others(rows: dict[bool, list[OtherRow]], peers: Row, report: Row) -> str:
     )
     return "\n\n".join(
         [
-            _table(columns, rows[False]),
+            markdown_table(timed, rows[False], left=_WORDS),
             f"{note}\n\n{LEFT_OUT}",
             "On FER+'s eight expressions:",
-            _table({name: cell for name, cell in columns.items() if name != "p50, fp32"}, rows[True]),
+            markdown_table(columns, rows[True], left=_WORDS),
         ]
     )
-
-
-def _table(columns: dict[str, Callable[[_AnyRow], str]], rows: list[_AnyRow]) -> str:
-    cells = [[cell(row) for cell in columns.values()] for row in rows]
-    return markdown_table(list(columns), cells, left=_WORDS)
 
 
 def _replaced(text: str, mark: str, content: str) -> str:
@@ -263,10 +258,6 @@ def _replaced(text: str, mark: str, content: str) -> str:
     if not block.search(text):
         raise FerZooError(f"{README} has no lines `<!-- {mark} -->` and `<!-- /{mark} -->` around its table")
     return block.sub(lambda _: f"\n{content}\n\n", text)
-
-
-def _read(path: Path) -> Row | None:
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 if __name__ == "__main__":

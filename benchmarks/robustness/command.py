@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from fer_zoo.console import err, out
 from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
-from fer_zoo.zoo import artifacts_dir
 
-from ..options import REPORT_PACKAGES, Options, positive, reports_folder
+from ..arguments import add_depth, add_selection, command_parser, options_of, positive
+from ..options import REPORT_PACKAGES
 from .datasets import load_faces
 from .measure import run_robustness
 from .page import write_robustness
 
+_QUICK_IMAGES = 100
+_USUAL_IMAGES = 1000
+
 
 def main(arguments: list[str]) -> int:
     """Measure, and write `robustness.json`, `.csv`, `.md` and the plots."""
-    parsed = _parser().parse_args(arguments)
-    require(*REPORT_PACKAGES)
-    if parsed.dataset and (parsed.data or parsed.ferplus):
-        raise UsageError(
-            "--dataset is another data set in the place of FER2013: give no --data and no --ferplus with it"
-        )
-    artifacts = parsed.artifacts or artifacts_dir()
-    reports = reports_folder(artifacts)
-    options = Options(
-        artifacts=artifacts,
-        output=parsed.output or (reports / parsed.dataset.resolve().name if parsed.dataset else reports),
-        data=parsed.data,
-        models=tuple(parsed.models),
-        fresh=parsed.fresh,
-    )
-    faces = load_faces(parsed.dataset) if parsed.dataset else None
-    for sentence in faces.unreadable if faces else ():
-        err.print(f"left out: {sentence}", markup=False)
-    bundled = BUNDLED_VOTES if BUNDLED_VOTES.is_file() and not (parsed.data or parsed.dataset) else None
-    measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces, parsed.images)
-    write_robustness(options.output, measured)
-    for row in sorted(measured.report["rows"], key=lambda row: -row["mean_corruption_accuracy"]):
-        accuracy = f"{row['evaluation']['accuracy']:.2%} clean, {row['mean_corruption_accuracy']:.2%} corrupted"
-        out.print(f"{row['name']}: {accuracy}", markup=False)
-    out.print(f"report: {options.output / 'robustness.md'}", markup=False)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks robustness", description=__doc__.partition(":")[2])
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
+    parser = command_parser("robustness", "Corruptions, calibration, confused pairs, other data sets.")
     parser.add_argument(
         "--dataset",
         type=Path,
@@ -60,12 +33,36 @@ def _parser() -> argparse.ArgumentParser:
         "--ferplus",
         type=Path,
         metavar="CSV",
-        help="FER+ votes, for calibration and the raters' view (default: the bundled ones with the bundled images)",
+        help="FER+ votes, for calibration and the raters' view; else the bundled ones with the bundled images",
     )
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
-    parser.add_argument("--images", type=positive, metavar="N", help="corrupt only N images, evenly spread")
-    parser.add_argument("--artifacts", type=Path, help="folder of manifest.json (default: the project's artifacts)")
-    parser.add_argument("--output", type=Path, help="folder of the reports (default: reports in the artifacts folder)")
-    parser.add_argument("--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="of ours")
-    parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
-    return parser
+    parser.add_argument(
+        "--images", type=positive, metavar="N", help=f"corrupt N images, evenly spread; else {_USUAL_IMAGES:,}"
+    )
+    add_selection(parser)
+    add_depth(
+        parser,
+        f"our two smallest models, {_QUICK_IMAGES} images corrupted",
+        "corrupt all test images: hours",
+    )
+    parsed = parser.parse_args(arguments)
+    require(*REPORT_PACKAGES)
+    if parsed.dataset and (parsed.data or parsed.ferplus):
+        raise UsageError(
+            "--dataset is another data set in the place of FER2013: give no --data and no --ferplus with it"
+        )
+    usual = _QUICK_IMAGES if parsed.quick else None if parsed.full else _USUAL_IMAGES
+    options = options_of(parsed, images=parsed.images or usual)
+    if parsed.dataset and not parsed.output:
+        options = replace(options, output=options.output / parsed.dataset.resolve().name)
+    faces = load_faces(parsed.dataset) if parsed.dataset else None
+    for sentence in faces.unreadable if faces else ():
+        err.print(f"left out: {sentence}", markup=False)
+    bundled = BUNDLED_VOTES if BUNDLED_VOTES.is_file() and not (parsed.data or parsed.dataset) else None
+    measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces)
+    write_robustness(options.output, measured)
+    for row in sorted(measured.report.rows, key=lambda row: -row.mean_corruption_accuracy):
+        accuracy = f"{row.evaluation.accuracy:.2%} clean, {row.mean_corruption_accuracy:.2%} corrupted"
+        out.print(f"{row.name}: {accuracy}", markup=False)
+    out.print(f"report: {options.output / 'robustness.md'}", markup=False)
+    return 0

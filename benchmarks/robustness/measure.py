@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -19,54 +19,55 @@ from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.ferplus import join_ferplus
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import evaluate_predictions
-from fer_zoo.evaluation.metrics import Evaluation, wilson_interval
-from fer_zoo.files import sha256, write_json
+from fer_zoo.evaluation.metrics import wilson_interval
+from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import local_path
 
 from ..journal import Journal
-from ..machine import describe, now
-from ..options import Options, file_problem, manifest_of, select, tells_fer2013
+from ..machine import Machine, describe, now
+from ..options import Options, file_problem, manifest_of, select
 from ..peers.catalogue import find_peers
 from ..peers.classifier import PeerClassifier, converted
-from ..report.stored import SCHEMA, identity_of, read_report
+from ..rows import ModelFile
+from ..table import read_record, write_record
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .datasets import LabelledFaces
+from .rows import (
+    ClassAccuracy,
+    Corruption,
+    FaceSet,
+    PairRow,
+    RaterPair,
+    Raters,
+    RobustnessReport,
+    RobustnessRow,
+    Subject,
+)
 from .votes import against_votes, majority, sides, vote_shares
 
-# Right answers by corruption and severity, then by the file's hash.
-Right = dict[tuple[str, int], dict[str, int]]
+# Number of right answers by corruption and severity, then by the file's hash.
+Correct = dict[tuple[str, int], dict[str, int]]
 
 BASE = "baseline_cnn onnx fp32"
 
 # What the original project asked: label, and what it is taken for.
 PAIRS = (("fear", "sad"), ("sad", "fear"), ("angry", "neutral"), ("neutral", "angry"), ("disgust", "angry"))
 
-_EVALUATION = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "nll", "per_class", "confusion")
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """One model whose predictions are measured: its name, what the report repeats of it, and how to load it."""
-
-    name: str
-    facts: dict[str, Any]
-    load: Any
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A finished run: the content of `robustness.json`, and what the pictures of faces need besides.
+    """A finished run: its report, and what the pictures of faces need besides.
 
     Attributes:
         report: Content of `robustness.json`.
         images: uint8 `[n, 48, 48]`.
         labels: int64 `[n]`.
-        probabilities: By model, float32 `[n, 7]`.
+        probabilities: By file, float32 `[n, 7]`.
         shares: FER+ votes, float `[n, 7]`, NaN where an image does not count; `None` without FER+.
     """
 
-    report: dict[str, Any]
+    report: RobustnessReport
     images: np.ndarray
     labels: np.ndarray
     probabilities: dict[str, np.ndarray]
@@ -74,44 +75,41 @@ class Measured:
 
 
 def run_robustness(
-    options: Options,
-    peers: Path | None = None,
-    ferplus: Path | None = None,
-    faces: LabelledFaces | None = None,
-    count: int | None = None,
+    options: Options, peers: Path | None = None, ferplus: Path | None = None, faces: LabelledFaces | None = None
 ) -> Measured:
     """Measure, and write `robustness.json`.
 
-    What an earlier run, finished or interrupted, measured of the same files on the same images is kept.
+    What an earlier run, finished or interrupted, measured of the same files on the same images is not measured again.
 
     Args:
-        options: `data`, `artifacts`, `models`, `output` and `fresh` are used.
+        options: `data`, `artifacts`, `models`, `output` and `fresh`; `images` is how many are corrupted, evenly spread
+            over the test set, `None` for all.
         peers: Folder of the peers' files, as `benchmarks peers` takes it.
         ferplus: FER+ votes for the test images.
         faces: Another data set in the place of FER2013's test images.
-        count: Corrupt only that many images, evenly spread over the test set; all by default.
 
     Raises:
         FerZooError: There are no artifacts or no images.
     """
     dataset = None if faces else load_dataset(options.data).subset("test")
-    images, labels = (faces.images, faces.labels) if faces else (dataset.images, dataset.labels)  # type: ignore[union-attr]
-    fingerprint = faces.fingerprint if faces else dataset.fingerprint  # type: ignore[union-attr]
-    labels = np.asarray(labels)
-    subjects, left_out = _subjects(options, peers)
-    chosen = np.unique(np.linspace(0, len(images) - 1, min(count or len(images), len(images))).astype(int))
+    images, labels, data = _images(dataset, faces)
+    loaders, left_out = _subjects(options, peers)
+    subjects = list(loaders)
+    count = min(options.images or len(images), len(images))
+    chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(int))
     machine = describe()
-    identity = {"machine": identity_of(machine), "data": fingerprint, "images": len(chosen)}
+    identity = {"machine": asdict(machine.platform), "data": data.fingerprint, "images": len(chosen)}
     journal = Journal(options.output / "robustness.partial.jsonl", identity, options.fresh)
-    right = {} if options.fresh else _measured_before(options.output / "robustness.json", identity)
+    path = options.output / "robustness.json"
+    correct = {} if options.fresh else _measured_before(path, machine, data.fingerprint, len(chosen))
     for part in journal.parts("corrupted"):
-        right.setdefault(tuple(part["of"]), {}).update(part["right"])
-    classifiers = {subject.name: subject.load(1) for subject in subjects}
+        correct.setdefault(tuple(part["of"]), {}).update(part["right"])
+    classifiers = {subject.name: load() for subject, load in loaders.items()}
     with ThreadPoolExecutor(cores()) as pool, progress() as bar:
 
-        def predict(shown: np.ndarray, names: Iterable[str] = tuple(classifiers)) -> dict[str, np.ndarray]:
-            """By model; models side by side use the cores better than small networks split among them."""
-            answers = pool.map(lambda name: classifiers[name].predict_proba(shown), names)
+        def predict(batch: np.ndarray, names: Iterable[str] = tuple(classifiers)) -> dict[str, np.ndarray]:
+            """By file; models side by side use the cores better than small networks split among them."""
+            answers = pool.map(lambda name: classifiers[name].predict_proba(batch), names)
             return dict(zip(names, answers, strict=True))
 
         task = bar.add_task("clean", total=1 + len(CORRUPTIONS) * len(SEVERITIES))
@@ -119,8 +117,8 @@ def run_robustness(
         bar.advance(task)
         for corruption, severity in product(CORRUPTIONS, SEVERITIES):
             bar.update(task, description=f"{corruption} {severity}")
-            known = right.setdefault((corruption, severity), {})
-            if new := {s.name: s.facts["sha256"] for s in subjects if s.facts["sha256"] not in known}:
+            known = correct.setdefault((corruption, severity), {})
+            if new := {s.name: s.sha256 for s in subjects if s.sha256 not in known}:
                 answers = predict(corrupt(images[chosen], corruption, severity), new)
                 found = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in answers.items()}
                 journal.add("corrupted", {"of": [corruption, severity], "right": found})
@@ -128,57 +126,75 @@ def run_robustness(
             bar.advance(task)
         contempt = predict(faces.contempt) if faces is not None and len(faces.contempt) else {}
     shares = _shares(dataset, ferplus) if dataset and ferplus else None
-    rows = [_row(s, probabilities[s.name], labels, chosen, right, shares) for s in subjects]
-    _add_relative(rows)
-    report: dict[str, Any] = {"schema": SCHEMA, "kind": "robustness", "finished": now(), "machine": machine}
-    report |= {"data": _facts(dataset, faces, fingerprint, len(images)), "corrupted_images": len(chosen)}
-    report |= {"corruptions": {name: {"strengths": s, "unit": u} for name, (_, s, u) in CORRUPTIONS.items()}}
-    report |= {"base": BASE if any(row["name"] == BASE for row in rows) else None, "rows": rows, "left_out": left_out}
-    if shares is not None:
-        report["raters"] = _raters(labels, shares) | {"ferplus": ferplus and sha256(ferplus)}
-    if contempt:
-        report["contempt"] = {
-            name: np.bincount(answer.argmax(1), minlength=len(EXPRESSIONS)).tolist()
-            for name, answer in contempt.items()
-        }
-    write_json(options.output / "robustness.json", report)
+    rows = [_row(s, probabilities[s.name], labels, chosen, correct, shares) for s in subjects]
+    report = RobustnessReport(
+        finished=now(),
+        machine=machine,
+        data=data,
+        corrupted_images=len(chosen),
+        corruptions={name: Corruption(strengths, unit) for name, (_, strengths, unit) in CORRUPTIONS.items()},
+        rows=tuple(_with_mce(rows)),
+        base=BASE if any(row.name == BASE for row in rows) else None,
+        left_out=tuple(left_out),
+        raters=_raters(labels, shares, ferplus) if shares is not None else None,
+        contempt={name: tuple(_counts(answer)) for name, answer in contempt.items()} or None,
+    )
+    write_record(path, report)
     journal.finish()
     return Measured(report, images, labels, probabilities, shares)
 
 
-def _measured_before(path: Path, identity: dict[str, Any]) -> Right:
+def _images(dataset: Dataset | None, faces: LabelledFaces | None) -> tuple[np.ndarray, np.ndarray, FaceSet]:
+    if faces is None:
+        assert dataset
+        return (
+            dataset.images,
+            np.asarray(dataset.labels),
+            FaceSet(dataset.source, dataset.fingerprint, len(dataset)),
+        )
+    data = FaceSet(
+        faces.layout,
+        faces.fingerprint,
+        len(faces.images),
+        absent=faces.absent,
+        contempt=len(faces.contempt),
+        left_out=faces.left_out,
+        unreadable=len(faces.unreadable),
+    )
+    return faces.images, faces.labels, data
+
+
+def _measured_before(path: Path, machine: Machine, fingerprint: str, images: int) -> Correct:
     """Right answers in the report of an earlier run on the same machine and images."""
-    report, right = read_report(path), Right()
-    if not report or identity != {
-        "machine": identity_of(report["machine"]),
-        "data": report["data"]["fingerprint"],
-        "images": report["corrupted_images"],
-    }:
-        return right
-    strengths = {name: list(strengths) for name, (_, strengths, _) in CORRUPTIONS.items()}
-    same = {name for name, facts in report["corruptions"].items() if facts["strengths"] == strengths.get(name)}
-    for row in report["rows"]:
+    report, correct = read_record(path, RobustnessReport), Correct()
+    if report is None or (report.machine.platform, report.data.fingerprint, report.corrupted_images) != (
+        machine.platform,
+        fingerprint,
+        images,
+    ):
+        return correct
+    strengths = {name: corruption.strengths for name, corruption in report.corruptions.items()}
+    same = [name for name, (_, values, _) in CORRUPTIONS.items() if strengths.get(name) == values]
+    for row in report.rows:
         for name in same:
-            for severity, accuracy in zip(SEVERITIES, row["corrupted_accuracy"][name], strict=True):
-                right.setdefault((name, severity), {})[row["sha256"]] = round(accuracy * report["corrupted_images"])
-    return right
+            for severity, accuracy in zip(SEVERITIES, row.corrupted_accuracy[name], strict=True):
+                correct.setdefault((name, severity), {})[row.subject.sha256] = round(accuracy * images)
+    return correct
 
 
-def _subjects(options: Options, peers: Path | None) -> tuple[list[Subject], list[str]]:
-    """Every float32 ONNX file, every int8 file, and the peers as float32 ONNX."""
+def _subjects(options: Options, peers: Path | None) -> tuple[dict[Subject, Callable[[], Any]], list[str]]:
+    """Every float32 ONNX file, every int8 file, and the peers as float32 ONNX, with what loads each."""
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if (a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32")) and tells_fer2013(a)
+        if (a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32")) and ModelFile.of(a).is_fer2013
     ]
     left_out = [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
-    subjects = []
-    for artifact in artifacts:
-        if not file_problem(artifact, options.artifacts):
-            facts = {"family": "ours", "model": artifact.model, "precision": artifact.precision}
-            facts |= {"format": artifact.format, "sha256": artifact.sha256}
-            load = partial(_load, local_path(artifact, options.artifacts))
-            subjects.append(Subject(artifact.name, facts, load))
+    subjects: dict[Subject, Callable[[], Any]] = {}
+    for a in artifacts:
+        if not file_problem(a, options.artifacts):
+            subject = Subject(a.name, "ours", a.model, a.precision, a.format, a.sha256)
+            subjects[subject] = partial(load_classifier, local_path(a, options.artifacts), threads=1)
     found, missing = find_peers(peers) if peers else ([], [])
     left_out += missing
     for peer in found:
@@ -190,15 +206,11 @@ def _subjects(options: Options, peers: Path | None) -> tuple[list[Subject], list
         except FerZooError as error:
             left_out.append(f"{peer.name} is left out: {error}")
             continue
-        facts = {"family": "peer", "model": peer.name, "precision": "fp32", "format": "onnx", "sha256": sha256(path)}
-        subjects.append(Subject(peer.name, facts | {"seen": peer.seen}, partial(PeerClassifier, peer, path)))
+        subject = Subject(peer.name, "peer", peer.name, "fp32", "onnx", sha256(path), peer.seen)
+        subjects[subject] = partial(PeerClassifier, peer, path, 1)
     if not subjects:
         raise FerZooError("; ".join(left_out) or "no float32 ONNX or int8 artifact is chosen")
     return subjects, left_out
-
-
-def _load(path: Path, threads: int) -> Any:
-    return load_classifier(path, threads=threads)
 
 
 def _shares(dataset: Dataset, ferplus: Path) -> np.ndarray:
@@ -212,89 +224,80 @@ def _row(
     probabilities: np.ndarray,
     labels: np.ndarray,
     chosen: np.ndarray,
-    right: Right,
+    correct: Correct,
     shares: np.ndarray | None,
-) -> dict[str, Any]:
-    evaluation = evaluate_predictions(probabilities, labels)
+) -> RobustnessRow:
+    measures = vars(evaluate_predictions(probabilities, labels))
+    evaluation = ClassAccuracy(**{name: measures[name] for name in ClassAccuracy.__dataclass_fields__})
     guess = probabilities.argmax(1)
     accuracy = {
-        name: [right[name, severity][subject.facts["sha256"]] / len(chosen) for severity in SEVERITIES]
+        name: tuple(correct[name, severity][subject.sha256] / len(chosen) for severity in SEVERITIES)
         for name in CORRUPTIONS
     }
-    row = {"name": subject.name} | subject.facts
-    row |= {"evaluation": {name: getattr(evaluation, name) for name in _EVALUATION}}
-    row |= {
-        "clean_accuracy": float((guess == labels)[chosen].mean()),
-        "corrupted_accuracy": accuracy,
-        "mean_corruption_accuracy": float(np.mean(list(accuracy.values()))),
-        "pairs": [_pair(evaluation, true, predicted) for true, predicted in PAIRS],
-    }
-    if shares is not None:
-        counts = ~np.isnan(shares[:, 0])
-        row["ferplus"] = against_votes(probabilities[counts], shares[counts])
-        most = np.where(counts, majority(np.nan_to_num(shares)), -1)
-        for pair in row["pairs"]:
-            pair["raters"] = sides(labels, guess, most, pair["true"], pair["predicted"])
-    return row
+    row = RobustnessRow(
+        subject=subject,
+        evaluation=evaluation,
+        clean_accuracy=float((guess == labels)[chosen].mean()),
+        corrupted_accuracy=accuracy,
+        mean_corruption_accuracy=float(np.mean(list(accuracy.values()))),
+        pairs=tuple(_pair(evaluation, true, predicted) for true, predicted in PAIRS),
+    )
+    if shares is None:
+        return row
+    counts = ~np.isnan(shares[:, 0])
+    most = np.where(counts, majority(np.nan_to_num(shares)), -1)
+    pairs = (replace(pair, raters=sides(labels, guess, most, pair.true, pair.predicted)) for pair in row.pairs)
+    return replace(row, ferplus=against_votes(probabilities[counts], shares[counts]), pairs=tuple(pairs))
 
 
-def _pair(evaluation: Evaluation, true: str, predicted: str) -> dict[str, Any]:
-    counts = np.array(evaluation.confusion)[EXPRESSIONS.index(true)]
-    count, support = int(counts[EXPRESSIONS.index(predicted)]), int(counts.sum())
-    known = {"share": count / support, "interval": wilson_interval(count, support)} if support else {}
-    return {"true": true, "predicted": predicted, "count": count, "support": support} | known
+def _pair(evaluation: ClassAccuracy, true: str, predicted: str) -> PairRow:
+    counts = evaluation.confusion[EXPRESSIONS.index(true)]
+    count, support = counts[EXPRESSIONS.index(predicted)], sum(counts)
+    if not support:
+        return PairRow(true, predicted, count, support)
+    return PairRow(true, predicted, count, support, count / support, wilson_interval(count, support))
 
 
-def _add_relative(rows: list[dict[str, Any]]) -> None:
-    """Errors relative to `BASE`: `mce` as ImageNet-C defines it, and `relative_mce` of what corruption adds.
+def _with_mce(rows: Sequence[RobustnessRow]) -> Sequence[RobustnessRow]:
+    """The rows with their errors relative to `BASE`, where that is one of them."""
+    base = next((row for row in rows if row.name == BASE), None)
+    if base is None:
+        return rows
 
-    The latter is a ratio of sums, not a mean of ratios: some corruptions add next to nothing to `BASE`.
-    """
-    base = next((row for row in rows if row["name"] == BASE), None)
-    for row in rows if base else ():
-        assert base
-        ratios, relative = [], []
-        for name in CORRUPTIONS:
-            error, reference = (1 - np.mean(r["corrupted_accuracy"][name]) for r in (row, base))
-            ratios.append(error / reference)
-            added, expected = error - (1 - row["clean_accuracy"]), reference - (1 - base["clean_accuracy"])
-            relative.append((added, expected))
-        row["mce"] = float(np.mean(ratios))
-        total = sum(expected for _, expected in relative)
-        row["relative_mce"] = float(sum(added for added, _ in relative) / total) if total else None
+    def errors(row: RobustnessRow) -> np.ndarray:
+        return np.array([1 - np.mean(row.corrupted_accuracy[name]) for name in CORRUPTIONS])
+
+    def added(row: RobustnessRow) -> float:
+        return float((errors(row) - (1 - row.clean_accuracy)).sum())
+
+    return [
+        replace(
+            row,
+            mce=float(np.mean(errors(row) / errors(base))),
+            relative_mce=added(row) / added(base) if added(base) else None,
+        )
+        for row in rows
+    ]
 
 
-def _raters(labels: np.ndarray, shares: np.ndarray) -> dict[str, Any]:
-    """FER+'s raters as if their majority were a classifier of FER2013's labels."""
+def _raters(labels: np.ndarray, shares: np.ndarray, ferplus: Path | None) -> Raters:
     counts = ~np.isnan(shares[:, 0])
     most = majority(shares[counts])
     decided, true = most >= 0, labels[counts]
     confusion = np.bincount(true[decided] * 7 + most[decided], minlength=49).reshape(7, 7)
-    pairs = []
-    for label, other in PAIRS:
-        row = confusion[EXPRESSIONS.index(label)]
-        support = max(int(row.sum()), 1)
-        pairs.append({"true": label, "predicted": other, "share": row[EXPRESSIONS.index(other)] / support})
-    recall = confusion.diagonal() / np.maximum(confusion.sum(1), 1)
-    return {
-        "n": int(counts.sum()),
-        "decided": int(decided.sum()),
-        "accuracy": float((most == true)[decided].mean()),
-        "recall": dict(zip(EXPRESSIONS, map(float, recall), strict=True)),
-        "pairs": [pair | {"share": float(pair["share"])} for pair in pairs],
-    }
+    shares_of_label = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    return Raters(
+        n=int(counts.sum()),
+        decided=int(decided.sum()),
+        accuracy=float((most == true)[decided].mean()),
+        recall=dict(zip(EXPRESSIONS, map(float, shares_of_label.diagonal()), strict=True)),
+        pairs=tuple(
+            RaterPair(label, other, float(shares_of_label[EXPRESSIONS.index(label), EXPRESSIONS.index(other)]))
+            for label, other in PAIRS
+        ),
+        ferplus=sha256(ferplus) if ferplus else None,
+    )
 
 
-def _facts(dataset: Dataset | None, faces: LabelledFaces | None, fingerprint: str, n: int) -> dict[str, Any]:
-    if faces is None:
-        assert dataset
-        return {"source": dataset.source, "fingerprint": fingerprint, "split": "test", "n": n}
-    return {
-        "source": faces.layout,
-        "fingerprint": fingerprint,
-        "n": n,
-        "absent": list(faces.absent),
-        "contempt": len(faces.contempt),
-        "left_out": faces.left_out,
-        "unreadable": len(faces.unreadable),
-    }
+def _counts(probabilities: np.ndarray) -> list[int]:
+    return np.bincount(probabilities.argmax(1), minlength=len(EXPRESSIONS)).tolist()

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from .rows import PairRow, RobustnessReport, RobustnessRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Row = dict[str, Any]
 
 _OURS = ("#0072b2", "#56b4e9", "#009e73", "#332288", "#999933", "#000000", "#7fd1b9", "#8a63d2")
 _PEERS = ("#d55e00", "#e69f00", "#cc79a7", "#882255", "#aa4466")
 _FACES = 8
 
 
-def colors(rows: list[Row]) -> dict[str, str]:
+def colors(rows: Sequence[RobustnessRow]) -> dict[str, str]:
     """One colour for each model, cool for ours and warm for peers; files of one model share it."""
     found: dict[str, str] = {}
     for family, palette in (("ours", _OURS), ("peer", _PEERS)):
-        models = dict.fromkeys(row["model"] for row in rows if row["family"] == family)
+        models = dict.fromkeys(row.subject.model for row in rows if row.subject.family == family)
         found |= {model: palette[i % len(palette)] for i, model in enumerate(models)}
-    return {row["name"]: found[row["model"]] for row in rows}
+    return {row.name: found[row.subject.model] for row in rows}
 
 
-def plot_curves(report: Row) -> Figure:
+def plot_curves(report: RobustnessReport) -> Figure:
     """Accuracy against severity, a panel for each corruption."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 9), layout="constrained")
     panels = figure.subplots(3, 5, sharex=True, sharey=True)
-    color = colors(report["rows"])
+    color = colors(report.rows)
     for axes, name in zip(panels.flat, CORRUPTIONS, strict=True):
-        for row in report["rows"]:
-            values = [row["clean_accuracy"], *row["corrupted_accuracy"][name]]
-            style = {"fp32": "-", "int8": "--"}[row["precision"]] if row["format"] == "onnx" else ":"
-            line = {"color": color[row["name"]], "linestyle": style, "linewidth": 1.4, "marker": ".", "markersize": 4}
-            axes.plot((0, *SEVERITIES), 100 * np.array(values), label=row["name"], **line)
+        for row in report.rows:
+            values = [row.clean_accuracy, *row.corrupted_accuracy[name]]
+            style = {"fp32": "-", "int8": "--"}[row.subject.precision] if row.subject.format == "onnx" else ":"
+            line = {"color": color[row.name], "linestyle": style, "linewidth": 1.4, "marker": ".", "markersize": 4}
+            axes.plot((0, *SEVERITIES), 100 * np.array(values), label=row.name, **line)
         axes.set_title(name, fontsize=10)
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -52,7 +52,7 @@ def plot_curves(report: Row) -> Figure:
         axes.set_ylabel("accuracy in %")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.suptitle(f"Accuracy under corruptions, {report['corrupted_images']:,} images", fontsize=12)
+    figure.suptitle(f"Accuracy under corruptions, {report.corrupted_images:,} images", fontsize=12)
     return figure
 
 
@@ -74,22 +74,22 @@ def plot_examples(images: np.ndarray, face: int) -> Figure:
     return figure
 
 
-def plot_mean(report: Row) -> Figure:
+def plot_mean(report: RobustnessReport) -> Figure:
     """Clean and mean corrupted accuracy of every model."""
     from matplotlib.figure import Figure
 
-    rows = sorted(report["rows"], key=lambda row: row["mean_corruption_accuracy"])
-    color = colors(report["rows"])
+    rows = sorted(report.rows, key=lambda row: row.mean_corruption_accuracy)
+    color = colors(report.rows)
     figure = Figure(figsize=(9, 1.7 + 0.42 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for i, row in enumerate(rows):
-        mean, clean = 100 * row["mean_corruption_accuracy"], 100 * row["clean_accuracy"]
-        axes.plot([mean, clean], [i, i], color=color[row["name"]], linewidth=2, alpha=0.5)
-        axes.plot(mean, i, "o", color=color[row["name"]], markersize=9)
-        axes.plot(clean, i, "o", color="white", markeredgecolor=color[row["name"]], markersize=9)
+        mean, clean = 100 * row.mean_corruption_accuracy, 100 * row.clean_accuracy
+        axes.plot([mean, clean], [i, i], color=color[row.name], linewidth=2, alpha=0.5)
+        axes.plot(mean, i, "o", color=color[row.name], markersize=9)
+        axes.plot(clean, i, "o", color="white", markeredgecolor=color[row.name], markersize=9)
         axes.text(mean - 0.6, i, f"{mean:.1f}", ha="right", va="center", fontsize=9)
         axes.text(clean + 0.6, i, f"{clean:.1f}", ha="left", va="center", fontsize=9)
-    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.margins(x=0.12, y=0.08)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -97,25 +97,24 @@ def plot_mean(report: Row) -> Figure:
     return figure
 
 
-def plot_pairs(report: Row) -> Figure:
+def plot_pairs(report: RobustnessReport) -> Figure:
     """How often each model (its float32 file if there is one) and FER+'s raters take one expression for another."""
     from matplotlib.figure import Figure
 
-    exact_last = sorted(report["rows"], key=lambda row: row["precision"] == "fp32")
-    rows = list({row["model"]: row for row in exact_last}.values())
-    color = colors(report["rows"])
-    series = [(row["name"], color[row["name"]], _shares(row)) for row in rows]
-    if "raters" in report:
-        raters = report["raters"]
-        shares = [100 * pair["share"] for pair in raters["pairs"]] + [100 * raters["recall"]["disgust"]]
+    exact_last = sorted(report.rows, key=lambda row: row.subject.precision == "fp32")
+    rows = list({row.subject.model: row for row in exact_last}.values())
+    color = colors(report.rows)
+    series = [(row.name, color[row.name], _shares(row)) for row in rows]
+    if raters := report.raters:
+        shares = [100 * pair.share for pair in raters.pairs] + [100 * raters.recall["disgust"]]
         series.append(("FER+ raters' majority", "#bbbbbb", shares))
-    titles = [f"{pair['true']}\n→ {pair['predicted']}" for pair in rows[0]["pairs"]] + ["disgust\nrecall"]
+    titles = [f"{pair.true}\n→ {pair.predicted}" for pair in rows[0].pairs] + ["disgust\nrecall"]
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplots()
     width = 0.84 / len(series)
     for i, (name, tint, values) in enumerate(series):
-        places = np.arange(len(titles)) + (i - (len(series) - 1) / 2) * width
-        bars = axes.bar(places, values, width * 0.92, color=tint, label=name)
+        x = np.arange(len(titles)) + (i - (len(series) - 1) / 2) * width
+        bars = axes.bar(x, values, width * 0.92, color=tint, label=name)
         axes.bar_label(bars, fmt="%.0f", fontsize=7, padding=1)
     axes.set_xticks(range(len(titles)), titles)
     axes.axvline(len(titles) - 1.5, color="#999999", linewidth=0.8)
@@ -125,27 +124,27 @@ def plot_pairs(report: Row) -> Figure:
     return figure
 
 
-def plot_calibration(report: Row) -> Figure:
+def plot_calibration(report: RobustnessReport) -> Figure:
     """Calibration error and cross-entropy, against the labels and against FER+'s votes."""
     from matplotlib.figure import Figure
 
-    rows = report["rows"]
+    rows = report.rows
     figure = Figure(figsize=(11, 2.2 + 0.5 * len(rows)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    places = np.arange(len(rows))[::-1]
+    y = np.arange(len(rows))[::-1]
     for axes, measure, scale in ((left, "ece", 100), (right, "nll", 1)):
-        series = [("FER2013's labels", "#0072b2", [scale * row["evaluation"][measure] for row in rows])]
-        if "ferplus" in rows[0]:
-            series.append(("FER+ votes", "#e69f00", [scale * row["ferplus"][measure] for row in rows]))
+        series = [("FER2013's labels", "#0072b2", [scale * getattr(row.evaluation, measure) for row in rows])]
+        if rows[0].ferplus:
+            series.append(("FER+ votes", "#e69f00", [scale * getattr(row.ferplus, measure) for row in rows]))
         for i, (name, tint, values) in enumerate(series):
-            bars = axes.barh(places + 0.2 - 0.4 * i, values, 0.36, color=tint, label=name)
+            bars = axes.barh(y + 0.2 - 0.4 * i, values, 0.36, color=tint, label=name)
             axes.bar_label(bars, fmt="%.1f" if scale == 100 else "%.2f", fontsize=8, padding=2)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.12)
-    if "ferplus" in rows[0]:
-        entropy = rows[0]["ferplus"]["entropy"]
+    if votes := rows[0].ferplus:
+        entropy = votes.entropy
         right.axvline(entropy, color="#888888", linestyle=":", linewidth=1, label="the votes' own entropy")
-    left.set_yticks(places, [row["name"] for row in rows])
+    left.set_yticks(y, [row.name for row in rows])
     left.set_xlabel("expected calibration error in points")
     right.set_xlabel("negative log-likelihood in nats")
     handles, labels = right.get_legend_handles_labels()
@@ -157,7 +156,7 @@ def plot_faces(
     images: np.ndarray,
     labels: np.ndarray,
     probabilities: np.ndarray,
-    pairs: list[Row],
+    pairs: Sequence[PairRow],
     shares: np.ndarray | None,
     name: str,
 ) -> Figure | None:
@@ -165,13 +164,13 @@ def plot_faces(
     from matplotlib.figure import Figure
 
     guess, sure = probabilities.argmax(1), probabilities.max(1)
-    shown = [pair for pair in pairs if pair["count"]]
-    if not shown:
+    confused = [pair for pair in pairs if pair.count]
+    if not confused:
         return None
-    figure = Figure(figsize=(1.35 * _FACES + 2.2, 1.85 * len(shown) + 0.9), layout="constrained")
-    grid = figure.subplots(len(shown), _FACES, squeeze=False)
-    for panels, pair in zip(grid, shown, strict=True):
-        true, taken = EXPRESSIONS.index(pair["true"]), EXPRESSIONS.index(pair["predicted"])
+    figure = Figure(figsize=(1.35 * _FACES + 2.2, 1.85 * len(confused) + 0.9), layout="constrained")
+    grid = figure.subplots(len(confused), _FACES, squeeze=False)
+    for panels, pair in zip(grid, confused, strict=True):
+        true, taken = EXPRESSIONS.index(pair.true), EXPRESSIONS.index(pair.predicted)
         wrong = np.flatnonzero((labels == true) & (guess == taken))
         surest = wrong[np.argsort(-sure[wrong], kind="stable")]
         unique = {images[i].tobytes(): int(i) for i in surest[::-1]}
@@ -181,7 +180,7 @@ def plot_faces(
         for axes, i in zip(panels, chosen, strict=False):
             axes.imshow(images[i], cmap="gray", vmin=0, vmax=255)
             axes.set_title(_caption(sure[i], shares[i] if shares is not None else None), fontsize=7, pad=2)
-        text = f"{pair['true']} → {pair['predicted']}\n{pair['count']} of {pair['support']:,}"
+        text = f"{pair.true} → {pair.predicted}\n{pair.count} of {pair.support:,}"
         panels[0].text(-0.12, 0.5, text, transform=panels[0].transAxes, ha="right", va="center", fontsize=10)
     note = "" if shares is None else "; second line: what FER+'s raters saw"
     figure.suptitle(f"{name}: label → prediction, the surest mistakes with their probability{note}", fontsize=11)
@@ -195,6 +194,6 @@ def _caption(sure: float, shares: np.ndarray | None) -> str:
     return f"{sure:.0%}\n" + ", ".join(seen)
 
 
-def _shares(row: Row) -> list[float]:
-    recall = row["evaluation"]["per_class"]["disgust"]["recall"]
-    return [100 * pair.get("share", 0) for pair in row["pairs"]] + [100 * recall]
+def _shares(row: RobustnessRow) -> list[float]:
+    recall = row.evaluation.per_class["disgust"]["recall"]
+    return [100 * (pair.share or 0) for pair in row.pairs] + [100 * recall]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.ferplus import FERPLUS_COLUMNS
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS
+
+from .rows import Sides, VoteAgreement
 
 _TINY = 1e-9
 
@@ -35,17 +35,12 @@ def majority(shares: np.ndarray) -> np.ndarray:
     return np.where(ordered[:, -1] > ordered[:, -2] + 1e-6, shares.argmax(1), -1)
 
 
-def against_votes(probabilities: np.ndarray, shares: np.ndarray) -> dict[str, Any]:
+def against_votes(probabilities: np.ndarray, shares: np.ndarray) -> VoteAgreement:
     """How well probabilities match the shares of votes.
 
     Args:
         probabilities: float `[n, 7]`.
         shares: float `[n, 7]` of `vote_shares`, only images that count.
-
-    Returns:
-        `n`; `accuracy` on the `decided` images whose majority is clear; `nll`, the mean cross-entropy in nats, and
-        `entropy`, its least possible value, the votes' own; `kl`, the difference; and `ece`: as usual in 15 bins of
-        confidence, with the share of voters who agree with the prediction in the place of right or wrong.
     """
     logs = np.log(np.maximum(probabilities.astype(np.float64), _TINY))
     nll = float(-(shares * logs).sum(1).mean())
@@ -54,23 +49,20 @@ def against_votes(probabilities: np.ndarray, shares: np.ndarray) -> dict[str, An
     agreed = shares[np.arange(len(shares)), guess]
     bins = np.clip(np.ceil(probabilities.max(1) * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, probabilities.max(1) - agreed, CALIBRATION_BINS)
-    return {
-        "n": len(shares),
-        "decided": int((most >= 0).sum()),
-        "accuracy": float((guess == most)[most >= 0].mean()),
-        "nll": nll,
-        "entropy": entropy,
-        "kl": nll - entropy,
-        "ece": float(np.abs(gaps).sum() / len(shares)),
-    }
+    return VoteAgreement(
+        n=len(shares),
+        decided=int((most >= 0).sum()),
+        accuracy=float((guess == most)[most >= 0].mean()),
+        nll=nll,
+        entropy=entropy,
+        kl=nll - entropy,
+        ece=float(np.abs(gaps).sum() / len(shares)),
+    )
 
 
-def sides(labels: np.ndarray, guess: np.ndarray, most: np.ndarray, true: str, predicted: str) -> dict[str, int]:
+def sides(labels: np.ndarray, guess: np.ndarray, most: np.ndarray, true: str, predicted: str) -> Sides:
     """Of the images of `true` taken for `predicted`: with how many the raters' majority agrees with whom."""
     wrong = (labels == EXPRESSIONS.index(true)) & (guess == EXPRESSIONS.index(predicted))
     raters = most[wrong]
-    return {
-        "label": int((raters == EXPRESSIONS.index(true)).sum()),
-        "model": int((raters == EXPRESSIONS.index(predicted)).sum()),
-        "neither": int(((raters != EXPRESSIONS.index(true)) & (raters != EXPRESSIONS.index(predicted))).sum()),
-    }
+    label, model = (int((raters == EXPRESSIONS.index(name)).sum()) for name in (true, predicted))
+    return Sides(label, model, len(raters) - label - model)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_zoo.files import atomic_path
 
-from ..report.tables import percent
+from ..cells import percent
 
 Row = dict[str, Any]
 

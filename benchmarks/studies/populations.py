@@ -25,7 +25,7 @@ from fer_zoo.inference.prior import adapt, estimate_prior, normalized
 from fer_zoo.zoo import artifacts_dir, load_manifest, verified_path
 
 from ..options import reports_folder
-from ..table import markdown_table, write_csv, write_record
+from ..table import Columns, markdown_table, write_csv, write_record
 
 _DRAWN, _SEED = 3000, 2025
 
@@ -188,12 +188,15 @@ def _model_cell(rows: dict[str, PopulationRow]) -> str:
     return f"**{rows['training'].model}**"
 
 
-_BY_PRIOR = {"model": _model_cell, **{prior: _accuracy_cell(prior) for prior in PRIORS}}
-_BY_CLASS: dict[str, Callable[[PopulationRow], str]] = {
-    "population": lambda row: row.population,
-    "prior": lambda row: row.prior,
-    **{name: _recall_cell(name) for name in EXPRESSIONS},
-}
+_BY_PRIOR: Columns[dict[str, PopulationRow]] = [
+    ("model", _model_cell),
+    *((prior, _accuracy_cell(prior)) for prior in PRIORS),
+]
+_BY_CLASS: Columns[PopulationRow] = [
+    ("population", lambda row: row.population),
+    ("prior", lambda row: row.prior),
+    *((name, _recall_cell(name)) for name in EXPRESSIONS),
+]
 _DEFAULT = DEFAULT_MODEL.partition(":")[0]
 
 

@@ -25,7 +25,8 @@ from fer_zoo.files import atomic_path, write_json, write_text
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir
 
-from ..options import positive, reports_folder
+from ..arguments import positive
+from ..options import reports_folder
 from .float32 import float32_file
 
 _KINDS = {

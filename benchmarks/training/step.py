@@ -1,4 +1,4 @@
-"""Time the training steps of one network on one backend: `python -m benchmarks.training.step BACKEND NETWORK WAY`.
+"""Time the training steps of one network on one backend: `python -m benchmarks.training.step BACKEND NETWORK VARIANT`.
 
 A process of its own, since a backend is chosen before Keras is imported. Prints JSON. The network `peak` is a matrix
 product, the most that a step could reach.
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 128
-WAYS = ("stock float32", "ours float32", "ours bfloat16")
+VARIANTS = ("stock float32", "ours float32", "ours bfloat16")
 PEAK = "peak"
 _PEAK_SIZE = 2048
 
 
-def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> None:
+def main(backend: str, network: str, variant: str, warmup: int, seconds: float) -> None:
     select_backend(backend)
     if network == PEAK:
-        print(json.dumps({"gflops": _peak_gflops(way.rpartition(" ")[2], seconds)}))
+        print(json.dumps({"gflops": _peak_gflops(variant.rpartition(" ")[2], seconds)}))
         return
     import keras
 
@@ -49,11 +49,11 @@ def main(backend: str, network: str, way: str, warmup: int, seconds: float) -> N
             return images[start : start + BATCH], targets[start : start + BATCH]
 
     clock = _clock(warmup, seconds)
-    stock = way == "stock float32"
+    stock = variant == "stock float32"
     keras.utils.set_random_seed(0)
     with nullcontext() if stock else all_cores(BATCH):
         model = _build(network)
-        trained = _stock(model) if stock else _ours(model, way.removeprefix("ours "), backend)
+        trained = _stock(model) if stock else _ours(model, variant.removeprefix("ours "), backend)
         trained.fit(Feed(), steps_per_epoch=1_000_000, shuffle=False, verbose=0, callbacks=[clock])
     print(json.dumps(clock.figures() | {"weights": model.count_params(), "macs": count_macs(model)}))
 

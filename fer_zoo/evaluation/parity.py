@@ -1,4 +1,4 @@
-"""How far an exported model is from its Keras original, and how far it may be: the one table of gates, and of aims."""
+"""How far an exported model is from its Keras original, and how far it may be: the one table of gates, and of goals."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ GATES = {
 }
 
 
-# What the whole zoo aims at; an artifact that does not get there is published all the same, and reported.
-AIMS = {
+# The goals of the zoo; an artifact that misses one is published all the same, and reported.
+GOALS = {
     "fp32": Gate(min_argmax_agreement=1.0),
     "fp16": Gate(min_argmax_agreement=0.999),
     "int8": Gate(min_argmax_agreement=0.98, max_abs_accuracy_delta=0.002),
@@ -128,17 +128,17 @@ def checks(parity: Parity, precision: str) -> list[Check]:
     return _held(parity, GATES[precision])
 
 
-def short_of_aims(parity: Parity, precision: str, share: float | None = None) -> list[str]:
-    """What is short of the aims for `precision`, one phrase each; empty where there is none.
+def goals_missed(parity: Parity, precision: str, share: float | None = None) -> list[str]:
+    """The goals for `precision` that are missed, one phrase each.
 
     Args:
-        parity: Of the artifact with its original.
-        precision: Key of `AIMS`; others have no aims.
+        parity: Of the artifact and its original.
+        precision: Key of `GOALS`; others have no goals.
         share: Bytes of an int8 file over those of the fp32 file of its format, where known.
     """
-    if precision not in AIMS:
+    if precision not in GOALS:
         return []
-    found = _held(parity, AIMS[precision])
+    found = _held(parity, GOALS[precision])
     if precision == "int8" and share is not None:
         found.append(Check("size", share, f"≤ {100 * MAX_INT8_SHARE:g} % of fp32", share <= MAX_INT8_SHARE))
     return _phrases(found)

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Two classifiers on the same images.
+
+    Attributes:
+        lost: Images that only the reference gets right.
+        won: Images that only the candidate gets right.
+        mcnemar_p: McNemar 1947, two-sided exact binomial.
+        accuracy_delta_interval: 95 % interval of candidate minus reference, -1..1; adjusted Wald of Bonett and Price
+            2012.
+    """
+
+    lost: int
+    won: int
+    mcnemar_p: float
+    accuracy_delta_interval: tuple[float, float]
+
 
 _DRAWS = 1000
 _SEED = 2025
 
 
-def paired_test(reference_right: np.ndarray, candidate_right: np.ndarray) -> dict[str, Any]:
+def paired_test(reference_right: np.ndarray, candidate_right: np.ndarray) -> PairedTest:
     """Whether two classifiers differ in accuracy on the same images, and by how much.
 
     Args:
         reference_right: Bool `[n]`, where the reference is right.
         candidate_right: Bool `[n]`, where the candidate is right.
-
-    Returns:
-        `lost` (only the reference is right), `won` (only the candidate is right), `mcnemar_p` (McNemar 1947, two-sided
-        exact binomial) and `accuracy_delta_interval` (95 %, adjusted Wald of Bonett and Price 2012).
     """
     n = len(reference_right)
     lost = int(np.sum(reference_right & ~candidate_right))
@@ -30,15 +45,11 @@ def paired_test(reference_right: np.ndarray, candidate_right: np.ndarray) -> dic
     tail = sum(math.comb(lost + won, k) for k in range(min(lost, won) + 1))
     p_lost, p_won = (lost + 1) / (n + 2), (won + 1) / (n + 2)
     half = NormalDist().inv_cdf(0.975) * math.sqrt((p_lost + p_won - (p_won - p_lost) ** 2) / (n + 2))
-    return {
-        "lost": lost,
-        "won": won,
-        "mcnemar_p": min(1.0, 2 * tail / 2 ** (lost + won)),
-        "accuracy_delta_interval": [p_won - p_lost - half, p_won - p_lost + half],
-    }
+    interval = (p_won - p_lost - half, p_won - p_lost + half)
+    return PairedTest(lost, won, min(1.0, 2 * tail / 2 ** (lost + won)), interval)
 
 
-def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate: np.ndarray) -> list[float]:
+def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate: np.ndarray) -> tuple[float, float]:
     """95 % interval of candidate minus reference in macro-F1: percentiles of 1,000 paired bootstrap samples.
 
     Args:
@@ -54,7 +65,8 @@ def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate
     kinds = np.bincount((labels * classes + reference) * classes + candidate, minlength=classes**3)
     draws = np.random.default_rng(_SEED).multinomial(n, kinds / n, size=_DRAWS).reshape(_DRAWS, *[classes] * 3)
     deltas = _macro_f1(draws.sum(2)) - _macro_f1(draws.sum(3))
-    return [float(end) for end in np.percentile(deltas, (2.5, 97.5))]
+    low, high = np.percentile(deltas, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def _macro_f1(confusion: np.ndarray) -> np.ndarray:

@@ -74,18 +74,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds that looking at the machine takes."""
     import benchmarks.latency.measure
     import benchmarks.parity.measure
+    import benchmarks.robustness.measure
+    from benchmarks.machine import Machine
 
-    machine = {
-        "cpu": "a processor",
-        "architecture": "x",
-        "flags": ["avx2"],
-        "cores": 2,
-        "memory_gb": 1.0,
-        "os": "an OS",
-    }
-    machine |= {"python": "3", "packages": {"numpy": "2"}, "load_average": [0.0, 0.0, 0.0], "commit": "abc"}
-    monkeypatch.setattr(benchmarks.latency.measure, "describe", lambda: dict(machine))
-    monkeypatch.setattr(benchmarks.parity.measure, "describe", lambda: dict(machine))
+    machine = Machine(
+        cpu="a processor",
+        cores=2,
+        os="an OS",
+        python="3",
+        packages={"numpy": "2"},
+        architecture="x",
+        flags=("avx2",),
+        memory_gb=1.0,
+        load_average=(0.0, 0.0, 0.0),
+        commit="abc",
+    )
+    for module in (benchmarks.latency.measure, benchmarks.parity.measure, benchmarks.robustness.measure):
+        monkeypatch.setattr(module, "describe", lambda: machine)
     monkeypatch.setattr(benchmarks.latency.measure, "peak_gmacs", lambda threads: 100.0 * threads)
 
 

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import benchmarks.__main__ as command_line
 import benchmarks.parity.measure
+from benchmarks import arguments as shared
 from benchmarks.__main__ import main
 from benchmarks.machine import describe
-from benchmarks.options import Options
+from benchmarks.options import FULL_TIMING, Options, Timing
 from benchmarks.options import test_images as chosen_images
+from benchmarks.report.merge import read_report
 from fer_zoo.console import run
 from fer_zoo.cpu import cores
 
@@ -20,8 +21,8 @@ from fer_zoo.cpu import cores
 @pytest.fixture
 def arguments(zoo, quick, monkeypatch) -> list[str]:
     """A benchmark of a few queries whose original needs no Keras."""
-    monkeypatch.setattr(benchmarks.parity.measure, "_predict_in_other_process", zoo.predict_original)
-    short = ["--quick", "--queries", "4", "--batch", "1", "2", "--threads", "1", "--own-only"]
+    monkeypatch.setattr(benchmarks.parity.measure, "keras_probabilities", zoo.predict_original)
+    short = ["--quick", "--queries", "4", "--batch", "1", "2", "--threads", "1"]
     return ["--artifacts", str(zoo.artifacts), "--data", str(zoo.data), "--output", str(zoo.reports), *short]
 
 
@@ -32,7 +33,6 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
         *(
             "parity.json",
             "latency.json",
-            "report.json",
             "report.md",
             "models.md",
             "models.png",
@@ -43,10 +43,10 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
         "cost.csv",
         *("accuracy_latency.png", "parity.png", "latency.png", "sizes.png"),
     }
-    report = json.loads((zoo.reports / "report.json").read_text())
-    assert report["status"] == "passed"
-    assert [len(a["latency"]) for a in report["artifacts"]] == [0, 2, 2]
-    assert all("cold_start" in a for a in report["artifacts"][1:])
+    report = read_report(zoo.reports)
+    assert [row.status for row in report.artifacts] == ["reference", "passed", "passed"]
+    assert [len(row.latency) for row in report.artifacts] == [0, 2, 2]
+    assert all(row.cold_start for row in report.artifacts[1:])
     captured = capsys.readouterr()
     assert "linear onnx int8" in captured.out
     assert captured.err == "", "nothing but failures is told where there is no terminal"
@@ -66,8 +66,11 @@ def test_a_damaged_artifact_is_exit_code_1_and_the_others_are_timed(zoo, argumen
     with (zoo.artifacts / "linear/model.int8.onnx").open("ab") as file:
         file.write(b"x")
     assert run(main, ["latency", *arguments]) == 1
-    report = json.loads((zoo.reports / "report.json").read_text())
-    assert {a["name"]: len(a["latency"]) for a in report["artifacts"]} == {"linear onnx fp32": 2, "linear onnx int8": 0}
+    timed = {row.file.name: len(row.latency) for row in read_report(zoo.reports).artifacts}
+    assert timed == {
+        "linear onnx fp32": 2,
+        "linear onnx int8": 0,
+    }
     assert "sha256 differs" in capsys.readouterr().err
 
 
@@ -106,24 +109,31 @@ def test_wrong_values(wrong, capsys):
     assert exit.value.code == 2
 
 
-def test_defaults_are_those_of_the_protocol(tmp_path):
-    options = command_line._options(command_line._parser().parse_args(["--artifacts", str(tmp_path)]))
-    assert (options.batches, options.queries, options.seconds) == ((1, 32), 1024, 10)
-    assert options.threads == tuple(sorted({1, cores()}))
+def parsed(*words: object) -> Options:
+    """The options of a benchmark with all shared arguments."""
+    parser = shared.command_parser("", "A benchmark.")
+    shared.add_selection(parser)
+    shared.add_depth(parser, "quick", "full")
+    shared.add_timing(parser)
+    return shared.options_of(parser.parse_args(list(map(str, words))))
+
+
+def test_what_is_not_asked_for_is_the_default(tmp_path):
+    options = parsed("--artifacts", tmp_path)
+    assert options.timing == replace(Timing(), threads=tuple(sorted({1, cores()})))
     assert options.output == tmp_path / "reports"
-    named = command_line._parser().parse_args(["--artifacts", str(tmp_path), "--threads", "all", "1"])
-    assert command_line._options(named).threads == options.threads
+    assert parsed("--artifacts", tmp_path, "--threads", "all", 1).timing == options.timing
+    full = parsed("--artifacts", tmp_path, "--full", "--cold-starts", 7)
+    assert full.timing == replace(FULL_TIMING, threads=options.timing.threads, cold_starts=7)
 
 
 def test_a_quick_run_measures_the_smallest_models_away_from_the_reports(zoo):
-    parse = command_line._parser().parse_args
-    options = command_line._options(parse(["--quick", "--artifacts", str(zoo.artifacts)]))
+    options = parsed("--quick", "--artifacts", zoo.artifacts)
     assert options.models == ("linear",)
     assert options.output == Path("runs/benchmark-quick")
-    assert (options.queries, options.execution, options.backends, options.runtimes) == (32, False, (), ())
-    shipped = command_line._options(parse(["--quick"]))
-    assert shipped.models == ("fernet_nano", "baseline_cnn")
-    named = command_line._options(parse(["--quick", "--models", "fernet_base", "--output", "x"]))
+    assert (options.timing.queries, options.execution, options.backends, options.runtimes) == (32, False, (), ())
+    assert parsed("--quick").models == ("fernet_nano", "baseline_cnn")
+    named = parsed("--quick", "--models", "fernet_base", "--output", "x")
     assert (named.models, named.output) == (("fernet_base",), Path("x"))
 
 
@@ -138,10 +148,10 @@ def test_fewer_images_are_spread_over_all(zoo):
 
 def test_machine_is_described():
     machine = describe()
-    assert machine["cpu"]
-    assert machine["cores"] >= 1
-    assert machine["packages"]["numpy"] == np.__version__
-    json.dumps(machine)
+    assert machine.cpu
+    assert machine.cores >= 1
+    assert machine.packages["numpy"] == np.__version__
+    json.dumps(asdict(machine))
 
 
 @pytest.mark.slow
@@ -157,8 +167,8 @@ def test_with_keras_as_a_user_would(zoo, command):
     short = ("--quick", "--queries", 4, "--threads", 1, "--keras", "--output", zoo.reports)
     done = command("benchmarks", "--artifacts", zoo.artifacts, "--data", zoo.data, *short)
     assert done.returncode == 0, done.stderr
-    artifacts = json.loads((zoo.reports / "report.json").read_text())["artifacts"]
-    assert [artifact["status"] for artifact in artifacts] == ["reference", "passed", "passed"]
-    assert [len(artifact["latency"]) for artifact in artifacts] == [2, 2, 2]
-    assert artifacts[1]["parity"]["argmax_agreement"] == 1
-    assert artifacts[0]["latency"][0]["runtime"] == "keras"
+    artifacts = read_report(zoo.reports).artifacts
+    assert [artifact.status for artifact in artifacts] == ["reference", "passed", "passed"]
+    assert [len(artifact.latency) for artifact in artifacts] == [2, 2, 2]
+    assert artifacts[1].parity.argmax_agreement == 1
+    assert artifacts[0].latency[0].runtime == "keras"

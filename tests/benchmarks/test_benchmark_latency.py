@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,18 +7,19 @@ import pytest
 
 import benchmarks.latency.measure
 from benchmarks.latency.measure import order, run_latency
-from benchmarks.options import Options
+from benchmarks.latency.rows import LatencyReport, Start
+from benchmarks.options import Options, Timing
+from benchmarks.table import read_record
 
 pytestmark = pytest.mark.usefixtures("quick")
 
-COLD = {"cold_start_ms": 100.0, "python_ms": 10.0, "import_ms": 60.0, "load_ms": 20.0, "answer_ms": 10.0}
-COLD |= {"peak_memory_bytes": 50_000_000}
+COLD = Start(100.0, python_ms=10.0, import_ms=60.0, load_ms=20.0, answer_ms=10.0, peak_memory_bytes=50_000_000)
 
 
 @pytest.fixture
 def options(zoo) -> Options:
     limits = {"queries": 8, "seconds": 5.0, "rounds": 4, "warmup_seconds": 0.0, "settle_seconds": 0.0, "cold_starts": 3}
-    return Options(zoo.artifacts, zoo.reports, zoo.data, batches=(1, 4), threads=(1, 2), **limits)
+    return Options(zoo.artifacts, zoo.reports, zoo.data, timing=Timing(batches=(1, 4), threads=(1, 2), **limits))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def fake_cold_start(monkeypatch):
     def start(model, threads, face):
         calls.append(model.name)
         assert len(face) == 48 * 48
-        return COLD | {"cold_start_ms": 100.0 * calls.count(model.name)}
+        return replace(COLD, cold_start_ms=100.0 * calls.count(model.name))
 
     monkeypatch.setattr(benchmarks.latency.measure, "cold_start", start)
     return calls
@@ -74,16 +74,16 @@ def test_candidates_take_turns(zoo, options, blocks, fake_cold_start):
     rounds = [blocks[start : start + 8] for start in range(0, len(blocks), 8)]
     assert len(rounds) == 4
     assert all(set(found) == everything for found in rounds)
-    assert len(report["rows"]) == 8
-    assert report["errors"] == {}
-    for row in report["rows"]:
-        assert row["n"] == 8
-        assert row["p50_ms"] == row["p99_ms"] == pytest.approx(row["batch"] / 1000)
-        assert row["images_per_second"] == pytest.approx(1e6)
-        assert row["gmacs_per_second"] == pytest.approx(16.128)
-        assert row["share_of_peak"] == pytest.approx(0.16128 / row["threads"])
-    assert [start["cold_start_ms"] for start in report["cold_starts"]] == [200, 200]
-    assert all(start["n"] == 3 for start in report["cold_starts"])
+    assert len(report.rows) == 8
+    assert report.errors == {}
+    for row in report.rows:
+        assert row.n == 8
+        assert row.p50_ms == row.p99_ms == pytest.approx(row.batch / 1000)
+        assert row.images_per_second == pytest.approx(1e6)
+        assert row.gmacs_per_second == pytest.approx(16.128)
+        assert row.share_of_peak == pytest.approx(0.16128 / row.threads)
+    assert [start.cold_start_ms for start in report.cold_starts] == [200, 200]
+    assert all(start.n == 3 for start in report.cold_starts)
 
 
 def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monkeypatch):
@@ -102,17 +102,17 @@ def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monke
     monkeypatch.setattr(benchmarks.latency.measure, "_loaded", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_latency(options)
-    half = json.loads((zoo.reports / "latency.json").read_text())
-    assert not half["complete"]
-    assert {row["n"] for row in half["rows"]} == {4}
+    half = read_record(zoo.reports / "latency.json", LatencyReport)
+    assert half.finished is None
+    assert {row.n for row in half.rows} == {4}
     with (zoo.reports / "latency.partial.jsonl").open("a") as file:
         file.write('{"round": {"half a li')
     monkeypatch.setattr(benchmarks.latency.measure, "_loaded", loaded)
     del blocks[:]
     report = run_latency(options)
     assert len(blocks) == 2 * 8
-    assert {row["n"] for row in report["rows"]} == {8}
-    assert report["complete"]
+    assert {row.n for row in report.rows} == {8}
+    assert report.finished
     assert not (zoo.reports / "latency.partial.jsonl").exists()
     run_latency(options)
     assert len(blocks) == (2 + 4) * 8, "a finished run is measured anew"
@@ -122,7 +122,7 @@ def test_an_interrupted_run_with_other_settings_starts_over(zoo, options, blocks
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    for other in (replace(options, queries=16), replace(options, fresh=True)):
+    for other in (replace(options, timing=replace(options.timing, queries=16)), replace(options, fresh=True)):
         with monkeypatch.context() as patch:
             patch.setattr(benchmarks.latency.measure, "cold_start", interrupt)
             with pytest.raises(KeyboardInterrupt):
@@ -135,11 +135,11 @@ def test_an_interrupted_run_with_other_settings_starts_over(zoo, options, blocks
 
 def test_real_runtimes(zoo, options, fake_cold_start):
     report = run_latency(options)
-    assert len(report["rows"]) == 8
-    for row in report["rows"]:
-        assert row["runtime"] == "onnxruntime"
-        assert 0 < row["p50_ms"] <= row["p90_ms"] <= row["p99_ms"]
-        assert row["n"] == 8
+    assert len(report.rows) == 8
+    for row in report.rows:
+        assert row.runtime == "onnxruntime"
+        assert 0 < row.p50_ms <= row.p90_ms <= row.p99_ms
+        assert row.n == 8
 
 
 def test_broken_artifacts_do_not_stop_the_others(zoo, options, fake_cold_start):
@@ -148,9 +148,9 @@ def test_broken_artifacts_do_not_stop_the_others(zoo, options, fake_cold_start):
     with (zoo.artifacts / "linear/model.int8.onnx").open("ab") as file:
         file.write(b"x")
     report = run_latency(options)
-    assert {row["path"] for row in report["rows"]} == {"linear/model.fp32.onnx"}
-    assert set(report["errors"]) == {"linear/model.fp16.onnx", "linear/model.int8.onnx"}
-    assert "sha256 differs" in report["errors"]["linear/model.int8.onnx"]
+    assert {row.path for row in report.rows} == {"linear/model.fp32.onnx"}
+    assert set(report.errors) == {"linear/model.fp16.onnx", "linear/model.int8.onnx"}
+    assert "sha256 differs" in report.errors["linear/model.int8.onnx"]
     assert set(fake_cold_start) == {"model.fp32.onnx"}
 
 
@@ -169,46 +169,46 @@ def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold
 
     monkeypatch.setattr(benchmarks.latency.measure, "_loaded", failing)
     report = run_latency(options)
-    assert {(row["path"], row["batch"]) for row in report["rows"]} == {
+    assert {(row.path, row.batch) for row in report.rows} == {
         ("linear/model.fp32.onnx", 1),
         ("linear/model.fp32.onnx", 4),
         ("linear/model.int8.onnx", 1),
     }
-    assert report["errors"]["linear/model.int8.onnx"].endswith("failed: out of something")
+    assert report.errors["linear/model.int8.onnx"].endswith("failed: out of something")
 
 
 def test_cold_start_in_a_process_of_its_own(zoo):
     found = benchmarks.latency.measure.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
     parts = ("python_ms", "import_ms", "load_ms", "answer_ms")
-    assert all(found[part] > 0 for part in parts)
-    assert found["cold_start_ms"] == pytest.approx(sum(found[part] for part in parts))
-    assert found["peak_memory_bytes"] > 10_000_000
+    assert all(getattr(found, part) > 0 for part in parts)
+    assert found.cold_start_ms == pytest.approx(sum(getattr(found, part) for part in parts))
+    assert found.peak_memory_bytes > 10_000_000
 
 
 def test_cold_start_does_not_count_the_memory_of_its_parent(zoo):
     ballast = np.ones(80_000_000)  # 640 MB
     found = benchmarks.latency.measure.cold_start(zoo.artifacts / "linear/model.fp32.onnx", 1, bytes(48 * 48))
-    assert found["peak_memory_bytes"] < ballast.nbytes
+    assert found.peak_memory_bytes < ballast.nbytes
 
 
-def test_a_failed_cold_start_tells_why(zoo, options, blocks):
+def test_a_failed_cold_start_says_why(zoo, options, blocks):
     (zoo.artifacts / "linear/model.int8.onnx").write_bytes(b"not a model")
     zoo.add("onnx", "int8", "linear/model.int8.onnx")
-    report = run_latency(replace(options, cold_starts=1))
-    assert [start["path"] for start in report["cold_starts"]] == ["linear/model.fp32.onnx"]
-    assert "damaged" in report["errors"]["linear/model.int8.onnx"]
+    report = run_latency(replace(options, timing=replace(options.timing, cold_starts=1)))
+    assert [start.path for start in report.cold_starts] == ["linear/model.fp32.onnx"]
+    assert "damaged" in report.errors["linear/model.int8.onnx"]
 
 
-def test_files_are_also_run_in_other_ways(zoo, options, fake_cold_start):
+def test_files_are_also_run_with_other_settings(zoo, options, fake_cold_start):
     report = run_latency(replace(options, execution=True, models=("linear:onnx:fp32",)))
-    rows = [row for row in report["rows"] if row["execution"] != "default"]
-    assert {row["execution"] for row in rows} >= {"optimization off", "optimization extended", ".ort, all"}
-    assert {(row["batch"], row["threads"]) for row in rows} == {(1, 1)}
-    assert len(report["rows"]) == 4 + len(rows)
-    assert report["refused"] == []
+    rows = [row for row in report.rows if row.execution != "default"]
+    assert {row.execution for row in rows} >= {"optimization off", "optimization extended", ".ort, all"}
+    assert {(row.batch, row.threads) for row in rows} == {(1, 1)}
+    assert len(report.rows) == 4 + len(rows)
+    assert report.refused == ()
 
 
 def test_roofline_is_the_time_of_the_multiplications_at_the_peak(zoo, options, blocks, fake_cold_start):
-    row = run_latency(options)["rows"][0]
-    assert row["roofline_ms"] == pytest.approx(16128 / 100e9 * 1e3)
-    assert row["times_roofline"] == pytest.approx(row["p50_ms"] / row["roofline_ms"])
+    row = run_latency(options).rows[0]
+    assert row.roofline_ms == pytest.approx(16128 / 100e9 * 1e3)
+    assert row.times_roofline == pytest.approx(row.p50_ms / row.roofline_ms)

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import benchmarks.report.write
+from benchmarks.cells import number, points, size
+from benchmarks.latency.rows import LatencyReport
+from benchmarks.parity.rows import ParityReport, ParityRow
+from benchmarks.report.merge import merge
 from benchmarks.report.models import model_rows
 from benchmarks.report.plot import pareto_front
-from benchmarks.report.tables import number, points, size
-from benchmarks.report.write import merge, write_report
+from benchmarks.report.write import write_report
+from benchmarks.table import read_record, write_record
 from fer_zoo.errors import FerZooError
 
 INPUTS = Path(__file__).parent / "report_inputs"
@@ -52,57 +57,68 @@ def value(cell: str) -> float:
     return float(re.match(r"[-+]?[\d,.]+(e[-+]\d+)?", cell)[0].replace(",", ""))
 
 
-def test_json_joins_both_parts(folder, without_plots):
+def change_parity(folder: Path, change: Callable[[ParityRow], ParityRow | None]) -> ParityReport:
+    """Write `parity.json` with each row changed, or gone where `change` gives `None`."""
+    parity = read_record(folder / "parity.json", ParityReport)
+    parity = replace(parity, rows=tuple(row for each in parity.rows if (row := change(each))))
+    write_record(folder / "parity.json", parity)
+    return parity
+
+
+def change_latency(folder: Path, change: Callable[[LatencyReport], LatencyReport]) -> None:
+    latency = read_record(folder / "latency.json", LatencyReport)
+    write_record(folder / "latency.json", change(latency))
+
+
+def test_both_parts_are_joined(folder, without_plots):
     report = write_report(folder)
-    assert report == json.loads((folder / "report.json").read_text())
-    assert (report["schema"], report["status"], report["base"]) == (1, "failed", "baseline_cnn onnx fp32")
-    assert [a["status"] for a in report["artifacts"]] == ["reference", "passed", "failed", "error"]
-    assert [len(a["latency"]) for a in report["artifacts"]] == [0, 4, 4, 0]
-    fp32, int8, damaged = report["artifacts"][1:]
-    assert {row["relative_p50"] for row in fp32["latency"]} == {1}
-    assert int8["latency"][0]["relative_p50"] == pytest.approx(0.43, abs=1e-3)
-    assert len(damaged["errors"]) == 1, "the same sentence of both parts is told once"
-    assert set(report["runs"]) == {"parity", "latency"}
+    assert report.base.file.name == "baseline_cnn onnx fp32"
+    assert [row.status for row in report.artifacts] == ["reference", "passed", "failed", "error"]
+    assert [len(row.latency) for row in report.artifacts] == [0, 4, 4, 0]
+    fp32, int8, damaged = report.artifacts[1:]
+    assert {row.relative_p50 for row in fp32.latency} == {1}
+    assert int8.latency[0].relative_p50 == pytest.approx(0.43, abs=1e-3)
+    assert len(damaged.problems) == 1, "the same sentence of both parts is there once"
 
 
-def test_csv_has_the_numbers_of_the_json(folder, without_plots):
+def test_csv_has_the_numbers_of_the_rows(folder, without_plots):
     report = write_report(folder)
     rows = {
         name: list(csv.DictReader((folder / name).open())) for name in ("parity.csv", "latency.csv", "cold_start.csv")
     }
     assert [row["status"] for row in rows["parity.csv"]] == ["reference", "passed", "failed", "error"]
-    for row, artifact in zip(rows["parity.csv"][:3], report["artifacts"], strict=False):
-        evaluation = artifact["evaluation"]
-        assert float(row["accuracy"]) == evaluation["accuracy"]
-        assert [float(row["accuracy_low"]), float(row["accuracy_high"])] == evaluation["accuracy_interval"]
-        assert float(row["accuracy_without_train_copies"]) == evaluation["without_train_copies"]["accuracy"]
-        assert float(row["recall_fear"]) == evaluation["recall"]["fear"]
+    for row, artifact in zip(rows["parity.csv"][:3], report.artifacts, strict=False):
+        evaluation = artifact.evaluation
+        assert float(row["accuracy"]) == evaluation.accuracy
+        assert (float(row["accuracy_low"]), float(row["accuracy_high"])) == evaluation.accuracy_interval
+        assert float(row["accuracy_without_train_copies"]) == evaluation.accuracy_without_train_copies
+        assert float(row["recall_fear"]) == evaluation.recall["fear"]
         for name in ("accuracy_delta", "argmax_agreement", "max_abs_diff", "kl", "mcnemar_p"):
-            assert row[name] == str(artifact.get("parity", {}).get(name, ""))
+            assert row[name] == str(getattr(artifact.parity, name, ""))
     assert rows["parity.csv"][3]["accuracy"] == ""
-    timed = [(a, row) for a in report["artifacts"] for row in a["latency"]]
+    timed = [(artifact, row) for artifact in report.artifacts for row in artifact.latency]
     for row, (artifact, expected) in zip(rows["latency.csv"], timed, strict=True):
-        assert row["name"] == artifact["name"]
+        assert row["name"] == artifact.file.name
         for name in ("batch", "threads", "n", "p50_ms", "p90_ms", "p99_ms", "images_per_second", "relative_p50"):
-            assert float(row[name]) == expected[name]
+            assert float(row[name]) == getattr(expected, name)
     assert [float(row["cold_start_ms"]) for row in rows["cold_start.csv"]] == [157.2, 158.9]
 
 
-def test_markdown_has_the_numbers_of_the_json(folder, without_plots):
+def test_markdown_has_the_numbers_of_the_rows(folder, without_plots):
     report = write_report(folder)
     page = (folder / "report.md").read_text()
     found = tables(page)
-    assert [row["artifact"] for row in found["Summary"]] == [a["name"] for a in report["artifacts"]]
-    for row, artifact in list(zip(found["Summary"], report["artifacts"], strict=True))[1:3]:
-        single, many = artifact["latency"][0], artifact["latency"][3]
-        assert value(row["accuracy"]) == pytest.approx(100 * artifact["evaluation"]["accuracy"], abs=0.005)
-        assert value(row["Δ points"]) == pytest.approx(100 * artifact["parity"]["accuracy_delta"], abs=0.005)
-        assert value(row["agreement"]) == pytest.approx(100 * artifact["parity"]["argmax_agreement"], abs=0.005)
-        assert value(row["size"]) == pytest.approx(artifact["bytes"] / 1000, abs=0.05)
-        assert value(row["p50, batch 1, 1 thread"]) == pytest.approx(single["p50_ms"], rel=0.005)
-        assert value(row["relative"]) == pytest.approx(single["relative_p50"], abs=0.005)
-        assert value(row["images/s, batch 32, 2 threads"]) == pytest.approx(many["images_per_second"], rel=0.005)
-        assert value(row["cold start"]) == pytest.approx(artifact["cold_start"]["cold_start_ms"], rel=0.005)
+    assert [row["artifact"] for row in found["Summary"]] == [row.file.name for row in report.artifacts]
+    for row, artifact in list(zip(found["Summary"], report.artifacts, strict=True))[1:3]:
+        single, many = artifact.latency[0], artifact.latency[3]
+        assert value(row["accuracy"]) == pytest.approx(100 * artifact.evaluation.accuracy, abs=0.005)
+        assert value(row["Δ points"]) == pytest.approx(100 * artifact.parity.accuracy_delta, abs=0.005)
+        assert value(row["agreement"]) == pytest.approx(100 * artifact.parity.argmax_agreement, abs=0.005)
+        assert value(row["size"]) == pytest.approx(artifact.file.bytes / 1000, abs=0.05)
+        assert value(row["p50, batch 1, 1 thread"]) == pytest.approx(single.p50_ms, rel=0.005)
+        assert value(row["relative"]) == pytest.approx(single.relative_p50, abs=0.005)
+        assert value(row["images/s, batch 32, 2 threads"]) == pytest.approx(many.images_per_second, rel=0.005)
+        assert value(row["cold start"]) == pytest.approx(artifact.cold_start.cold_start_ms, rel=0.005)
     assert [row["status"] for row in found["Summary"]] == ["original", "passed", "**FAILED**", "**ERROR**"]
     assert found["Summary"][0]["cold start"] == "-"
     assert found["Accuracy"][1]["without copies"] == "59.42 %"
@@ -111,52 +127,57 @@ def test_markdown_has_the_numbers_of_the_json(folder, without_plots):
     assert value(int8["McNemar p"]) == pytest.approx(9.6e-5)
     assert found["Recall per class, with its change in points"][2]["fear"] == "32.4 % (-0.61)"
     batch32 = found["Batch 32, 1 thread"][1]
-    expected = report["artifacts"][2]["latency"][2]
+    expected = report.artifacts[2].latency[2]
     for column in ("p50", "p90", "p99", "mean"):
-        assert value(batch32[column]) == pytest.approx(expected[f"{column}_ms"], rel=0.005)
-    assert "Example CPU, 2 cores" in page
+        assert value(batch32[column]) == pytest.approx(getattr(expected, f"{column}_ms"), rel=0.005)
     assert "accuracy_delta is -0.0061" in page
     assert "sha256 differs" in page
     assert "busy machine" not in page
     assert "short run" not in page
 
 
-def test_times_that_mean_little_are_marked(folder, without_plots):
-    latency = json.loads((folder / "latency.json").read_text())
-    latency["machine"]["load_average"][0] = 2.5
-    latency["settings"] |= {"queries": 64, "seconds": 1.0}
-    (folder / "latency.json").write_text(json.dumps(latency | {"complete": False}))
+def test_the_page_opens_with_the_numbers(folder, without_plots):
+    change_latency(folder, lambda run: replace(run, machine=replace(run.machine, commit="abc-dirty")))
     write_report(folder)
     page = (folder / "report.md").read_text()
+    title, origin, heading, table = page.split("\n\n")[:4]
+    assert (title, heading) == ("# Benchmark report", "## Summary")
+    assert origin.startswith("Example CPU, 2 cores, commit abc-dirty, ")
+    assert table.startswith("| artifact |")
+    assert "**Changes not in git**: the latency was measured" in page.partition("## Provenance")[2]
+
+
+def test_times_that_mean_little_are_marked(folder, without_plots):
+    def change(run: LatencyReport) -> LatencyReport:
+        machine = replace(run.machine, load_average=(2.5, 0, 0))
+        return replace(run, machine=machine, settings=replace(run.settings, queries=64, seconds=1.0), finished=None)
+
+    change_latency(folder, change)
+    write_report(folder)
+    page = (folder / "report.md").read_text().partition("## Provenance")[2]
     assert "**A busy machine**: 2.5 processes" in page
     assert "**A short run** (64 queries or 1 s)" in page
     assert "**interrupted, so that rows are missing**" in page
 
 
-def test_a_processor_without_vnni_is_told(folder, without_plots):
-    latency = json.loads((folder / "latency.json").read_text())
+def test_a_processor_without_vnni_is_named(folder, without_plots):
     pages = []
-    for flags in (["avx2", "fma"], ["avx2", "fma", "avx_vnni"]):
-        latency["machine"]["flags"] = flags
-        (folder / "latency.json").write_text(json.dumps(latency))
+    for flags in (("avx2", "fma"), ("avx2", "fma", "avx_vnni")):
+        change_latency(folder, lambda run, flags=flags: replace(run, machine=replace(run.machine, flags=flags)))
         write_report(folder)
         pages.append((folder / "report.md").read_text())
     assert ["**No VNNI**" in page for page in pages] == [True, False]
 
 
-def test_what_is_short_of_the_aims_has_a_reason(folder, without_plots):
-    parity = json.loads((folder / "parity.json").read_text())
-    for row in parity["rows"]:
-        row["short_of_aims"] = []
-    path = folder / "parity.json"
-    path.write_text(json.dumps(parity))
+def test_a_missed_goal_has_a_reason(folder, without_plots):
+    change_parity(folder, lambda row: replace(row, goals_missed=()))
     write_report(folder)
     assert "every artifact reaches the zoo's goals" in (folder / "report.md").read_text()
-    parity["rows"][-1]["short_of_aims"] = ["size is 0.28, must be ≤ 27 % of fp32"]
-    path.write_text(json.dumps(parity))
+    missed = ("size is 0.28, must be ≤ 27 % of fp32",)
+    parity = change_parity(folder, lambda row: replace(row, goals_missed=missed if row.error else ()))
     write_report(folder)
     _, _, section = (folder / "report.md").read_text().partition("### Goals not reached")
-    assert f"- {parity['rows'][-1]['name']}: size is 0.28" in section
+    assert f"- {parity.rows[-1].file.name}: size is 0.28" in section
     assert "a bias of 32 bits" in section
     assert "nearly as likely" not in section
 
@@ -171,64 +192,76 @@ def test_plots_are_drawn_and_linked(folder):
 
 def test_models_side_by_side(folder):
     report = write_report(folder)
-    files = {artifact["name"]: artifact for artifact in report["artifacts"]}
+    files = {artifact.file.name: artifact for artifact in report.artifacts}
     (row,) = model_rows(report)
-    assert row["accuracy"] == files["baseline_cnn onnx fp32"]["evaluation"]["accuracy"]
-    assert row["int8"]["agreement"] == files["baseline_cnn onnx int8"]["parity"]["argmax_agreement"]
-    assert row["int8"]["p50_ms"] / row["fp32"]["p50_ms"] == pytest.approx(0.43, abs=1e-3)
+    assert row.accuracy == files["baseline_cnn onnx fp32"].evaluation.accuracy
+    assert row.int8_agreement == files["baseline_cnn onnx int8"].parity.argmax_agreement
+    assert row.int8_ms / row.fp32_ms == pytest.approx(0.43, abs=1e-3)
     page = (folder / "models.md").read_text()
-    assert f"| {row['params']:,} |" in page
+    assert f"| {row.file.params:,} |" in page
 
 
 def test_a_model_whose_int8_file_was_timed_and_not_compared_yet(folder):
-    parity = json.loads((folder / "parity.json").read_text())
-    parity["rows"] = [row for row in parity["rows"] if row["precision"] != "int8"]
-    (folder / "parity.json").write_text(json.dumps(parity))
+    change_parity(folder, lambda row: row if row.file.precision != "int8" else None)
     (row,) = model_rows(write_report(folder))
-    assert (row["int8"]["points"], row["int8"]["p50_ms"] > 0) == (None, True)
+    assert (row.int8_points, row.int8_ms > 0) == (None, True)
     assert (folder / "models.png").exists()
 
 
 def test_a_model_of_which_only_the_int8_file_was_there_to_time(folder):
-    latency = json.loads((folder / "latency.json").read_text())
-    latency["rows"] = [row for row in latency["rows"] if row["path"] != "baseline_cnn/model.onnx"]
-    (folder / "latency.json").write_text(json.dumps(latency))
+    def change(run: LatencyReport) -> LatencyReport:
+        return replace(run, rows=tuple(row for row in run.rows if row.path != "baseline_cnn/model.onnx"))
+
+    change_latency(folder, change)
     (row,) = model_rows(write_report(folder))
-    assert (row["fp32"]["p50_ms"], row["int8"]["p50_ms"] > 0) == (None, True)
-    assert f"| baseline_cnn | {row['params']:,} |" in (folder / "models.md").read_text()
+    assert (row.fp32_ms, row.int8_ms > 0) == (None, True)
+    assert f"| baseline_cnn | {row.file.params:,} |" in (folder / "models.md").read_text()
     assert (folder / "models.png").exists()
+
+
+def test_models_of_eight_expressions_come_apart(folder):
+    def change(row: ParityRow) -> ParityRow:
+        return replace(row, file=replace(row.file, classes=8)) if row.status == "passed" else row
+
+    parity = change_parity(folder, change)
+    assert [row.file.is_fer2013 for row in merge(parity, None).artifacts] == [True, False, True, True]
 
 
 def test_one_part_alone(folder):
     write_report(folder)
     (folder / "latency.json").unlink()
     report = write_report(folder)
-    assert report["base"] is None
+    assert report.base is None
     page = (folder / "report.md").read_text()
     assert "Latency" not in page
     assert {path.name for path in folder.glob("*.png")} == {"parity.png", "sizes.png"}
+    assert {path.name for path in folder.glob("*.csv")} == {"parity.csv"}
     shutil.copy(INPUTS / "latency.json", folder)
     (folder / "parity.json").unlink()
     report = write_report(folder)
-    assert [a["status"] for a in report["artifacts"]] == ["measured", "measured", "error"]
+    assert [row.status for row in report.artifacts] == ["measured", "measured", "error"]
     assert {path.name for path in folder.glob("*.png")} == {"latency.png", "sizes.png"}
 
 
-def test_times_of_an_earlier_file_of_the_same_network_are_told(folder, without_plots):
-    parity = json.loads((folder / "parity.json").read_text())
-    timed, parity["rows"][1]["sha256"] = parity["rows"][1]["sha256"], "0" * 64
-    (folder / "parity.json").write_text(json.dumps(parity))
-    fp32 = write_report(folder)["artifacts"][1]
-    assert (fp32["status"], fp32["timed_sha256"], len(fp32["latency"])) == ("passed", timed, 4)
-    assert f"earlier files of the same networks, for: {fp32['name']}." in (folder / "report.md").read_text()
+def test_times_of_an_earlier_file_of_the_same_network_are_named(folder, without_plots):
+    def change(row: ParityRow) -> ParityRow:
+        return replace(row, file=replace(row.file, sha256="0" * 64)) if row.status == "passed" else row
+
+    timed = read_record(folder / "parity.json", ParityReport).rows[1].file.sha256
+    change_parity(folder, change)
+    fp32 = write_report(folder).artifacts[1]
+    assert (fp32.status, fp32.timed_sha256, len(fp32.latency)) == ("passed", timed, 4)
+    assert f"earlier files of the same networks, for: {fp32.file.name}." in (folder / "report.md").read_text()
 
 
 def test_times_of_another_network_are_refused(folder):
-    parity, latency = (json.loads((folder / name).read_text()) for name in ("parity.json", "latency.json"))
-    parity["rows"][1] |= {"sha256": "0" * 64, "macs": parity["rows"][1]["macs"] + 1}
-    fp32 = merge(parity, latency)["artifacts"][1]
-    assert (fp32["status"], fp32["latency"]) == ("error", [])
-    assert "changed between parity and latency" in fp32["errors"][0]
+    def change(row: ParityRow) -> ParityRow:
+        return replace(row, file=replace(row.file, sha256="0" * 64, macs=row.file.macs + 1))
+
+    parity = change_parity(folder, change)
+    fp32 = merge(parity, read_record(folder / "latency.json", LatencyReport)).artifacts[1]
+    assert (fp32.status, fp32.latency) == ("error", ())
+    assert "changed between parity and latency" in fp32.problems[-1]
 
 
 def test_nothing_measured(tmp_path):
@@ -236,7 +269,7 @@ def test_nothing_measured(tmp_path):
         write_report(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 2}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 1}'])
 def test_damaged_input(tmp_path, content):
     (tmp_path / "parity.json").write_text(content)
     with pytest.raises(FerZooError, match=r"parity\.json .* measure again"):

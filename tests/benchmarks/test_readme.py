@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.accuracy.rows import SeedsReport, SeedsRow, TtaReport, TtaRow
+from benchmarks.peers.rows import PeersReport
 from benchmarks.report.published import PUBLISHED
 from benchmarks.report.readme import updated
+from benchmarks.rows import ImageSet
+from benchmarks.table import read_record, write_record
 from fer_zoo.errors import FerZooError
 
 _MARKS = "<!-- results -->\n<!-- /results -->\n<!-- published -->\n<!-- /published -->"
@@ -18,7 +22,8 @@ _MARKS = "<!-- results -->\n<!-- /results -->\n<!-- published -->\n<!-- /publish
 @pytest.fixture
 def artifacts(root: Path, tmp_path: Path) -> Path:
     (tmp_path / "reports").mkdir()
-    shutil.copy(root / "artifacts" / "reports" / "report.json", tmp_path / "reports")
+    for name in ("parity.json", "latency.json"):
+        shutil.copy(root / "artifacts" / "reports" / name, tmp_path / "reports")
     return tmp_path
 
 
@@ -63,18 +68,19 @@ def test_every_published_figure_has_its_protocol(artifacts: Path) -> None:
     assert "87.66 %" not in seven
 
 
-def test_peers_are_measured_here_and_say_what_chose_them(artifacts: Path) -> None:
-    peer = {
-        "model": "some peer",
-        "family": "peer",
-        "runtime": "onnxruntime",
-        "seen": "chosen",
-        "params": 58_423,
-        "evaluation": {"accuracy": 0.99},
-        "latency": [{"p50_ms": 1.25}],
-    }
-    rows = [peer, peer | {"runtime": "litert"}]
-    (artifacts / "reports" / "peers.json").write_text(json.dumps({"machine": {"cpu": "Another CPU"}, "rows": rows}))
+def test_peers_are_measured_here_and_say_what_chose_them(root: Path, artifacts: Path) -> None:
+    report = read_record(root / "artifacts/reports/peers.json", PeersReport)
+    peer = next(row for row in report.rows if row.seen == "chosen")
+    peer = replace(
+        peer,
+        model="some peer",
+        params=58_423,
+        evaluation=replace(peer.evaluation, accuracy=0.99),
+        latency=(replace(peer.latency[0], p50_ms=1.25),),
+    )
+    rows = (peer, replace(peer, runtime="litert"))
+    report = replace(report, machine=replace(report.machine, cpu="Another CPU"), rows=rows)
+    write_record(artifacts / "reports" / "peers.json", report)
     _, others = _split(updated(_MARKS, artifacts))
     chosen = "one, its epoch chosen on these images"
     assert _rows(others)[2] == ["some peer", "58,423", "99.00 %", "all", "one", chosen, "here", "1.25 ms"]
@@ -84,15 +90,15 @@ def test_peers_are_measured_here_and_say_what_chose_them(artifacts: Path) -> Non
 
 def test_augmentation_and_seeds_get_their_columns(artifacts: Path) -> None:
     assert "seeds" not in updated(_MARKS, artifacts)
-    facts = {"model": "fernet_nano", "path": "x.onnx", "sha256": "0", "classes": 7}
-    rows = [facts | {"tta": "ten-crop", "accuracy": 0.5, "public_test": 0.4, "private_test": 0.6123}]
-    (artifacts / "reports" / "tta.json").write_text(json.dumps({"schema": 1, "rows": rows}))
-    spread = {"model": "fernet_nano", "split": "private_test", "seeds": [1, 2], "accuracies": [0.61, 0.63]}
-    (artifacts / "reports" / "seeds.json").write_text(json.dumps({"schema": 1, "rows": [spread]}))
+    ten = TtaRow("fernet_nano", "x.onnx", "0", 7, "ten-crop", 0.5, 0.4, 0.6123)
+    rows = (ten, replace(ten, tta="mirror", private_test=0.6, precision="int8"))
+    write_record(artifacts / "reports" / "tta.json", TtaReport(ImageSet("x", "0", 7178), rows))
+    spread = SeedsRow("fernet_nano", "private_test", (1, 2), (0.61, 0.63))
+    write_record(artifacts / "reports" / "seeds.json", SeedsReport((spread,)))
     found = _rows(updated(_MARKS, artifacts))
     nano = dict(zip(found[0], next(row for row in found if row[0] == "**fernet_nano**"), strict=True))
     assert nano["PrivateTest, ten crops"] == "61.23 %"
-    assert nano["PrivateTest, mirror"] == "-"
+    assert nano["PrivateTest, mirror"] == "60.00 % (int8)"
     assert nano["PrivateTest, seeds"] == "62.00 ± 1.41 %, 2 seeds"
 
 
@@ -103,5 +109,5 @@ def test_a_readme_without_marks_is_refused(artifacts: Path, mark: str) -> None:
 
 
 def test_without_a_report_there_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(FerZooError, match=r"report\.json"):
+    with pytest.raises(FerZooError, match=r"neither parity\.json nor latency\.json"):
         updated(_MARKS, tmp_path)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ import benchmarks.robustness.measure
 from benchmarks.__main__ import main
 from benchmarks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from benchmarks.robustness.datasets import load_faces
+from benchmarks.robustness.rows import RaterPair, RobustnessReport, Sides
 from benchmarks.robustness.votes import against_votes, majority, sides, vote_shares
+from benchmarks.table import read_record
 from fer_zoo.console import run
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.ferplus import FERPLUS_CLASSES
@@ -82,19 +83,19 @@ def test_measures_against_votes():
     shares[0, [0, 1]] = 0.5
     shares[1, 2] = 1
     perfect = against_votes(shares, shares)
-    assert perfect["nll"] == pytest.approx(perfect["entropy"]) == pytest.approx(np.log(2) / 2, abs=1e-6)
-    assert (perfect["kl"], perfect["ece"]) == (pytest.approx(0), pytest.approx(0))
-    assert (perfect["n"], perfect["decided"], perfect["accuracy"]) == (2, 1, 1)
+    assert perfect.nll == pytest.approx(perfect.entropy) == pytest.approx(np.log(2) / 2, abs=1e-6)
+    assert (perfect.kl, perfect.ece) == (pytest.approx(0), pytest.approx(0))
+    assert (perfect.n, perfect.decided, perfect.accuracy) == (2, 1, 1)
     sure = np.eye(7)[[0, 3]]
     wrong = against_votes(sure, shares)
-    assert wrong["ece"] == pytest.approx((2 - 0.5) / 2), "sure of both, half a voter agrees"
-    assert wrong["accuracy"] == 0
-    assert wrong["kl"] > 1
+    assert wrong.ece == pytest.approx((2 - 0.5) / 2), "sure of both, half a voter agrees"
+    assert wrong.accuracy == 0
+    assert wrong.kl > 1
 
 
 def test_with_whom_raters_side():
     labels, guess = np.array([2, 2, 2, 2, 5]), np.array([5, 5, 5, 2, 2])
-    assert sides(labels, guess, np.array([5, 2, -1, 2, 5]), "fear", "sad") == {"label": 1, "model": 1, "neither": 1}
+    assert sides(labels, guess, np.array([5, 2, -1, 2, 5]), "fear", "sad") == Sides(1, 1, 1)
 
 
 def save(path, value: int, size: int = 48, mode: str = "L") -> None:
@@ -180,8 +181,7 @@ def test_unknown_layout(tmp_path):
 
 
 @pytest.fixture
-def arguments(zoo, quick, monkeypatch) -> list[str]:
-    monkeypatch.setattr(benchmarks.robustness.measure, "describe", benchmarks.latency.measure.describe)
+def arguments(zoo, quick) -> list[str]:
     return ["robustness", "--artifacts", str(zoo.artifacts)]
 
 
@@ -192,15 +192,15 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
     rows = [f"{name}," + ",".join(str(int(v)) for v in votes(fear=4, sadness=6)[0]) for name in images]
     ferplus.write_text("\n".join(["row,image," + ",".join(FERPLUS_CLASSES), *rows]))
     assert run(main, [*arguments, "--data", str(zoo.data), "--ferplus", str(ferplus), "--images", "10"]) == 0
-    report = json.loads((zoo.reports / "robustness.json").read_text())
-    assert (report["schema"], report["kind"], report["corrupted_images"]) == (1, "robustness", 10)
-    first, second = report["rows"]
-    assert first["mce"] == 1
-    assert first["name"] == "linear onnx fp32"
-    means = [np.mean(second["corrupted_accuracy"][name]) for name in CORRUPTIONS]
-    assert second["mean_corruption_accuracy"] == pytest.approx(np.mean(means))
-    assert first["ferplus"]["n"] == 42
-    assert report["raters"]["pairs"][0] == {"true": "fear", "predicted": "sad", "share": 1.0}
+    report = read_record(zoo.reports / "robustness.json", RobustnessReport)
+    assert report.corrupted_images == 10
+    first, second = report.rows
+    assert first.mce == 1
+    assert first.name == "linear onnx fp32"
+    means = [np.mean(second.corrupted_accuracy[name]) for name in CORRUPTIONS]
+    assert second.mean_corruption_accuracy == pytest.approx(np.mean(means))
+    assert first.ferplus.n == 42
+    assert report.raters.pairs[0] == RaterPair("fear", "sad", 1.0)
     table = list(csv.DictReader((zoo.reports / "robustness.csv").open()))
     assert len(table) == 2 * (1 + 75)
     page = (zoo.reports / "robustness.md").read_text()
@@ -217,28 +217,28 @@ def test_report_of_fer2013_with_votes(zoo, arguments, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_model_more_leaves_the_others_as_measured(zoo, arguments, monkeypatch):
-    shown = []
+def test_another_model_leaves_the_others_as_measured(zoo, arguments, monkeypatch):
+    predicted = []
     load = benchmarks.robustness.measure.load_classifier
 
     def counting(path, threads):
         classifier = load(path, threads=threads)
         predict = classifier.predict_proba
-        monkeypatch.setattr(classifier, "predict_proba", lambda x: shown.append(path.name) or predict(x))
+        monkeypatch.setattr(classifier, "predict_proba", lambda x: predicted.append(path.name) or predict(x))
         return classifier
 
     monkeypatch.setattr(benchmarks.robustness.measure, "load_classifier", counting)
     command = [*arguments, "--data", str(zoo.data), "--images", "2"]
     assert run(main, [*command, "--models", "linear:onnx:int8"]) == 0
-    (alone,) = json.loads((zoo.reports / "robustness.json").read_text())["rows"]
-    shown.clear()
+    (alone,) = read_record(zoo.reports / "robustness.json", RobustnessReport).rows
+    predicted.clear()
     assert run(main, command) == 0
-    both = {row["name"]: row for row in json.loads((zoo.reports / "robustness.json").read_text())["rows"]}
-    assert both["linear onnx int8"]["corrupted_accuracy"] == alone["corrupted_accuracy"]
-    assert sorted(shown.count(name) for name in set(shown)) == [1, 76]
-    shown.clear()
+    both = {row.name: row for row in read_record(zoo.reports / "robustness.json", RobustnessReport).rows}
+    assert both["linear onnx int8"].corrupted_accuracy == alone.corrupted_accuracy
+    assert sorted(predicted.count(name) for name in set(predicted)) == [1, 76]
+    predicted.clear()
     assert run(main, [*command, "--fresh"]) == 0
-    assert [shown.count(name) for name in set(shown)] == [76, 76]
+    assert [predicted.count(name) for name in set(predicted)] == [76, 76]
 
 
 def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
@@ -250,11 +250,11 @@ def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
             Image.fromarray(face).save(tmp_path / "others" / name / f"{i}.png")
     both = [*arguments, "--dataset", str(tmp_path / "others")]
     assert run(main, [*both, "--models", "linear:onnx:int8"]) == 0
-    report = json.loads((zoo.reports / "others" / "robustness.json").read_text())
-    assert report["data"]["n"] == 6
-    assert report["data"]["absent"] == ["disgust", "fear", "neutral", "sad", "surprise"]
-    assert sum(report["contempt"]["linear onnx int8"]) == 3
-    assert report["base"] is None
+    report = read_record(zoo.reports / "others" / "robustness.json", RobustnessReport)
+    assert report.data.n == 6
+    assert report.data.absent == ("disgust", "fear", "neutral", "sad", "surprise")
+    assert sum(report.contempt["linear onnx int8"]) == 3
+    assert report.base is None
     page = (zoo.reports / "others" / "robustness.md").read_text()
     assert "3 images labelled contempt" in page
     assert "no image of disgust, fear, neutral, sad, surprise" in page

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.seeds import main, read_spreads, spread
+from benchmarks.accuracy.command import seeds_main as main
+from benchmarks.accuracy.rows import SeedsReport
+from benchmarks.accuracy.seeds import measure_seeds
+from benchmarks.table import read_record
 from fer_zoo.errors import UsageError
 
 
@@ -22,7 +25,7 @@ def _run(folder: Path, seed: int, private: float, epochs: int = 3) -> Path:
 def test_mean_and_deviation_of_each_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [_run(tmp_path / str(i), i, accuracy) for i, accuracy in enumerate((0.70, 0.71, 0.72))]
     assert main(["small", *map(str, runs), "--output", str(tmp_path)]) == 0
-    whole, private = read_spreads(tmp_path)
+    whole, private = read_record(tmp_path / "seeds.json", SeedsReport).rows
     assert (whole.split, private.split) == ("test", "private_test")
     assert private.text == "71.00 ± 1.00 %, 3 seeds"
     assert "PrivateTest: 71.00 ± 1.00 %, 3 seeds" in capsys.readouterr().out
@@ -30,7 +33,7 @@ def test_mean_and_deviation_of_each_split(tmp_path: Path, capsys: pytest.Capture
     # Measured anew, a model replaces its own rows alone.
     main(["other", *map(str, runs[:2]), "--output", str(tmp_path)])
     main(["small", *map(str, runs[1:]), "--output", str(tmp_path)])
-    found = {(row.model, row.split): len(row.seeds) for row in read_spreads(tmp_path)}
+    found = {(row.model, row.split): len(row.seeds) for row in read_record(tmp_path / "seeds.json", SeedsReport).rows}
     assert found == {(name, split): 2 for name in ("other", "small") for split in ("test", "private_test")}
 
 
@@ -44,4 +47,4 @@ def test_runs_that_do_not_differ_in_the_seed_alone_are_refused(tmp_path: Path) -
         ([first, tmp_path / "unfinished"], "not the folder of a finished run"),
     ):
         with pytest.raises(UsageError, match=words):
-            spread("small", runs)
+            measure_seeds("small", runs)

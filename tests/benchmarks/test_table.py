@@ -72,5 +72,5 @@ def test_csv_is_flat_in_full_precision(tmp_path: Path) -> None:
 
 
 def test_markdown() -> None:
-    table = markdown_table({"a": lambda row: row.name, "b": lambda row: f"{row.n}"}, [OUTER])
+    table = markdown_table([("a", lambda row: row.name), ("b", lambda row: f"{row.n}")], [OUTER])
     assert table == "| a | b |\n| --- | ---: |\n| a | 1 |"

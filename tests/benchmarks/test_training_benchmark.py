@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 import benchmarks.training.measure
+from benchmarks.table import read_record
 from benchmarks.training import step as training_step
-from benchmarks.training.measure import main, time_to_accuracy, to_markdown
+from benchmarks.training.command import main
+from benchmarks.training.measure import time_to_accuracy
+from benchmarks.training.page import to_markdown
+from benchmarks.training.rows import TrainingReport
 from fer_zoo.backend import installed_backends
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.errors import FerZooError, UsageError
@@ -28,9 +32,9 @@ def _run(folder: Path, accuracies: list[float]) -> Path:
 
 def test_minutes_to_an_accuracy_are_those_of_the_first_epoch_that_reached_it(tmp_path: Path) -> None:
     row = time_to_accuracy(_run(tmp_path / "run", [0.5, 0.6, 0.55, 0.67]))
-    assert row["minutes_to"] == {"59.3%": 2.0, "66.0%": 4.0, "70.0%": None}
-    assert row["minutes"] == 4.0
-    assert row["best"] == 0.67
+    assert row.minutes_to == {"59.3%": 2.0, "66.0%": 4.0}
+    assert row.minutes == 4.0
+    assert row.best == 0.67
 
 
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
@@ -53,10 +57,10 @@ def test_a_backend_that_is_not_installed_is_a_usage_error(monkeypatch: pytest.Mo
         main(["--backends", "torch", "--output", str(tmp_path)])
 
 
-def printed_by_step(backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
+def printed_by_step(backend: str, network: str, variant: str, warmup: int, seconds: float) -> str:
     """What `python -m benchmarks.training.step` prints."""
     with redirect_stdout(StringIO()) as printed:
-        training_step.main(backend, network, way, warmup, seconds)
+        training_step.main(backend, network, variant, warmup, seconds)
     return printed.getvalue()
 
 
@@ -66,31 +70,31 @@ def test_it_leaves_json_csv_page_and_plot(tmp_path: Path, on_backend, monkeypatc
     run_child = benchmarks.training.measure.run_child
     started: list[str] = []
 
-    def child(module: str, backend: str, network: str, way: str, warmup: int, seconds: float) -> str:
+    def child(module: str, backend: str, network: str, variant: str, warmup: int, seconds: float) -> str:
         """The first in a process of its own, as all are outside of tests; each for a moment."""
         started.append(module)
         if len(started) == 1:
-            return run_child(module, backend, network, way, warmup, 0.2)
-        return on_backend(backend, printed_by_step, backend, network, way, warmup, 0.2)
+            return run_child(module, backend, network, variant, warmup, 0.2)
+        return on_backend(backend, printed_by_step, backend, network, variant, warmup, 0.2)
 
     monkeypatch.setattr(benchmarks.training.measure, "run_child", child)
     run = _run(tmp_path / "run", [0.7])
     arguments = ["--backends", backend, "--networks", "baseline_cnn", "--rounds", "1", "--seconds", "0.1"]
     main([*arguments, "--runs", str(run), "--output", str(tmp_path)])
-    report = json.loads((tmp_path / "training.json").read_text())
+    report = read_record(tmp_path / "training.json", TrainingReport)
     emulated = has_fast_bfloat16() is False
-    ways = ["stock float32", "ours float32", "ours bfloat16"]
-    assert [row["way"] for row in report["speeds"]] == ways[: 2 if emulated else 3]
-    assert report["speeds"][0]["speedup"] == 1
-    assert {row["macs"] for row in report["speeds"]} == {21931776}
-    for row in report["speeds"]:
-        assert row["gflops"] == pytest.approx(6 * 21931776 * row["images_per_second"] / 1e9)
-        assert 0 < row["share_of_peak"] < 2
-        assert row["steps"] >= 5
-        assert row["images_per_second"] == pytest.approx(128e3 / row["step_p50_ms"], rel=0.9)
+    variants = ["stock float32", "ours float32", "ours bfloat16"]
+    assert [row.variant for row in report.speeds] == variants[: 2 if emulated else 3]
+    assert report.speeds[0].speedup == 1
+    assert {row.macs for row in report.speeds} == {21931776}
+    for row in report.speeds:
+        assert row.gflops == pytest.approx(6 * 21931776 * row.images_per_second / 1e9)
+        assert 0 < row.share_of_peak < 2
+        assert row.steps >= 5
+        assert row.images_per_second == pytest.approx(128e3 / row.step_p50_ms, rel=0.9)
     assert (tmp_path / "training.md").read_text() == to_markdown(report)
-    most = report["peak_gflops"]["float32" if emulated else "bfloat16"] / report["speeds"][0]["gflops"]
+    most = report.peak_gflops["float32" if emulated else "bfloat16"] / report.speeds[0].gflops
     assert f"- baseline_cnn on {backend}: {most:.1f}x" in to_markdown(report)
     assert ("no bfloat16 instructions" in to_markdown(report)) == emulated
-    assert len((tmp_path / "training.csv").read_text().splitlines()) == 1 + len(report["speeds"])
+    assert len((tmp_path / "training.csv").read_text().splitlines()) == 1 + len(report.speeds)
     assert (tmp_path / "training.png").stat().st_size > 1000

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.accuracy.tta import main, read_rows
+from benchmarks.accuracy.command import tta_main as main
+from benchmarks.accuracy.rows import TtaReport
+from benchmarks.table import read_record
 from fer_zoo.data import load_dataset
 from fer_zoo.inference import load_classifier
 
 
-def test_each_kind_is_measured_and_kept(zoo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_kind_is_measured_once(zoo, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", str(zoo.data), "--artifacts", str(zoo.artifacts)]
     assert main(arguments) == 0
-    rows = read_rows(zoo.reports)
+    rows = read_record(zoo.reports / "tta.json", TtaReport).rows
     assert [row.tta for row in rows] == ["none", "mirror", "ten-crop"]
     assert all(row.private_test is None and row.public_test == row.accuracy for row in rows)
     assert {row.path for row in rows} == {"linear/model.fp32.onnx"}
@@ -22,5 +24,5 @@ def test_each_kind_is_measured_and_kept(zoo, capsys: pytest.CaptureFixture[str])
     assert "| linear (model.fp32.onnx) |" in (zoo.reports / "tta.md").read_text()
     capsys.readouterr()
     assert main(arguments) == 0
-    assert read_rows(zoo.reports) == rows
-    assert capsys.readouterr().err.count("kept") == 3
+    assert read_record(zoo.reports / "tta.json", TtaReport).rows == rows
+    assert capsys.readouterr().err.count("measured before") == 3

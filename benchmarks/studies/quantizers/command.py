@@ -13,7 +13,7 @@ from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir, in_package
 
 from ... import BENCHMARK
-from ...options import positive
+from ...arguments import positive
 from ...table import write_csv
 from .page import draw, to_markdown
 

@@ -57,7 +57,7 @@ def to_markdown(study: QuantizerStudy, plot: str) -> str:
         f"Against the Keras original on the {study.n:,} images of PublicTest, calibrated on "
         f"{study.calibration_images:,} training images; `python -m benchmarks quantizers`. Δ accuracy is in points, "
         "its interval paired.",
-        markdown_table(_COLUMNS, study.rows, left=["quantizer"]),
+        markdown_table(list(_COLUMNS.items()), study.rows, left=["quantizer"]),
         f"![agreement and divergence]({plot})",
         "\n".join(lines),
     ]

@@ -1,17 +1,31 @@
-"""Labels of points that cover neither each other nor what is drawn."""
+"""What several plots share: writing them, and labels that cover neither each other nor what is drawn."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_zoo.files import atomic_path
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Points that stand for a line: labels keep off points only.
 _POINTS_A_LINE = 60
+
+
+def save_figure(path: Path, figure: Figure | None, dpi: int) -> bool:
+    """Write a figure as PNG and return whether there is one; without one, an older file goes."""
+    if figure is None:
+        path.unlink(missing_ok=True)
+        return False
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, format="png")
+    return True
 
 
 def place_labels(

@@ -1,0 +1,53 @@
+"""`python -m benchmarks tta` and `python -m benchmarks seeds`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fer_zoo.console import out
+from fer_zoo.files import write_text
+from fer_zoo.zoo import artifacts_dir
+
+from ..arguments import add_depth, add_output, add_selection, command_parser, options_of
+from ..options import reports_folder, smallest_models
+from ..table import read_record, write_record
+from . import seeds, tta
+from .rows import SeedsReport
+
+_QUICK_IMAGES = 512
+_USUAL_MODELS = 3
+
+
+def tta_main(arguments: list[str]) -> int:
+    """Measure, and write `tta.json` and `tta.md`."""
+    parser = command_parser("tta", "Measure the zoo's models with test-time augmentation.")
+    add_selection(parser)
+    add_depth(parser, f"the two smallest models on {_QUICK_IMAGES} images", "all models, not the three smallest")
+    parsed = parser.parse_args(arguments)
+    options = options_of(parsed, images=_QUICK_IMAGES if parsed.quick else None)
+    if not (options.models or parsed.full):
+        options = replace(options, models=smallest_models(options.artifacts, _USUAL_MODELS))
+    report = tta.measure_tta(options)
+    write_text(options.output / "tta.md", tta.to_markdown(report.rows))
+    out.print(f"report: {options.output / 'tta.md'}", markup=False)
+    return 0
+
+
+def seeds_main(arguments: list[str]) -> int:
+    """Compare the runs, and put the model's rows into `seeds.json` and `seeds.md`."""
+    parser = command_parser("seeds", "Mean and spread of one recipe over several seeds.")
+    parser.add_argument("model", metavar="NAME", help="name of the model in the tables")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs that differ in the seed")
+    add_output(parser)
+    options = parser.parse_args(arguments)
+    found = seeds.measure_seeds(options.model, options.runs)
+    folder = options.output or reports_folder(artifacts_dir())
+    earlier = read_record(folder / "seeds.json", SeedsReport) or SeedsReport()
+    rows = [*(row for row in earlier.rows if row.model != options.model), *found]
+    rows.sort(key=lambda row: (row.model, list(seeds.SPLITS).index(row.split)))
+    write_record(folder / "seeds.json", SeedsReport(tuple(rows)))
+    write_text(folder / "seeds.md", seeds.to_markdown(rows))
+    for row in found:
+        out.print(f"{seeds.SPLITS[row.split]}: {row.text}")
+    return 0

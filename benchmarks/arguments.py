@@ -1,0 +1,125 @@
+"""Options that several benchmarks have in common, on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fer_zoo.console import HelpFormatter
+from fer_zoo.cpu import cores
+from fer_zoo.errors import UsageError
+from fer_zoo.zoo import artifacts_dir
+
+from . import BENCHMARK, EXPORT
+from .options import FULL_TIMING, QUICK_OUTPUT, QUICK_TIMING, Options, Timing, reports_folder, smallest_models
+
+_QUICK_MODELS = 2
+
+
+def command_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """A parser of `benchmark NAME`, whose usage line begins as the user typed it."""
+    # The console script sets this word to `fer-zoo benchmark`.
+    typed = sys.argv[0] if sys.argv[0].startswith("fer-zoo ") else BENCHMARK
+    return argparse.ArgumentParser(
+        prog=f"{typed} {name}".strip(), description=description, formatter_class=HelpFormatter
+    )
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Which files to measure, on which images, and where reports go."""
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV; else the bundled test images")
+    parser.add_argument("--artifacts", type=Path, help="folder of manifest.json; else the project's artifacts")
+    add_output(parser)
+    parser.add_argument(
+        "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="only these files of ours"
+    )
+    parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the reports; else reports in the artifacts")
+
+
+def add_depth(parser: argparse.ArgumentParser, quick: str, full: str) -> None:
+    """How thorough the run is, `quick` and `full` in words."""
+    depth = parser.add_mutually_exclusive_group()
+    depth.add_argument("--quick", action="store_true", help=f"{quick}, into {QUICK_OUTPUT}; its figures mean little")
+    depth.add_argument("--full", action="store_true", help=full)
+
+
+def add_timing(parser: argparse.ArgumentParser) -> None:
+    """How files are timed."""
+    usual = Timing()
+    parser.add_argument("--batch", nargs="+", type=positive, metavar="N", help="images per query; else 1 and 32")
+    parser.add_argument(
+        "--threads", nargs="+", type=_threads, metavar="N", help="1, all, or both, which is the default"
+    )
+    parser.add_argument("--queries", type=positive, help=f"timed queries of each file; else {usual.queries:,}")
+    parser.add_argument("--seconds", type=seconds, help=f"or timed seconds, if over first; else {usual.seconds:g}")
+    parser.add_argument("--cold-starts", type=positive, help=f"fresh processes for each file; else {usual.cold_starts}")
+
+
+def options_of(parsed: argparse.Namespace, **settings: Any) -> Options:
+    """The options of a run from what the parsers above have read.
+
+    Args:
+        parsed: Of a parser with `add_selection` and `add_depth`, perhaps `add_timing`.
+        settings: Other fields of `Options`.
+
+    Raises:
+        UsageError: There is no artifacts folder.
+    """
+    artifacts = parsed.artifacts or artifacts_dir()
+    if not artifacts.is_dir():
+        raise UsageError(f"there is no folder {artifacts}; pass --artifacts or make it with `{EXPORT} MODEL.keras`")
+    return Options(
+        artifacts=artifacts,
+        output=parsed.output or (QUICK_OUTPUT if parsed.quick else reports_folder(artifacts)),
+        data=parsed.data,
+        models=tuple(parsed.models) or (smallest_models(artifacts, _QUICK_MODELS) if parsed.quick else ()),
+        timing=_timing(parsed),
+        fresh=parsed.fresh,
+        **settings,
+    )
+
+
+def _timing(parsed: argparse.Namespace) -> Timing:
+    timing = QUICK_TIMING if parsed.quick else FULL_TIMING if parsed.full else Timing()
+    given = {name: getattr(parsed, name, None) for name in ("queries", "seconds", "cold_starts")}
+    return replace(
+        timing,
+        batches=tuple(sorted(set(getattr(parsed, "batch", None) or timing.batches))),
+        threads=tuple(sorted(set(getattr(parsed, "threads", None) or (1, cores())))),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def positive(text: str) -> int:
+    """The type of an option that is a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def price(text: str) -> float:
+    """The type of an option that is a finite number of at least 0."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return value
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a finite number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _threads(text: str) -> int:
+    return cores() if text == "all" else positive(text)

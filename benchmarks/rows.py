@@ -1,0 +1,77 @@
+"""What the rows of several tables have in common: the file that was measured, and the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.data import Dataset
+from fer_zoo.zoo import Artifact
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of the zoo, as the manifest describes it.
+
+    Attributes:
+        name: Model, format and precision in words.
+        model: Name of the model.
+        format: `keras`, `onnx` or `tflite`.
+        precision: `fp32`, `fp16`, `int8` or `dynamic`.
+        path: Relative to the artifacts folder.
+        sha256: Of its content.
+        bytes: File size.
+        params: Weights of the model.
+        macs: Multiply-accumulates for one image.
+        trained_on: Keras backend that trained the model.
+        classes: 7 expressions of FER2013, or 8 of FER+.
+    """
+
+    name: str
+    model: str
+    format: str
+    precision: str
+    path: str
+    sha256: str
+    bytes: int
+    params: int
+    macs: int
+    trained_on: str
+    classes: int
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> ModelFile:
+        """The file of an entry of the manifest."""
+        same = {name: getattr(artifact, name) for name in cls.__dataclass_fields__ if name != "classes"}
+        return cls(**same, classes=len(artifact.output["labels"]))
+
+    @property
+    def is_fer2013(self) -> bool:
+        """Whether the model tells FER2013's seven expressions, not FER+'s eight."""
+        return self.classes == len(EXPRESSIONS)
+
+    def same_network(self, other: ModelFile) -> bool:
+        """Whether the two files hold the same network, perhaps with other weights."""
+        return (self.params, self.macs) == (other.params, other.macs)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The labelled images that something was measured on.
+
+    Attributes:
+        source: Path that the images were read from.
+        fingerprint: Of all pixels and labels.
+        n: Number of images.
+        split: Which of FER2013's.
+    """
+
+    source: str
+    fingerprint: str
+    n: int
+    split: str = "test"
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> ImageSet:
+        """The test images of `dataset`."""
+        return cls(dataset.source, dataset.fingerprint, len(dataset))
