@@ -22,7 +22,7 @@ class Journal:
     def __init__(self, path: Path, identity: dict[str, Any], fresh: bool = False) -> None:
         self._path = path
         first = json.dumps(identity)
-        lines = path.read_text().splitlines() if path.exists() and not fresh else []
+        lines = path.read_text("utf-8").splitlines() if path.exists() and not fresh else []
         same = lines[:1] == [first]
         # A line is whole or, when the machine went down while it was written, not JSON.
         self._parts = [part for line in lines[1:] if (part := _parsed(line))] if same else []
@@ -36,7 +36,7 @@ class Journal:
 
     def add(self, kind: str, value: Any) -> None:
         self._parts.append({kind: value})
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self._parts[-1]) + "\n")
 
     def finish(self) -> None:

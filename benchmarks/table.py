@@ -46,7 +46,7 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8"))
         schema, name = content.pop("schema"), content.pop("kind", "")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FerZooError(f"{path} is not a benchmark's table ({error}); delete it and measure again") from error

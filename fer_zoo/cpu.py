@@ -16,7 +16,7 @@ def has_fast_bfloat16() -> bool | None:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return None
-    flags = cpuinfo.read_text()
+    flags = cpuinfo.read_text("utf-8")
     return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags
 
 

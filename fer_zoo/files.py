@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,14 +24,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=f"-{path.name}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(path.parent, path.name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -48,11 +43,18 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         if path.is_dir():
             raise UsageError(f"{path} is a folder; give the name of a file")
         folder = next(parent for parent in path.absolute().parents if parent.exists())
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".writing-", suffix=f"-{path.name}")
+        (folder / path.name).exists()  # Raises where the name is too long.
+        _temporary(folder, path.name).unlink()
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}); give another name") from error
-    os.close(handle)
-    os.unlink(name)
+
+
+def _temporary(folder: Path, name: str) -> Path:
+    """A new empty file, with the permissions that a file gets there."""
+    # Not tempfile, whose files only their owner may read. The end of the name, so that it is not too long.
+    path = folder / f".writing-{secrets.token_hex(4)}-{name[-50:]}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -61,7 +63,8 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], content: str) -> None:
-    write_bytes(path, content.encode())
+    # Names of files may hold bytes that are no text.
+    write_bytes(path, content.encode(errors="replace"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, int]] = {
     "WebP": (lambda: _file(GRAY.convert("RGB"), "WEBP", lossless=True), FACE, 0),
     "CMYK": (lambda: _file(GRAY.convert("CMYK"), "TIFF"), FACE, 1),
     "CMYK JPEG": (lambda: _file(GRAY.convert("CMYK"), "JPEG", quality=100), FACE, 4),
-    "YCbCr": (lambda: _file(GRAY.convert("RGB").convert("YCbCr"), "TIFF"), FACE, 1),
+    "YCbCr": (lambda: _file(GRAY.convert("RGB").convert("YCbCr"), "TIFF", compression="tiff_lzw"), FACE, 1),
     "LAB": (lambda: _file(Image.merge("LAB", [GRAY, *[Image.new("L", (48, 48), 128)] * 2]), "TIFF"), FACE, 30),
     "JPEG gray": (lambda: _file(GRAY, "JPEG", quality=100), FACE, 2),
     "JPEG colour": (lambda: _file(GRAY.convert("RGB"), "JPEG", quality=100), FACE, 2),

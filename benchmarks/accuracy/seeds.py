@@ -47,7 +47,7 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
             raise UsageError(f"{run} is not the folder of a finished run: it has no config.json or no evaluation.json")
         seeds.append(training.pop("seed"))
         settings.append(training)
-        splits.append(json.loads(evaluation.read_text())["splits"])
+        splits.append(json.loads(evaluation.read_text("utf-8"))["splits"])
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"the runs must differ in their seeds, which are {', '.join(map(str, seeds))}")
     for run, other in zip(runs[1:], settings[1:], strict=True):

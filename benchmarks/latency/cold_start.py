@@ -46,7 +46,7 @@ def peak_memory_bytes() -> int | None:
     status = Path("/proc/self/status")
     if status.exists():
         # Linux lets ru_maxrss survive exec, so that a child would report the memory of its large parent.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     try:
         import resource

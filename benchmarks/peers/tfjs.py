@@ -161,6 +161,6 @@ def _text(encoded: str) -> str:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise FerZooError(f"{path} is missing or not JSON: {error}") from error

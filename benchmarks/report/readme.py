@@ -90,7 +90,7 @@ class OtherRow:
 def main(arguments: list[str]) -> int | None:
     if arguments:
         raise FerZooError("`python -m benchmarks.report.readme` takes no options; run it in the checkout")
-    write_text(README, updated(README.read_text(), artifacts_dir()))
+    write_text(README, updated(README.read_text("utf-8"), artifacts_dir()))
     out.print(f"{README} has the tables of {artifacts_dir() / 'reports'}")
     return 0
 

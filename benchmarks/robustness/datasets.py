@@ -175,14 +175,14 @@ def _ck_plus(folder: Path) -> Iterator[Labelled]:
     for file in sorted((folder / "Emotion").glob("*/*/*_emotion.txt")):
         frames = sorted((folder / "cohn-kanade-images" / file.parent.relative_to(folder / "Emotion")).glob("*.png"))
         if frames:
-            yield Labelled(frames[-1], _code(_CK_PLUS, file.read_text(), file), find=True)
+            yield Labelled(frames[-1], _code(_CK_PLUS, file.read_text("utf-8"), file), find=True)
             if len(frames) > 1:
                 yield Labelled(frames[0], "neutral", find=True)
 
 
 def _raf_db(folder: Path) -> Iterator[Labelled]:
     file = folder / "EmoLabel" / "list_patition_label.txt"
-    for line in file.read_text().splitlines():
+    for line in file.read_text("utf-8").splitlines():
         name, _, code = line.strip().partition(" ")
         if name.startswith("test_"):
             image = folder / "Image" / "aligned" / f"{Path(name).stem}_aligned.jpg"
@@ -198,7 +198,7 @@ def _affect_net(folder: Path) -> Iterator[Labelled]:
 
 def _affect_net_csv(folder: Path) -> Iterator[Labelled]:
     file = folder / "validation.csv"
-    with file.open(newline="") as lines:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
         for row in csv.DictReader(lines):
             try:
                 box = tuple(float(row[f"face_{name}"]) for name in ("x", "y", "width", "height"))

@@ -74,8 +74,8 @@ def time_to_accuracy(folder: Path) -> RunRow:
         FerZooError: `folder` is not a training run, or began with trained weights.
     """
     try:
-        config = json.loads((folder / "config.json").read_text())
-        history = json.loads((folder / "history.json").read_text())
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        history = json.loads((folder / "history.json").read_text("utf-8"))
         if started := config["training"].get("warm_start"):
             raise FerZooError(f"{folder} began with the weights of {started}, and does not know the minutes of those")
         minutes: dict[str, float] = {}

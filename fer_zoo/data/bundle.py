@@ -55,7 +55,8 @@ def write_bundle(source: Path, dataset: Dataset, target: Path) -> int:
     """
     names = sorted(dataset.subset("test").names.tolist()) + choose_train(dataset)
     with zipfile.ZipFile(source) as archive, atomic_path(target) as temporary:
-        members = {"/".join(PurePosixPath(name).parts[-3:]): name for name in archive.namelist()}
+        # Of two entries with one name the first, as the reader does.
+        members = {"/".join(PurePosixPath(info.filename).parts[-3:]): info for info in reversed(archive.infolist())}
         # PNG is compressed already, and what deflate makes of it depends on the version of zlib.
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as bundle:
             for name in track(names, "Writing the sample", len(names)):

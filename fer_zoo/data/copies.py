@@ -43,5 +43,5 @@ def train_copies(dataset: Dataset) -> np.ndarray:
 @cache
 def known_copies() -> tuple[frozenset[str], frozenset[str]]:
     """File names (without suffix) and pixel hashes of FER2013's test images that also occur in its train split."""
-    rows = [line.split() for line in TRAIN_COPIES.read_text().splitlines() if not line.startswith("#")]
+    rows = [line.split() for line in TRAIN_COPIES.read_text("utf-8").splitlines() if not line.startswith("#")]
     return frozenset(name for name, _ in rows), frozenset(key for _, key in rows)

@@ -153,7 +153,7 @@ def bundled() -> Path:
 def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The arrays and notes of a cache folder, nothing where it is missing or damaged."""
     try:
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS[1:]}
         arrays["images"] = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         notes = tuple(map(str, meta["notes"]))

@@ -50,7 +50,7 @@ class Run:
             FerZooError: A file is missing or is not what `fer_zoo.train` writes.
         """
         try:
-            config, history, evaluation = (json.loads((folder / name).read_text()) for name in _FILES)
+            config, history, evaluation = (json.loads((folder / name).read_text("utf-8")) for name in _FILES)
             splits = evaluation["splits"]
             if not {"public_test", "private_test"} <= set(splits):
                 raise FerZooError(f"{folder} was measured on images that are not of PublicTest and PrivateTest")
@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> int | None:
             target = given.output / folder.name / name
             if (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_json(target, portable(json.loads((folder / name).read_text())))
+                write_json(target, portable(json.loads((folder / name).read_text("utf-8"))))
     rows = [each.row() for each in runs]
     write_json(given.output / "runs.json", rows)
     write_csv(given.output / "runs.csv", rows)

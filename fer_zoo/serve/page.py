@@ -68,7 +68,7 @@ def _remove_models(folder: Path) -> None:
     """Remove the models of a page that was built here before."""
     catalog_file = folder / "models.json"
     if catalog_file.exists():
-        for model in json.loads(catalog_file.read_text())["models"]:
+        for model in json.loads(catalog_file.read_text("utf-8"))["models"]:
             path = folder / model["file"]
             if (folder / "models").resolve() in path.resolve().parents:
                 path.unlink(missing_ok=True)

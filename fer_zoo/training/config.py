@@ -240,7 +240,7 @@ class TrainingConfig:
             FerZooError: The file is missing or is not such a file.
         """
         try:
-            values = current_names(json.loads(path.read_text())["training"])
+            values = current_names(json.loads(path.read_text("utf-8"))["training"])
             augmentation = values.pop("augmentation")
             values["teachers"] = tuple(values.get("teachers", ()))
             values["model_options"] = tuple(values.get("model_options", ()))

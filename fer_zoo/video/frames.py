@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.packages import require
+from fer_zoo.pictures import MAX_PIXELS
 
 # Where a file tells no rate.
 DEFAULT_RATE = 30.0
@@ -69,12 +70,15 @@ class Video:
             # FFmpeg takes part of a file name for a protocol otherwise.
             address = self.name if self._path is None else f"file:{self.name}"
             self._container: Any = av.open(address, timeout=None if self._path else _NETWORK_SECONDS)
-            self._stream: Any = self._container.streams.video[0]
-        except IndexError as error:
-            raise FerZooError(f"{self.name} has no pictures: it is damaged or not a video") from error
+            stream: Any = self._container.streams.best("video")
         except (av.FFmpegError, OSError, ValueError) as error:
             problem = "is damaged or not a video" if self._path else "cannot be reached"
             raise FerZooError(f"{self.name} {problem}") from error
+        if stream is None:
+            raise FerZooError(f"{self.name} has no pictures: it is damaged or not a video")
+        if stream.width * stream.height > MAX_PIXELS:
+            raise FerZooError(f"{self.name} has frames of {stream.width}x{stream.height} pixels; shrink it first")
+        self._stream = stream
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = threads
         rate = float(self._stream.average_rate or 0)

@@ -130,7 +130,7 @@ def _latencies() -> dict[str, Latency]:
     path = artifacts_dir() / "reports" / "latency.json"
     if not path.is_file():
         return {}
-    report = json.loads(path.read_text())
+    report = json.loads(path.read_text("utf-8"))
     plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1, "execution": "default"}
     return {
         row["path"]: Latency(row["p50_ms"], report["machine"]["cpu"])

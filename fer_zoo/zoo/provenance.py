@@ -25,7 +25,7 @@ def run_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
     except ValueError as error:
         raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
-from fer_zoo.video.frames import opencv
+from fer_zoo.video.writer import VideoWriter
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
@@ -38,13 +38,11 @@ def workspace(made_once: MakeOnce, part_of_bundle, root: Path, tmp_path: Path) -
 
 
 def _write_clip(path: Path, photo: Path) -> None:
-    pytest.importorskip("cv2")
-    cv2 = opencv()  # Says what FFmpeg may log before it starts, for all tests of this process.
-    frame = cv2.resize(cv2.imread(str(photo)), (256, 256))
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (256, 256))
-    for _ in range(5):
-        video.write(frame)
-    video.release()
+    pytest.importorskip("av")
+    frame = np.asarray(Image.open(photo).convert("RGB").resize((256, 256)))
+    with VideoWriter(path, 10, 256, 256) as video:
+        for number in range(5):
+            video.write(frame, number / 10)
 
 
 def _write_faces(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import json
 import threading
 import time
@@ -20,7 +21,7 @@ from running import Serving
 from fer_zoo import load_classifier
 from fer_zoo.cli.serve import main
 from fer_zoo.faces import Face, FaceDetector, crop_face, read_photo
-from fer_zoo.video.frames import opencv
+from fer_zoo.video.frames import Video
 
 LATEST = """
 (({image, faces, milliseconds, count}) => ({
@@ -34,19 +35,15 @@ LATEST = """
 @pytest.fixture(scope="module")
 def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every sixteenth frame of the clip as uncompressed video, which Chromium plays as its camera."""
-    pytest.importorskip("cv2")
-    cv2 = opencv()
-    clip = cv2.VideoCapture(str(shared / "media" / "pexels_face.mp4"))
+    av = pytest.importorskip("av")
     file = tmp_path_factory.mktemp("camera") / "face.y4m"
-    with file.open("wb") as video:
-        for number in range(320):
-            ok, frame = clip.read()
-            assert ok
-            if number == 0:
-                height, width = frame.shape[:2]
+    with file.open("wb") as video, Video(shared / "media" / "pexels_face.mp4") as clip:
+        for frame in itertools.islice(clip, 0, 320, 16):
+            if frame.number == 0:
+                height, width = frame.image.shape[:2]
                 video.write(b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420\n" % (width, height))
-            if number % 16 == 0:
-                video.write(b"FRAME\n" + cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420).tobytes())
+            planes = av.VideoFrame.from_ndarray(frame.image).reformat(format="yuv420p")
+            video.write(b"FRAME\n" + planes.to_ndarray().tobytes())
     return file
 
 
