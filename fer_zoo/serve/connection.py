@@ -51,6 +51,7 @@ class Connection(HttpToolsProtocol):
         self._metrics: Metrics = self.app_state["metrics"]
         self._idle_since: float | None = None
         self._head_bytes: int | None = None  # None outside of a header
+        self._head_amid = False
         self._in_body = False
         self._refused = False
         self._why_bad: tuple[int, str] | None = None
@@ -81,11 +82,11 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         if self._idle_since is not None:
-            self._idle_since = None
-            self._head_bytes = 0  # Also of what comes before a message begins.
-            self._end_after(self._limits.timeout, self._head_is_late)
+            self._begin_head()
+        self._head_amid = False
         super().data_received(data)
-        if self._head_bytes is not None and not self._refused:
+        # Where a header begins amid the data, nobody knows how much of them is its.
+        if self._head_bytes is not None and not self._head_amid and not self._refused:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(431, f"the header is longer than {HEAD_BYTES} bytes")
@@ -110,7 +111,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = self._head_bytes or 0
+        if self._head_bytes is None:
+            self._head_amid = True
+            self._begin_head()
 
     def on_headers_complete(self) -> None:
         if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
@@ -138,8 +141,10 @@ class Connection(HttpToolsProtocol):
             if self._in_body:
                 # Closing now could take the response back from a client that still sends.
                 self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
-            else:
+            elif self._head_bytes is None:
                 self._be_idle()
+            else:
+                self._end_after(self._limits.timeout, self._head_is_late)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(*(self._why_bad or (400, "this is not an HTTP request, or its header is malformed")))
@@ -151,9 +156,14 @@ class Connection(HttpToolsProtocol):
 
     # What follows from it.
 
+    def _begin_head(self) -> None:
+        self._idle_since = None
+        self._head_bytes = 0
+        if self.cycle is None or self.cycle.response_complete:
+            self._end_after(self._limits.timeout, self._head_is_late)
+
     def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
-        self._head_bytes = None
         self._end_after(self._limits.idle, lambda: self._abort("idle"))
 
     def _make_room(self) -> bool:
@@ -173,6 +183,10 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, message: str) -> None:
         """Answer what never becomes a request, and throw away what still comes."""
         self._refused = True
+        # Requests that run have nowhere to answer to.
+        for cycle in (self.cycle, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
         retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close"} | retry)
         phrase = HTTPStatus(status).phrase.encode()

@@ -115,11 +115,32 @@ def test_endless_headers_are_refused_also_behind_a_request_that_runs() -> None:
     async def test(server: InProcess) -> None:
         endless = b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000
         assert (await server.ask(endless)).startswith(b"HTTP/1.1 431 ")
-        answer = await server.ask(ASK.replace(b"Connection: close\r\n", b"") + b"abcd" + endless)
-        assert answer.startswith(b"HTTP/1.1 431 ")
+        reader, writer = await server.open(ASK.replace(b"Connection: close\r\n", b"") + b"abcd" + endless)
+        await asyncio.sleep(0.05)
+        writer.write(b"a" * 40_000)
+        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        writer.close()
         server.service.free.set()
 
     in_process(QUICK, test)
+
+
+def test_a_connection_goes_on_after_a_refused_body() -> None:
+    async def test(server: InProcess) -> None:
+        server.service.free.set()
+        ask = ASK.replace(b"Connection: close\r\n", b"").replace(b"Length: 4", b"Length: %d")
+        reader, writer = await server.open(ask % 50_000)
+        assert b" 413 " in await reader.readuntil(b"\r\n\r\n")
+        # The next request's header comes with the end of the refused body, and its own body later.
+        writer.write(bytes(50_000) + ask % 40_000)
+        await asyncio.sleep(0.05)
+        writer.write(bytes(40_000))
+        assert b" 200 " in (await reader.readuntil(b"\r\n\r\n")).partition(b"\n")[2]
+        await asyncio.sleep(0.05)
+        writer.write(b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n")
+        assert (await reader.read()).count(b"HTTP/1.1 200 ") == 1
+
+    in_process(replace(QUICK, body_bytes=40_000), test)
 
 
 def test_idle_connections_make_room_for_new_ones() -> None:
