@@ -10,10 +10,10 @@ from fer_zoo.console import run
 # Module, its function, and what it measures.
 _COMMANDS = {
     "compare": ("report.command", "compare_main", "what changed between two reports"),
-    "crops": ("studies.crops", "main", "the comparison of face crops"),
+    "crops": ("studies.command", "crops_main", "the comparison of face crops"),
     "processors": ("report.command", "processors_main", "the times of several machines in one page"),
-    "debug": ("studies.debug", "main", "where an int8 graph departs from float"),
-    "sensitivity": ("studies.sensitivity", "main", "what rounding each layer costs"),
+    "debug": ("studies.command", "debug_main", "where an int8 graph departs from float"),
+    "sensitivity": ("studies.command", "sensitivity_main", "what rounding each layer costs"),
     "quantizers": ("studies.quantizers.command", "main", "what other quantizers would have made of a model"),
     "populations": ("studies.populations", "main", "answers adapted to other populations"),
     "tta": ("accuracy.command", "tta_main", "accuracy with test-time augmentation"),

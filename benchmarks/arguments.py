@@ -30,13 +30,17 @@ def command_parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Which files to measure, on which images, and where reports go."""
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV; else the bundled test images")
+    add_data(parser)
     parser.add_argument("--artifacts", type=Path, help="folder of manifest.json; else the project's artifacts")
     add_output(parser)
     parser.add_argument(
         "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="only these files of ours"
     )
     parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV; else the bundled images")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -88,12 +92,12 @@ def options_of(parsed: argparse.Namespace, **settings: Any) -> Options:
 
 def _timing(parsed: argparse.Namespace) -> Timing:
     timing = QUICK_TIMING if parsed.quick else FULL_TIMING if parsed.full else Timing()
-    given = {name: getattr(parsed, name, None) for name in ("queries", "seconds", "cold_starts")}
+    chosen = {name: getattr(parsed, name, None) for name in ("queries", "seconds", "cold_starts")}
     return replace(
         timing,
         batches=tuple(sorted(set(getattr(parsed, "batch", None) or timing.batches))),
         threads=tuple(sorted(set(getattr(parsed, "threads", None) or (1, cores())))),
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in chosen.items() if value is not None},
     )
 
 

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.console import err
 from fer_zoo.files import write_text
 
 
 class Journal:
-    """An append-only file whose first line tells what is measured; another first line starts it anew.
+    """An append-only file whose first line says what is measured; another first line starts it anew.
 
     Args:
         path: Of the file; it exists only while a run is unfinished.
@@ -26,8 +25,6 @@ class Journal:
         same = lines[:1] == [first]
         # A line is whole or, when the machine went down while it was written, not JSON.
         self._parts = [part for line in lines[1:] if (part := _parsed(line))] if same else []
-        if self._parts:
-            err.print(f"continuing the interrupted run in {path} (--fresh starts over)")
         write_text(path, "".join(f"{line}\n" for line in (first, *map(json.dumps, self._parts))))
 
     def parts(self, kind: str) -> list[Any]:

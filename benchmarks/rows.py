@@ -47,7 +47,7 @@ class ModelFile:
 
     @property
     def is_fer2013(self) -> bool:
-        """Whether the model tells FER2013's seven expressions, not FER+'s eight."""
+        """Whether the model knows FER2013's seven expressions, not FER+'s eight."""
         return self.classes == len(EXPRESSIONS)
 
     def same_network(self, other: ModelFile) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_zoo.console import err, track
+from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, labelled_as
@@ -46,7 +46,6 @@ def measure_tta(options: Options) -> TtaReport:
     for artifact in _files(options):
         for tta in _KINDS:
             if any((row.sha256, row.tta) == (artifact.sha256, tta) for row in report.rows):
-                err.print(f"{artifact.name}, {tta}: measured before, not again (--fresh measures it anew)")
                 continue
             row = _measure(artifact, options.artifacts, dataset, tta)
             report = replace(report, rows=(*report.rows, row))

@@ -1,7 +1,8 @@
 """The first answer of a fresh process, and the memory it took.
 
-`python -m benchmarks.latency.cold_start MODEL THREADS LAUNCHED` reads one gray face of 48 by 48 pixels (2,304
-bytes) from stdin and prints JSON. LAUNCHED is the parent's `time.monotonic_ns()` just before it started this process.
+`python -m benchmarks.latency.cold_start MODEL THREADS LAUNCHED [PEER]` reads one gray face of 48 by 48 pixels (2,304
+bytes) from stdin and prints JSON. LAUNCHED is the parent's `time.monotonic_ns()` just before it started this process;
+PEER is the name of the published model whose file MODEL is.
 """
 
 from __future__ import annotations
@@ -9,40 +10,50 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fer_zoo.errors import FerZooError
 
 _STARTED = time.monotonic_ns()
 
 
-def main(model: str, threads: int, launched: int) -> None:
+def main(model: str, threads: int, launched: int, peer: str | None = None) -> None:
     import numpy as np
 
-    from fer_zoo.inference import load_classifier
-
+    load = _peer_loader(peer) if peer else _own_loader()
     imported = time.monotonic_ns()
-    classifier = load_classifier(model, threads=threads)
+    classifier = load(Path(model), threads)
     loaded = time.monotonic_ns()
-    classifier.predict_proba(np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(48, 48))
+    classifier.predict_proba(np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(1, 48, 48))
     answered = time.monotonic_ns()
-    print_times(launched, _STARTED, imported, loaded, answered)
-
-
-def print_times(launched: int, started: int, imported: int, loaded: int, answered: int) -> None:
-    """Print the milliseconds between these moments, given in nanoseconds, and the peak memory, as JSON."""
     times = {
         "cold_start_ms": answered - launched,
-        "python_ms": started - launched,
-        "import_ms": imported - started,
+        "python_ms": _STARTED - launched,
+        "import_ms": imported - _STARTED,
         "load_ms": loaded - imported,
         "answer_ms": answered - loaded,
     }
     print(json.dumps({name: value / 1e6 for name, value in times.items()} | {"peak_memory_bytes": peak_memory_bytes()}))
 
 
+def _own_loader() -> Callable[[Path, int], Any]:
+    from fer_zoo.inference import load_classifier
+
+    return lambda path, threads: load_classifier(path, threads=threads)
+
+
+def _peer_loader(name: str) -> Callable[[Path, int], Any]:
+    from ..peers.catalogue import PEERS
+    from ..peers.peer_classifier import PeerClassifier
+
+    return partial(PeerClassifier, next(peer for peer in PEERS if peer.name == name))
+
+
 def peak_memory_bytes() -> int | None:
-    """The largest resident memory this process ever had, `None` where the system does not tell."""
+    """The largest resident memory this process ever had, `None` where the system does not say."""
     status = Path("/proc/self/status")
     if status.exists():
         # Linux lets ru_maxrss survive exec, so that a child would report the memory of its large parent.
@@ -57,6 +68,6 @@ def peak_memory_bytes() -> int | None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])
     except FerZooError as error:
         sys.exit(str(error))

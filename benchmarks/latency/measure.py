@@ -203,18 +203,20 @@ def _start_cold(
             write()
 
 
-def cold_start(model: Path, threads: int, face: bytes) -> Start:
+def cold_start(model: Path, threads: int, face: bytes, peer: str = "") -> Start:
     """Start a process that loads `model` and classifies `face`.
 
     Args:
         model: A `.onnx`, `.tflite` or `.keras` file.
         threads: Threads of the runtime.
         face: One gray image of 48 by 48 pixels, 2,304 bytes.
+        peer: Name of the published model whose file it is.
 
     Raises:
         FerZooError: The process failed.
     """
-    return Start(**json.loads(run_child("latency.cold_start", model, threads, time.monotonic_ns(), content=face)))
+    arguments = (model, threads, time.monotonic_ns(), *([peer] if peer else []))
+    return Start(**json.loads(run_child("latency.cold_start", *arguments, content=face)))
 
 
 def _loaded(

@@ -20,7 +20,7 @@ class Times:
         p99_ms: 99th percentile.
         mean_ms: Mean.
         images_per_second: Images over the time of all queries.
-        p50_ms_by_round: Median of each round, whose spread tells how far the machine drifted.
+        p50_ms_by_round: Median of each round, whose spread is how far the machine drifted.
     """
 
     n: int
@@ -120,7 +120,7 @@ class LatencyReport:
         peak_gmacs: Billions of multiply-accumulates a second of NumPy's float32 matrix product, by number of threads.
         price: Of one core for one hour, in US dollars.
         errors: Why a file could not be measured, by its path.
-        refused: A sentence for each other way of running a file that its runtime refuses.
+        refused: A sentence for each other setting that a runtime refuses.
         rows: One for each file and setting.
         cold_starts: One for each file.
         finished: Date and time in UTC; `None` where the run was interrupted.

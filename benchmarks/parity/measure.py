@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_zoo.console import err, progress
+from fer_zoo.console import progress
 from fer_zoo.contract import expressions_of
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
@@ -94,7 +94,6 @@ class _Comparison:
                 raise FerZooError(problem)
             original = self._original_of(artifact)
             if earlier and self._is_current(earlier, artifact, original):
-                err.print(f"{artifact.name}: measured before, not again (--fresh measures it anew)")
                 return earlier
             row = self._measured(file, artifact, original)
             path, reference = local_path(artifact, self._options.artifacts), self._answers(original)
@@ -108,7 +107,7 @@ class _Comparison:
             return ParityRow(file, "error", error=str(error))
 
     def test_images(self, artifact: Artifact) -> Dataset:
-        """The test images with labels of the expressions that `artifact` tells."""
+        """The test images with labels of the expressions that `artifact` knows."""
         expressions = expressions_of(len(artifact.output["labels"]))
         if expressions not in self._labelled:
             self._labelled[expressions] = majority_labels(next(iter(self._labelled.values())))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -29,14 +27,14 @@ from ..latency.measure import RUNTIMES, block_limits, cold_start, order
 from ..latency.percentiles import medians, summarize
 from ..latency.rows import Start
 from ..latency.timing import time_block
-from ..machine import describe, now, run_child
+from ..machine import describe, now
 from ..options import Options, file_problem, manifest_of, select, test_images
 from ..rows import ImageSet, ModelFile
 from ..table import write_record
 from .catalogue import Peer, find_peers
-from .classifier import PeerClassifier, converted, files_of, prepare
 from .network import count_macs, count_params, import_onnx
 from .package import PackageProcess
+from .peer_classifier import PeerClassifier, converted, files_of, prepare
 from .rows import PackageRow, PeerFile, PeerRow, PeersReport, PeerTimes
 
 _FACES = 256
@@ -133,7 +131,7 @@ def _of_ours(artifact: Artifact, options: Options) -> Contestant:
         file,
         lambda threads: load_classifier(path, threads=threads),
         lambda images: images.astype(np.float32)[..., None],
-        lambda face: cold_start(path, min(options.timing.threads), face),
+        partial(cold_start, path, min(options.timing.threads)),
     )
 
 
@@ -163,13 +161,11 @@ def _of_peer(peer: Peer, folder: Path, threads: int) -> Iterator[Contestant]:
             channels=peer.channels,
         )
         yield Contestant(
-            file, partial(PeerClassifier, peer, path), partial(prepare, peer), partial(_start, peer, path, threads)
+            file,
+            partial(PeerClassifier, peer, path),
+            partial(prepare, peer),
+            partial(cold_start, path, threads, peer=peer.name),
         )
-
-
-def _start(peer: Peer, path: Path, threads: int, face: bytes) -> Start:
-    printed = run_child("peers.cold_start", peer.name, path, threads, time.monotonic_ns(), content=face)
-    return Start(**json.loads(printed))
 
 
 def _evaluate(

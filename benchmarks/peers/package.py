@@ -49,7 +49,7 @@ class PackageProcess:
         self.facts["cold_start_ms"] = (time.monotonic_ns() - started) / 1e6
 
     def time_block(self, batches: np.ndarray, **limits: Any) -> list[int]:
-        """Nanoseconds of each call, as `timing.time_block`; the faces are those the process was given."""
+        """Nanoseconds of each call, as `timing.time_block`; on the faces of the file."""
         return self._ask(limits)
 
     def predict(self) -> list[str]:
@@ -62,7 +62,7 @@ class PackageProcess:
 
     def _ask(self, request: dict[str, Any]) -> Any:
         assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # Where the process has ended, reading tells why.
+        with contextlib.suppress(BrokenPipeError):  # Where the process has ended, reading says why.
             print(json.dumps(request), file=self._process.stdin, flush=True)
         return self._read()
 

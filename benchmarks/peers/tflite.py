@@ -58,9 +58,9 @@ def with_float_weights(onnx: Any, model: ModelProto) -> ModelProto:
         for name, value in constants.items()
         if name in used
     )
-    given = graph.input[0].name
+    source = graph.input[0].name
     for node in graph.node:
-        node.input[:] = ["image" if name == given else name for name in node.input]
+        node.input[:] = ["image" if name == source else name for name in node.input]
     graph.input[0].name = "image"
     for value in (graph.input[0], graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"

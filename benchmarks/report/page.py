@@ -12,7 +12,7 @@ from ..cells import milliseconds, number, percent, percent_interval, points, poi
 from ..latency.rows import LatencyReport, LatencyRow
 from ..parity.rows import ParityReport, RuntimeRow
 from ..table import Columns, markdown_table
-from .models import FERPLUS_NOTE
+from .model_table import FERPLUS_NOTE
 from .rows import ArtifactRow, Report
 
 _PLOTS = {
@@ -146,7 +146,7 @@ def _parity(report: Report) -> list[str]:
 # Why a file may miss a goal, by the measure that does.
 _REASONS = {
     "size": "An int8 weight takes a quarter of its bytes; a bias of 32 bits and a scale for each channel come on top, "
-    "and the first layers stay in float, which all tells most in the smallest files.",
+    "and the first layers stay in float, which all weighs most in the smallest files.",
     "argmax_agreement": "Where answers differ, two expressions were nearly as likely: see max Δp and mean Δp.",
 }
 
@@ -246,8 +246,9 @@ def _execution(report: Report) -> list[str]:
     if not rows or not report.latency:
         return []
     text = (
-        "Other ways to run the same files, at the smallest batch and fewest threads. The defaults of `load_classifier` "
-        "are ONNX Runtime with all graph optimizations and LiteRT with XNNPACK; above 1.00x the default is faster."
+        "The same files with other settings, at the smallest batch and fewest threads. The defaults of "
+        "`load_classifier` are ONNX Runtime with all graph optimizations and LiteRT with XNNPACK; above 1.00x the "
+        "default is faster."
     )
     refused = "\n".join(f"- {sentence}" for sentence in report.latency.refused)
     return ["## Execution settings", text, markdown_table(columns, rows), *([refused] if refused else [])]

@@ -18,73 +18,37 @@ from ..cells import milliseconds, percent, size
 from ..peers.rows import PeerRow, PeersReport
 from ..table import Columns, markdown_table, read_record
 from .merge import read_report
-from .models import model_rows
+from .model_table import ModelRow, model_rows
 from .published import LEFT_OUT, PUBLISHED, Published
 from .rows import Report
 
 README = Path("README.md")
 # Columns of words, which are set to the left.
 _WORDS = ("images", "views", "trainings", "checked")
-_HERE = "here"
 _CHOSEN = {"no": "one", "chosen": "one, its epoch chosen on these images", "unknown": "one, on data not published"}
 
 
 @dataclass(frozen=True)
-class OwnRow:
-    """A model of the zoo: its exact ONNX file, and what its int8 twin costs.
+class ReadmeRow:
+    """A model of the zoo.
 
     Attributes:
-        model: Name.
-        ferplus: Whether it tells FER+'s eight expressions.
-        weights: Number of weights.
-        public_test: Accuracy, 0 to 1; `None` where not measured, as all below.
-        private_test: Accuracy.
-        accuracy: On both halves of the test images.
+        model: Its files and their times.
+        public_test: Accuracy of the float32 file, 0 to 1; `None` where not measured, as all below.
         mirror: With test-time augmentation by the mirror image, perhaps of the int8 file.
         ten_crop: With test-time augmentation by ten crops, likewise.
         seeds: Accuracy on PrivateTest over several trainings.
-        fp32_ms: p50 of one face on one thread.
-        int8_ms: That of the int8 file.
-        int8_bytes: Size of the int8 file.
     """
 
-    model: str
-    ferplus: bool
-    weights: int
+    model: ModelRow
     public_test: float | None
-    private_test: float | None
-    accuracy: float | None
     mirror: TtaRow | None
     ten_crop: TtaRow | None
     seeds: SeedsRow | None
-    fp32_ms: float | None
-    int8_ms: float | None
-    int8_bytes: int | None
 
-
-@dataclass(frozen=True)
-class OtherRow:
-    """A model of others, with the protocol of its accuracy.
-
-    Attributes:
-        name: With a link to it, where there is one.
-        weights: As text.
-        accuracy: 0 to 1.
-        split: The images it was measured on.
-        views: Crops or augmented views of each image.
-        runs: Best or mean, and of how many trainings.
-        evidence: Where the protocol was checked, with a link.
-        p50_ms: Of one face in ONNX Runtime, `None` where not timed here.
-    """
-
-    name: str
-    weights: str
-    accuracy: float
-    split: str
-    views: str
-    runs: str
-    evidence: str
-    p50_ms: float | None = None
+    @property
+    def private_test(self) -> float | None:
+        return self.model.evaluation.private_test if self.model.evaluation else None
 
 
 def main(arguments: list[str]) -> int | None:
@@ -113,7 +77,7 @@ def updated(readme: str, artifacts: Path) -> str:
     return _replaced(readme, "published", _others(other_rows(peers.rows if peers else ()), peers, report))
 
 
-def own_rows(report: Report, artifacts: Path) -> list[OwnRow]:
+def own_rows(report: Report, artifacts: Path) -> list[ReadmeRow]:
     """A row for each model of the zoo, the most accurate on PrivateTest first."""
     measured = read_record(artifacts / "reports" / "tta.json", TtaReport)
     tta = {(row.model, row.tta): row for row in (measured.rows if measured else ())}
@@ -125,73 +89,49 @@ def own_rows(report: Report, artifacts: Path) -> list[OwnRow]:
         if (artifact.format, artifact.precision) == ("onnx", "fp32") and "public_test" in artifact.metrics
     }
     rows = [
-        OwnRow(
-            model=row.file.model,
-            ferplus=not row.file.is_fer2013,
-            weights=row.file.params,
+        ReadmeRow(
+            model=row,
             public_test=public.get(row.file.model),
-            private_test=row.evaluation.private_test if row.evaluation else None,
-            accuracy=row.evaluation.accuracy if row.evaluation else None,
             mirror=tta.get((row.file.model, "mirror")),
             ten_crop=tta.get((row.file.model, "ten-crop")),
             seeds=seeds.get(row.file.model),
-            fp32_ms=row.fp32_ms,
-            int8_ms=row.int8_ms,
-            int8_bytes=row.int8_bytes,
         )
         for row in model_rows(report)
     ]
     return sorted(rows, key=lambda row: row.private_test or 0, reverse=True)
 
 
-def other_rows(peers: Sequence[PeerRow]) -> dict[bool, list[OtherRow]]:
-    """Models of others, most accurate first: those of FER2013's seven expressions, and (`True`) of FER+'s eight."""
+def other_rows(peers: Sequence[PeerRow]) -> list[Published]:
+    """Models of others, as published and as measured here, most accurate first."""
     measured = [
-        OtherRow(
+        Published(
             name=row.model,
             weights=f"{row.params:,}",
             accuracy=row.evaluation.accuracy,
             split="all",
             views="one",
             runs=_CHOSEN[row.seen],
-            evidence=_HERE,
             p50_ms=row.p50_ms,
         )
         for row in peers
         if row.family == "peer" and row.runtime == "onnxruntime"
     ]
-    stated = {ferplus: [_stated(row) for row in PUBLISHED if row.ferplus == ferplus] for ferplus in (False, True)}
-    return {
-        ferplus: sorted(rows + (measured if not ferplus else []), key=lambda row: row.accuracy, reverse=True)
-        for ferplus, rows in stated.items()
-    }
+    return sorted([*PUBLISHED, *measured], key=lambda row: row.accuracy, reverse=True)
 
 
-def _stated(row: Published) -> OtherRow:
-    return OtherRow(
-        name=f"[{row.name}]({row.source})" if row.source else row.name,
-        weights=row.weights,
-        accuracy=row.accuracy,
-        split=row.split,
-        views=row.views,
-        runs=row.runs,
-        evidence=f"[their code]({row.evidence})" if row.evidence else "as stated",
-    )
-
-
-def _ours(rows: list[OwnRow], report: Report) -> str:
-    columns: Columns[OwnRow] = [
-        ("model", lambda row: f"**{row.model}**"),
-        ("weights", lambda row: f"{row.weights:,}"),
+def _ours(rows: list[ReadmeRow], report: Report) -> str:
+    columns: Columns[ReadmeRow] = [
+        ("model", lambda row: f"**{row.model.file.model}**"),
+        ("weights", lambda row: f"{row.model.file.params:,}"),
         ("PublicTest", lambda row: percent(row.public_test)),
         ("PrivateTest", lambda row: percent(row.private_test)),
-        ("both", lambda row: percent(row.accuracy)),
+        ("both", lambda row: percent(row.model.accuracy or None)),
         ("PrivateTest, mirror", lambda row: _augmented(row.mirror)),
         ("PrivateTest, ten crops", lambda row: _augmented(row.ten_crop)),
         ("PrivateTest, seeds", lambda row: row.seeds.text if row.seeds else "-"),
-        ("p50, fp32", lambda row: milliseconds(row.fp32_ms)),
-        ("p50, int8", lambda row: milliseconds(row.int8_ms)),
-        ("int8 size", lambda row: size(row.int8_bytes)),
+        ("p50, fp32", lambda row: milliseconds(row.model.fp32_ms)),
+        ("p50, int8", lambda row: milliseconds(row.model.int8_ms)),
+        ("int8 size", lambda row: size(row.model.int8_bytes)),
     ]
     if not any(row.seeds for row in rows):
         columns = [column for column in columns if column[0] != "PrivateTest, seeds"]
@@ -206,8 +146,8 @@ def _ours(rows: list[OwnRow], report: Report) -> str:
         f"{machine}, in ONNX Runtime; only ratios carry over. "
         "More: [every format, percentiles, parity](artifacts/reports/report.md)."
     )
-    parts = [markdown_table(columns, [row for row in rows if not row.ferplus]), note]
-    if eight := [row for row in rows if row.ferplus]:
+    parts = [markdown_table(columns, [row for row in rows if row.model.file.is_fer2013]), note]
+    if eight := [row for row in rows if not row.model.file.is_fer2013]:
         parts += [
             "Models of FER+'s eight expressions, on the test images whose annotators agree (3,199 of PublicTest, 3,153 "
             "of PrivateTest); cleaner labels, so not to be compared with the table above:",
@@ -223,17 +163,17 @@ def _augmented(row: TtaRow | None) -> str:
     return percent(row.private_test) + ("" if row.precision == "fp32" else f" ({row.precision})")
 
 
-def _others(rows: dict[bool, list[OtherRow]], peers: PeersReport | None, report: Report) -> str:
-    columns: Columns[OtherRow] = [
-        ("model", lambda row: row.name),
+def _others(rows: list[Published], peers: PeersReport | None, report: Report) -> str:
+    columns: Columns[Published] = [
+        ("model", lambda row: f"[{row.name}]({row.source})" if row.source else row.name),
         ("weights", lambda row: row.weights),
         ("accuracy", lambda row: percent(row.accuracy)),
         ("images", lambda row: row.split),
         ("views", lambda row: row.views),
         ("trainings", lambda row: row.runs),
-        ("checked", lambda row: row.evidence),
+        ("checked", _evidence),
     ]
-    timed: Columns[OtherRow] = [*columns, ("p50, fp32", lambda row: milliseconds(row.p50_ms))]
+    timed: Columns[Published] = [*columns, ("p50, fp32", lambda row: milliseconds(row.p50_ms))]
     link = ""
     if peers:
         same = report.latency and report.latency.machine.cpu == peers.machine.cpu
@@ -245,12 +185,19 @@ def _others(rows: dict[bool, list[OtherRow]], peers: PeersReport | None, report:
     )
     return "\n\n".join(
         [
-            markdown_table(timed, rows[False], left=_WORDS),
+            markdown_table(timed, [row for row in rows if not row.ferplus], left=_WORDS),
             f"{note}\n\n{LEFT_OUT}",
             "On FER+'s eight expressions:",
-            markdown_table(columns, rows[True], left=_WORDS),
+            markdown_table(columns, [row for row in rows if row.ferplus], left=_WORDS),
         ]
     )
+
+
+def _evidence(row: Published) -> str:
+    """Where the protocol of a figure was checked."""
+    if row.p50_ms is not None:
+        return "here"
+    return f"[their code]({row.evidence})" if row.evidence else "as stated"
 
 
 def _replaced(text: str, mark: str, content: str) -> str:

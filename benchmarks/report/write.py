@@ -11,7 +11,7 @@ from ..peers.rows import PeersReport
 from ..peers.verdict import with_present_files
 from ..table import read_record, write_csv, write_record
 from .merge import read_report
-from .models import write_models
+from .model_table import write_models
 from .page import to_markdown
 from .plot import draw_plots
 from .rows import FileRow, Report

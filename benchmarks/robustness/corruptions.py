@@ -1,4 +1,4 @@
-"""Fifteen ways a 48x48 gray face goes bad, each in five severities.
+"""Fifteen corruptions of a 48x48 gray face, each in five severities.
 
 After ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261), whose corruptions are made for 224x224 colour:
 weather is left out, and what a face detector or a webcam does to a crop is added. Severities go from mild to where

@@ -108,7 +108,7 @@ class LabelledFaces:
 
 
 def load_faces(folder: Path) -> LabelledFaces:
-    """Read a labelled folder, whose layout is told by what it holds.
+    """Read a labelled folder, whose layout is recognized by its files.
 
     Raises:
         UsageError: There is no such folder, or its layout is none of the known ones.

@@ -28,7 +28,7 @@ from ..journal import Journal
 from ..machine import Machine, describe, now
 from ..options import Options, file_problem, manifest_of, select
 from ..peers.catalogue import find_peers
-from ..peers.classifier import PeerClassifier, converted
+from ..peers.peer_classifier import PeerClassifier, converted
 from ..rows import ModelFile
 from ..table import read_record, write_record
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt

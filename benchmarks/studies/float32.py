@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fer_zoo.backend import select_backend
-from fer_zoo.console import err
+from fer_zoo.console import progress
 from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir, find_artifact, load_manifest, local_path, original_path
@@ -36,11 +36,12 @@ def float32_file(model: str, format: str = "onnx") -> Iterator[Path]:
     if original is None or not original.is_file():
         raise UsageError(f"{path} does not ship; make it with `{EXPORT} {model}`")
     require("tensorflow", "tf2onnx", "onnx", "flatbuffers")
-    err.print(f"{path.name} of {model} does not ship: converting {original.name} …", markup=False)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / model / path.name
         made.parent.mkdir()
-        _convert(original, made)
+        with progress() as bar:
+            bar.add_task(f"converting {original.name} of {model}, whose {path.name} does not ship", total=None)
+            _convert(original, made)
         yield made
 
 

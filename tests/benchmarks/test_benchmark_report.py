@@ -14,7 +14,7 @@ from benchmarks.cells import number, points, size
 from benchmarks.latency.rows import LatencyReport
 from benchmarks.parity.rows import ParityReport, ParityRow
 from benchmarks.report.merge import merge
-from benchmarks.report.models import model_rows
+from benchmarks.report.model_table import model_rows
 from benchmarks.report.plot import pareto_front
 from benchmarks.report.write import write_report
 from benchmarks.table import read_record, write_record

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.studies.crops import CHOSEN, Candidate, _levelled, main
+from benchmarks.studies.command import crops_main as main
+from benchmarks.studies.crop_study import CHOSEN, Candidate, _levelled
 from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.faces.crop import square_of
 

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.studies.debug import main, pair_tensors, snr_db
-from benchmarks.studies.tensors import Tensor, tensors_of
+from benchmarks.studies.command import debug_main as main
+from benchmarks.studies.graph_tensors import Tensor, tensors_of
+from benchmarks.studies.tensor_noise import pair_tensors, snr_db
 from fer_zoo.console import run
 from fer_zoo.errors import FerZooError
 

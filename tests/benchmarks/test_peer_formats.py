@@ -9,8 +9,8 @@ from make_peers import expected, write_graph_model, write_hdf5
 
 from benchmarks.peers import keras_hdf5, tfjs
 from benchmarks.peers.catalogue import PEERS, find_peers
-from benchmarks.peers.classifier import PeerClassifier, converted, prepare
 from benchmarks.peers.network import count_macs, count_params
+from benchmarks.peers.peer_classifier import PeerClassifier, converted, prepare
 from benchmarks.peers.tflite import with_float_weights
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset

@@ -10,7 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.studies.sensitivity import main, measure
+from benchmarks.studies.command import sensitivity_main as main
+from benchmarks.studies.layer_sensitivity import measure
 from fer_zoo.console import run
 
 RNG = np.random.default_rng(0)

@@ -1,14 +1,13 @@
-"""`python -m benchmarks crops`: which margin and alignment around a detected face is the one that FER2013 has.
+"""Which margin and alignment around a detected face is the one that FER2013 has.
 
-FER2013's own crops are enlarged, put into a larger picture, found again by the detector, and cut out again in many
-ways: the best way is the one whose crops are classified best on PublicTest. Photos tell whether it holds there.
+FER2013's own crops are enlarged, put into a larger picture, found again by the detector, and cut out again with many
+margins and alignments: the best is the one whose crops are classified best on PublicTest. Photos show whether it holds
+there.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,24 +16,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fer_zoo.console import out, run, track
+from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.crops import crop_square
-from fer_zoo.data import Dataset, load_dataset
-from fer_zoo.errors import UsageError
+from fer_zoo.data import Dataset
 from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.faces.crop import SCALE, SHIFT, square_of
-from fer_zoo.files import write_csv, write_json, write_text
-from fer_zoo.inference import Classifier, load_classifier
-from fer_zoo.packages import require
+from fer_zoo.inference import Classifier
 from fer_zoo.pictures import SUFFIXES
-from fer_zoo.zoo import artifacts_dir
-
-from ..options import reports_folder
 
 Row = dict[str, Any]
 
-_SPLITS = ("public_test", "private_test")
+SPLITS = ("public_test", "private_test")
 
 # FER2013's 48 pixels are enlarged to this, with so much around them on each side.
 _FACE = 192
@@ -48,7 +41,7 @@ _BETWEEN = -0.18
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to cut out a face.
+    """A margin and an alignment with which a face may be cut out.
 
     Attributes:
         anchor: `box`, or `landmarks`: the eyes and the mouth decide place and size.
@@ -75,72 +68,40 @@ class Candidate:
 CHOSEN = Candidate("box", False, SCALE, SHIFT)
 
 
-def main(arguments: list[str]) -> None:
-    options = _parser().parse_args(arguments)
-    require("matplotlib")
-    classifier = load_classifier(options.model)
-    dataset = load_dataset(options.data)
-    report: Row = {"model": options.model, "face_pixels": _FACE, "margin_pixels": _MARGIN, "chosen": asdict(CHOSEN)}
+def measure_crops(classifier: Classifier, splits: dict[str, Dataset], photos: Path | None) -> Row:
+    """Measure every candidate.
+
+    Args:
+        classifier: Judges the crops.
+        splits: Test images by the name of their split, the one that chooses first.
+        photos: Folder of photos with one face each; the folder of a photo may say its expression.
+
+    Returns:
+        What `crop_page.write_report` takes, without the name of the model.
+    """
     candidates = _candidates()
-    splits = {name: _spread(dataset.subset(name), options.images) for name in options.splits if dataset.has(name)}
-    if not splits:
-        raise UsageError(f"{dataset.source} does not tell PublicTest from PrivateTest; pass other --data")
-    report["splits"], report["candidates"] = {}, [asdict(candidate) for candidate in candidates]
-    folder = options.output or reports_folder(artifacts_dir()) / "crops"
+    report: Row = {"face_pixels": _FACE, "margin_pixels": _MARGIN, "chosen": asdict(CHOSEN), "splits": {}}
+    report["candidates"] = [asdict(candidate) for candidate in candidates]
+
+    def add(name: str, rows: list[Row]) -> None:
+        for candidate, row in zip(report["candidates"], rows, strict=True):
+            candidate[name] = row
+
     for name, split in splits.items():
         report["splits"][name], rows = _measure(split, candidates, classifier, name)
-        _add(report, name, rows)
-        write_report(report, folder)
-        if options.photos and len(report["splits"]) == 1:
-            geometry = report["splits"][name]["geometry"]
-            _add(report, "photos", _on_photos(options.photos, geometry, candidates, classifier))
-        write_report(report, folder)
-    out.print(f"report: {folder / 'crops.md'}")
-
-
-def _spread(split: Dataset, count: int | None) -> Dataset:
-    """At most `count` images, evenly from all over the split."""
-    if count is None or count >= len(split):
-        return split
-    return split.take(np.linspace(0, len(split) - 1, count).round().astype(int))
-
-
-def _add(report: Row, name: str, rows: list[Row]) -> None:
-    for candidate, row in zip(report["candidates"], rows, strict=True):
-        candidate[name] = row
-
-
-def write_report(report: Row, folder: Path) -> None:
-    """Write `crops.json`, `crops.csv`, `crops.md` and `crops.png`."""
-    from .crops_report import draw, to_markdown, to_rows
-
-    write_json(folder / "crops.json", report)
-    write_csv(folder / "crops.csv", to_rows(report))
-    draw(report, folder / "crops.png")
-    write_text(folder / "crops.md", to_markdown(report))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks crops", description=(__doc__ or "").partition("\n\n")[2]
-    )
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")
-    parser.add_argument("--model", default="baseline_cnn", help="classifier that judges (default: %(default)s)")
-    parser.add_argument(
-        "--photos", type=Path, metavar="FOLDER", help="photos of one face; the folder may tell its expression"
-    )
-    parser.add_argument("--splits", nargs="+", choices=_SPLITS, default=_SPLITS, help="default: both, PublicTest first")
-    parser.add_argument("--images", type=int, metavar="N", help="of each split (default: all)")
-    parser.add_argument("--output", type=Path, help="folder of the report (default: reports/crops with the artifacts)")
-    return parser
+        add(name, rows)
+    if photos:
+        geometry = next(iter(report["splits"].values()))["geometry"]
+        add("photos", _on_photos(photos, geometry, candidates, classifier))
+    return report
 
 
 def _candidates() -> list[Candidate]:
     """Margins with and without alignment, then shifts of the chosen one."""
-    ways = [Candidate("box", upright, scale, 0.0) for upright in (False, True) for scale in _SCALES[upright]]
-    ways += [Candidate("box", False, SCALE, shift) for shift in _SHIFTS]
-    ways += [Candidate("landmarks", upright, k, _BETWEEN) for upright in (False, True) for k in _EYES_TO_MOUTH[upright]]
-    return list(dict.fromkeys([*ways, CHOSEN]))
+    found = [Candidate("box", upright, scale, 0.0) for upright in (False, True) for scale in _SCALES[upright]]
+    found += [Candidate("box", False, SCALE, shift) for shift in _SHIFTS]
+    found += [Candidate("landmarks", turn, k, _BETWEEN) for turn in (False, True) for k in _EYES_TO_MOUTH[turn]]
+    return list(dict.fromkeys([*found, CHOSEN]))
 
 
 def _measure(split: Dataset, candidates: list[Candidate], classifier: Classifier, name: str) -> tuple[Row, list[Row]]:
@@ -209,8 +170,8 @@ def _crops(candidates: list[Candidate], image: np.ndarray, face: Face) -> list[n
     """uint8 `[48, 48]` for each candidate from gray `[h, w]`."""
     views = {False: (image, face), True: _levelled(image, face)}
     return [
-        crop_square(picture, *way.square(seen), IMAGE_SIZE)
-        for way, (picture, seen) in ((way, views[way.upright]) for way in candidates)
+        crop_square(picture, *candidate.square(turned), IMAGE_SIZE)
+        for candidate, (picture, turned) in ((c, views[c.upright]) for c in candidates)
     ]
 
 
@@ -249,8 +210,8 @@ def _on_photos(folder: Path, geometry: Row, candidates: list[Candidate], classif
             if not faces:
                 continue
             answers.append(classifier.predict_proba(np.stack(_crops(candidates, image, faces[0]))))
-            for way, far in zip(candidates, away, strict=True):
-                far.append(_misplaced(way, image, faces[0], wanted))
+            for candidate, distances in zip(candidates, away, strict=True):
+                distances.append(_misplaced(candidate, image, faces[0], wanted))
         if not answers:
             continue
         for i in range(len(candidates)):
@@ -270,11 +231,11 @@ def _on_photos(folder: Path, geometry: Row, candidates: list[Candidate], classif
     ]
 
 
-def _misplaced(way: Candidate, image: np.ndarray, face: Face, wanted: np.ndarray) -> float:
+def _misplaced(candidate: Candidate, image: np.ndarray, face: Face, wanted: np.ndarray) -> float:
     """Mean distance of the eyes' and the mouth's middle from where FER2013 has them, as a share of the side."""
-    if way.upright:
+    if candidate.upright:
         _, face = _levelled(image, face)
-    left, top, side = way.square(face)
+    left, top, side = candidate.square(face)
     middles = np.stack([face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)])
     return float(np.linalg.norm((middles - [left, top]) / side - wanted, axis=1).mean())
 
@@ -287,7 +248,3 @@ def _variants(photo: Image.Image) -> Iterator[Image.Image]:
         yield photo.resize((round(photo.width * share), round(photo.height * share)))
     for angle in (-12, -6, 6, 12):
         yield photo.rotate(angle, Image.Resampling.BICUBIC)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -1,4 +1,4 @@
-"""What eight bits cost in each layer: `python -m benchmarks sensitivity MODEL`.
+"""What eight bits cost in each layer.
 
 One layer at a time of the float32 ONNX graph is rounded, its weights or its input, as a plain quantizer would do it:
 symmetric weights with one scale for all or one for each output channel, activations from their minimum to their
@@ -7,27 +7,21 @@ maximum. What the exported int8 files do beyond that is in `export.quantization`
 
 from __future__ import annotations
 
-import argparse
-import sys
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_zoo import console
-from fer_zoo.console import out
-from fer_zoo.data import load_dataset
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.console import track
+from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import compare
-from fer_zoo.files import atomic_path, write_json, write_text
-from fer_zoo.packages import require
-from fer_zoo.zoo import artifacts_dir
 
-from ..arguments import positive
-from ..options import reports_folder
-from .float32 import float32_file
+from ..table import Columns, markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _KINDS = {
     "per tensor": "weights, one scale",
@@ -36,7 +30,6 @@ _KINDS = {
 }
 _COLORS = ("#d55e00", "#0072b2", "#009e73")
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
-_CALIBRATION_IMAGES = 256
 _BATCH = 64
 
 
@@ -61,31 +54,13 @@ class Cost:
     accuracy_change: float
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks sensitivity", description="Round one layer at a time to int8, and count the cost."
-    )
-    parser.add_argument("model", help="name of a model of the zoo, or a float32 .onnx file")
-    parser.add_argument("--images", type=positive, default=1024, metavar="N", help="of PublicTest (default: 1024)")
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled images)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports in the artifacts folder")
-    given = parser.parse_args(arguments)
-    require("onnx", "matplotlib")
-    dataset = load_dataset(given.data)
-    test, training = dataset.subset("public_test"), dataset.subset("train")
-    chosen = test.take(_spread(len(test), given.images))
-    calibration = training.images[_spread(len(training), _CALIBRATION_IMAGES)]
-    with _file(given.model) as path:
-        costs = measure(path, chosen.images, chosen.labels, calibration)
-    name = path.parent.name if path.name == "model.onnx" else path.stem
-    stem = (given.output or reports_folder(artifacts_dir())) / f"sensitivity-{name}"
-    report = {"model": name, "images": len(chosen), "costs": [asdict(cost) for cost in costs]}
-    write_json(stem.with_suffix(".json"), report)
-    _plot(stem.with_suffix(".png"), costs, name)
-    write_text(stem.with_suffix(".md"), _page(name, len(chosen), costs, f"{stem.name}.png"))
-    out.print(_summary(costs).replace("**", ""), markup=False)
-    out.print(f"report: {stem.with_suffix('.md')}", markup=False)
-    return 0
+@dataclass(frozen=True)
+class SensitivityReport:
+    """The costs of one model's layers, on so many images of PublicTest."""
+
+    model: str
+    images: int
+    costs: tuple[Cost, ...]
 
 
 def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.ndarray) -> list[Cost]:
@@ -109,32 +84,19 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
         raise FerZooError(f"{path} has no layer with weights of its own; is it a float32 graph?")
     ranges = _ranges(model, sorted({node.input[0] for node in found}), _float(calibration))
     batch = _float(images)
-    reference = _answers(model, batch)
+    reference = _probabilities(model, batch)
     costs = []
 
     def add(layer: str, operation: str, nodes: list[Any], kind: str) -> None:
-        parity = compare(reference, _answers(_rounded(model, nodes, kind, weights, ranges), batch), labels)
+        parity = compare(reference, _probabilities(_rounded(model, nodes, kind, weights, ranges), batch), labels)
         costs.append(Cost(layer, operation, kind, parity.kl, parity.argmax_agreement, parity.accuracy_delta))
 
-    for node in console.track(found, "layers"):
+    for node in track(found, "layers"):
         for kind in _KINDS:
             add(node.output[0], _operation(node), [node], kind)
     for kind in _KINDS:
         add("all", "", found, kind)
     return costs
-
-
-def _file(model: str) -> AbstractContextManager[Path]:
-    """The float32 ONNX file that the argument names or is."""
-    if not model.endswith(".onnx"):
-        return float32_file(model)
-    if not Path(model).is_file():
-        raise UsageError(f"there is no file {model}")
-    return nullcontext(Path(model))
-
-
-def _spread(total: int, wanted: int) -> np.ndarray:
-    return np.linspace(0, total - 1, min(wanted, total)).astype(int)
 
 
 def _float(images: np.ndarray) -> np.ndarray:
@@ -212,7 +174,7 @@ def _ranges(model: Any, tensors: list[str], images: np.ndarray) -> dict[str, tup
     return ranges
 
 
-def _answers(model: Any, images: np.ndarray) -> np.ndarray:
+def _probabilities(model: Any, images: np.ndarray) -> np.ndarray:
     session = _session(model)
     source = session.get_inputs()[0].name
     starts = range(0, len(images), _BATCH)
@@ -229,7 +191,18 @@ def _session(model: Any) -> Any:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _summary(costs: list[Cost]) -> str:
+_COLUMNS: Columns[Cost] = [
+    ("layer", lambda cost: cost.layer),
+    ("operation", lambda cost: cost.operation),
+    ("rounded", lambda cost: cost.rounded),
+    ("KL, nats", lambda cost: f"{cost.kl:.2e}"),
+    ("agreement", lambda cost: f"{100 * cost.agreement:.2f} %"),
+    ("Δ accuracy, points", lambda cost: f"{100 * cost.accuracy_change:+.2f}"),
+]
+
+
+def summary(costs: Sequence[Cost]) -> str:
+    """The layer that bears rounding worst, and all layers together, in two sentences."""
     worst = max((cost for cost in costs if cost.layer != "all"), key=lambda cost: cost.kl)
     totals = {cost.rounded: cost for cost in costs if cost.layer == "all"}
     parts = "; ".join(f"{kind} {100 * cost.agreement:.2f} %" for kind, cost in totals.items())
@@ -239,29 +212,21 @@ def _summary(costs: list[Cost]) -> str:
     )
 
 
-def _page(name: str, images: int, costs: list[Cost], plot: str) -> str:
+def to_markdown(report: SensitivityReport, plot: str) -> str:
+    """The page; `plot` is the file name of its picture."""
     kinds = "; ".join(f"{kind}: {meaning}" for kind, meaning in _KINDS.items())
-    rows = [
-        f"| {cost.layer} | {cost.operation} | {cost.rounded} | {cost.kl:.2e} | {100 * cost.agreement:.2f} % "
-        f"| {100 * cost.accuracy_change:+.2f} |"
-        for cost in costs
-    ]
-    lines = [
-        f"# {name}: sensitivity of each layer to int8",
-        "",
+    sections = [
+        f"# {report.model}: sensitivity of each layer to int8",
         f"One layer of the float32 graph at a time is rounded as a plain quantizer would, and compared with float on "
-        f"{images:,} images of PublicTest ({kinds}). {_summary(costs)}",
-        "",
+        f"{report.images:,} images of PublicTest ({kinds}). {summary(report.costs)}",
         f"![Divergence by layer]({plot})",
-        "",
-        "| layer | operation | rounded | KL, nats | agreement | Δ accuracy, points |",
-        "| --- | --- | --- | ---: | ---: | ---: |",
-        *rows,
+        markdown_table(_COLUMNS, report.costs, left=["operation", "rounded"]),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
-def _plot(path: Path, costs: list[Cost], name: str) -> None:
+def plot_costs(costs: Sequence[Cost], name: str) -> Figure:
+    """Divergence from float by layer, a line for each kind of rounding."""
     from matplotlib.figure import Figure
 
     layers = list(dict.fromkeys(cost.layer for cost in costs))
@@ -283,9 +248,4 @@ def _plot(path: Path, costs: list[Cost], name: str) -> None:
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130)
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))
+    return figure

@@ -63,7 +63,7 @@ def _onnx(path: Path, images: np.ndarray) -> list[Tensor]:
     makers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
     known = {value.name for value in graph.output}
-    shown: dict[str, str] = {}
+    operations: dict[str, str] = {}
     for node in graph.node:
         source = node.input[0] if node.input else ""
         if node.op_type == "DequantizeLinear":
@@ -71,20 +71,20 @@ def _onnx(path: Path, images: np.ndarray) -> list[Tensor]:
                 continue
             rounded = makers[source].input[0]
             # The number before its rounding says nothing that the rounded one does not.
-            shown.pop(rounded, None)
+            operations.pop(rounded, None)
             operation = makers[rounded].op_type if rounded in makers else "input"
-            shown[node.output[0]] = operation
+            operations[node.output[0]] = operation
         elif node.op_type not in _NO_VALUES:
-            shown[node.output[0]] = node.op_type
-    graph.output.extend(onnx.ValueInfoProto(name=name) for name in shown if name not in known)
+            operations[node.output[0]] = node.op_type
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in operations if name not in known)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    values = session.run(list(shown), {graph.input[0].name: images})
+    values = session.run(list(operations), {graph.input[0].name: images})
     return [
         Tensor(name, operation, np.moveaxis(value, 1, -1) if value.ndim == 4 else value)
-        for (name, operation), value in zip(shown.items(), values, strict=True)
+        for (name, operation), value in zip(operations.items(), values, strict=True)
         if value.dtype == np.float32
     ]
 
@@ -98,10 +98,10 @@ def _tflite(path: Path, images: np.ndarray) -> list[Tensor]:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             experimental_preserve_all_tensors=True,
         )
-        (given,) = interpreter.get_input_details()
-        interpreter.resize_tensor_input(given["index"], images.shape)
+        (source,) = interpreter.get_input_details()
+        interpreter.resize_tensor_input(source["index"], images.shape)
         interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], images)
+    interpreter.set_tensor(source["index"], images)
     interpreter.invoke()
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     found = []

@@ -83,7 +83,7 @@ def files_of(peer: Peer, folder: Path) -> list[Path]:
 
 
 def converted(peer: Peer, folder: Path) -> Path:
-    """The float32 ONNX twin of a peer's file, made once and kept in the cache.
+    """The float32 ONNX twin of a peer's file, made once and stored in the cache.
 
     Raises:
         FerZooError: The file is damaged or cannot be converted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.files import atomic_path
+from fer_zoo.files import atomic_path, write_csv, write_json, write_text
 
 from ..cells import percent
 
@@ -17,6 +17,14 @@ _COLORS = {
     ("landmarks", False): "#d55e00",
     ("landmarks", True): "#e69f00",
 }
+
+
+def write_report(report: Row, folder: Path) -> None:
+    """Write `crops.json`, `crops.csv`, `crops.md` and `crops.png`."""
+    write_json(folder / "crops.json", report)
+    write_csv(folder / "crops.csv", to_rows(report))
+    draw(report, folder / "crops.png")
+    write_text(folder / "crops.md", to_markdown(report))
 
 
 def to_rows(report: Row) -> list[Row]:
@@ -127,12 +135,17 @@ def draw(report: Row, path: Path) -> None:
     grid = figure.subplots(2, len(splits), squeeze=False, sharex=True, sharey="row")
     for column, (name, facts) in enumerate(splits.items()):
         for axes, measure, scale in zip(grid[:, column], ("loss", "accuracy"), (1, 100), strict=True):
-            for way, color in _COLORS.items():
-                line = [candidate for candidate in report["candidates"] if _on_line(candidate, way, report)]
+            for alignment, color in _COLORS.items():
+                line = [candidate for candidate in report["candidates"] if _on_line(candidate, alignment, report)]
                 line.sort(key=lambda candidate: candidate["scale"])
                 x = [_side(candidate, facts) for candidate in line]
                 axes.plot(
-                    x, [scale * c[name][measure] for c in line], "o-", color=color, markersize=4, label=_label(way)
+                    x,
+                    [scale * c[name][measure] for c in line],
+                    "o-",
+                    color=color,
+                    markersize=4,
+                    label=_label(alignment),
                 )
             chosen = next(candidate for candidate in report["candidates"] if is_chosen(candidate, report))
             ring = {"markersize": 11, "color": "none", "markeredgecolor": "black", "label": "chosen"}
@@ -151,10 +164,11 @@ def draw(report: Row, path: Path) -> None:
         figure.savefig(temporary, dpi=130)
 
 
-def _on_line(candidate: Row, way: tuple[str, bool], report: Row) -> bool:
-    """Whether a candidate differs from the others of its way in nothing but the margin."""
+def _on_line(candidate: Row, alignment: tuple[str, bool], report: Row) -> bool:
+    """Whether a candidate differs from the others of its alignment in nothing but the margin."""
     shift = report["chosen"]["shift"]
-    return (candidate["anchor"], candidate["upright"]) == way and (way[0] != "box" or candidate["shift"] == shift)
+    same = (candidate["anchor"], candidate["upright"]) == alignment
+    return same and (candidate["anchor"] != "box" or candidate["shift"] == shift)
 
 
 def _side(candidate: Row, facts: Row) -> float:
@@ -162,6 +176,6 @@ def _side(candidate: Row, facts: Row) -> float:
     return candidate["scale"] / facts["geometry"][unit][1]
 
 
-def _label(way: tuple[str, bool]) -> str:
-    anchor, upright = way
+def _label(alignment: tuple[str, bool]) -> str:
+    anchor, upright = alignment
     return f"{'box' if anchor == 'box' else 'eyes and mouth'}{', level eyes' if upright else ''}"
