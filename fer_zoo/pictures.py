@@ -25,9 +25,9 @@ PictureSource = str | os.PathLike | bytes | Image.Image
 # Pillow knows many more formats; some are decoded by slow Python code, and one starts another program.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 FORMAT_NAMES = "JPEG, PNG, BMP, GIF, WebP, TIFF, PPM, PGM, AVIF or HEIC"
-SUFFIXES = tuple(
-    f".{name}"
-    for name in "avif bmp gif heic heif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp".split()  # noqa: SIM905
+SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"),
+    *(".ppm", ".tif", ".tiff", ".webp"),
 )
 
 MAX_PIXELS = 80_000_000

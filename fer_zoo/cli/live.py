@@ -62,6 +62,8 @@ def main(arguments: list[str]) -> None:
                 view.close()
         if not timeline.frames:
             raise FerZooError(f"{video.name} gave no frame")
+        if isinstance(video, Video) and video.breaks_off:
+            err.print(f"{video.name} broke off", markup=False)
     if options.output and options.output.suffix.lower() == ".json":
         write_json(options.output, {"faces": timeline.summary(), "timeline": timeline.rows()})
     elif options.output:

@@ -62,7 +62,8 @@ def _announce(host: str, port: int) -> None:
         err.print(f"anybody who reaches {host} can use this server", markup=False)
     name = f"[{host}]" if ":" in host else host
     out.print(f"http://{name}:{port}/ (the API: /docs; Ctrl-C ends it)", markup=False)
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import os
 import stat
 import tarfile
@@ -66,7 +67,7 @@ _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
 # Of a zip's member, unpacked: far above any face, and little memory.
 _MAX_MEMBER_BYTES = 100_000_000
 # What zipfile raises for a damaged member or an unknown compression.
-_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 # A folder around train and test, the split, the class.
 _MAX_DEPTH = 3
 

@@ -190,7 +190,7 @@ def spoil_member(path: Path, name: str) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_zip_member_is_left_out(compression, files, tmp_path):
     path = tmp_path / "fer.zip"
     with zipfile.ZipFile(path, "w", compression) as archive:
