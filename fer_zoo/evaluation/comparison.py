@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FILES = ("config.json", "history.json", "evaluation.json")
 
-# Said elsewhere in a row, or of no consequence to a model.
+# In columns of their own, or of no consequence to a model.
 _UNLISTED = {"backend", "data", "epochs", "cache"}
 
 
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def expressions(self) -> tuple[str, ...]:
-        """The classes that the run's model tells apart."""
+        """The classes of the run's model."""
         return tuple(self.splits["test"]["per_class"])
 
     @property
@@ -114,28 +114,28 @@ def main(arguments: list[str]) -> int | None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that fer_zoo.train left")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--title", default="Training runs compared")
-    given = parser.parse_args(arguments)
-    if (given.output / "README.md").exists() and not (given.output / "runs.json").exists():
-        raise UsageError(f"{given.output} has a README.md that is not of a comparison; choose another --output")
-    runs = [Run.load(folder) for folder in given.runs]
-    for each, folder in zip(runs, given.runs, strict=True):
+    options = parser.parse_args(arguments)
+    if (options.output / "README.md").exists() and not (options.output / "runs.json").exists():
+        raise UsageError(f"{options.output} has a README.md that is not of a comparison; choose another --output")
+    runs = [Run.load(folder) for folder in options.runs]
+    for each, folder in zip(runs, options.runs, strict=True):
         if each.expressions != runs[0].expressions:
-            raise UsageError(f"{folder} tells other expressions than {given.runs[0]}; compare runs on the same labels")
-    for folder in given.runs:
+            raise UsageError(f"{folder} has other expressions than {options.runs[0]}; compare runs on the same labels")
+    for folder in options.runs:
         for name in _FILES:
-            target = given.output / folder.name / name
+            target = options.output / folder.name / name
             if (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_json(target, portable(json.loads((folder / name).read_text("utf-8"))))
     rows = [each.row() for each in runs]
-    write_json(given.output / "runs.json", rows)
-    write_csv(given.output / "runs.csv", rows)
-    write_text(given.output / "README.md", to_markdown(given.title, runs))
-    with atomic_path(given.output / "runs.png") as temporary:
+    write_json(options.output / "runs.json", rows)
+    write_csv(options.output / "runs.csv", rows)
+    write_text(options.output / "README.md", to_markdown(options.title, runs))
+    with atomic_path(options.output / "runs.png") as temporary:
         _plot(runs).savefig(temporary, dpi=120)
-    with atomic_path(given.output / "points.png") as temporary:
+    with atomic_path(options.output / "points.png") as temporary:
         _plot_points(rows).savefig(temporary, dpi=120)
-    out.print(f"tables and plots of {len(runs)} runs are in {given.output}")
+    out.print(f"tables and plots of {len(runs)} runs are in {options.output}")
     return 0
 
 
@@ -234,8 +234,8 @@ def _plot(runs: list[Run]) -> Figure:
     tables = _f1(runs)
     width = 0.8 / len(tables)
     for index, (name, values) in enumerate(tables.items()):
-        places = [place + (index - (len(tables) - 1) / 2) * width for place in range(len(values))]
-        bars.bar(places, values, width, label=name, color=colors[name])
+        x = [group + (index - (len(tables) - 1) / 2) * width for group in range(len(values))]
+        bars.bar(x, values, width, label=name, color=colors[name])
     bars.set_xticks(range(len(runs[0].expressions)), runs[0].expressions)
     bars.set(title=f"F1 by expression, all {runs[0].splits['test']['n']:,} test images", ylim=(0, 1))
     for each in runs:
@@ -247,8 +247,8 @@ def _plot(runs: list[Run]) -> Figure:
     heads = {sum(entry.get("phase") == "head" for entry in each.history) for each in runs} - {0}
     for line, head in enumerate(sorted(heads)):
         curves.axvline(head + 0.5, color="0.5", linewidth=1)
-        place = (head + 0.6, 0.02 + 0.04 * line)
-        curves.annotate("fine-tuning", place, xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
+        corner = (head + 0.6, 0.02 + 0.04 * line)
+        curves.annotate("fine-tuning", corner, xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
     curves.set(title="Accuracy by epoch: PublicTest, and training batches dotted", xlabel="epoch")
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.yaxis.set_major_formatter("{x:.0%}")
@@ -264,10 +264,10 @@ def _plot_points(rows: list[dict[str, Any]]) -> Figure:
 
     figure = Figure(figsize=(8, 1.5 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    places = range(len(rows))
+    y = range(len(rows))
     for split, label, marker in (("public_test", "PublicTest", "o"), ("private_test", "PrivateTest", "D")):
-        axes.plot([100 * (row[split] - rows[0][split]) for row in rows], places, marker, label=label)
-    axes.set_yticks(places, [row["run"] for row in rows])
+        axes.plot([100 * (row[split] - rows[0][split]) for row in rows], y, marker, label=label)
+    axes.set_yticks(y, [row["run"] for row in rows])
     axes.invert_yaxis()
     axes.axvline(0, color="0.5", linewidth=1)
     axes.grid(alpha=0.3)

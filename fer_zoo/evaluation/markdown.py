@@ -106,9 +106,9 @@ def _classes(whole: Evaluation, beside_original: bool) -> str:
     rows = []
     header = ["expression", "images", "precision", "recall", "F1"]
     if not beside_original:
-        for name, here in whole.per_class.items():
-            measures = [f"{here[key]:.2f}" for key in ("precision", "recall", "f1")]
-            rows.append((name, f"{here['support']:,}", *measures))
+        for name, values in whole.per_class.items():
+            measures = [f"{values[key]:.2f}" for key in ("precision", "recall", "f1")]
+            rows.append((name, f"{values['support']:,}", *measures))
         return f"## Expressions\n\n{_table(header, rows)}\n\n![F1 of each expression](per_class.png)"
     for name in original.PER_CLASS:
         here, there = whole.per_class[name], original.PER_CLASS[name]

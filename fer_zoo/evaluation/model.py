@@ -38,7 +38,7 @@ def evaluate(
         tta: Test-time augmentation, as in `Classifier.predict_proba`.
 
     Returns:
-        The measures of `test` (all test images), and of `public_test` and `private_test` where the data tells them.
+        The measures of `test` (all test images), and of `public_test` and `private_test` where the data has them.
 
     Raises:
         UsageError: There is no such model or data, the data has no test images, or scikit-learn is not installed.
@@ -61,7 +61,7 @@ def evaluate(
 
 
 def labelled_for(classifier: Classifier, dataset: Dataset, ferplus: str | os.PathLike[str] | None) -> Dataset:
-    """The images with labels of the expressions that `classifier` tells apart.
+    """The images with labels of the expressions of `classifier`.
 
     Raises:
         UsageError: They need FER+'s votes, which are not there.

@@ -10,15 +10,15 @@ import numpy as np
 from fer_zoo.data.training_data import FER2013, TrainingData, is_fer2013_test
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
-from fer_zoo.evaluation.markdown import to_markdown
-from fer_zoo.evaluation.metrics import Evaluation, evaluate_predictions
-from fer_zoo.evaluation.plots import (
+from fer_zoo.evaluation.figures import (
     plot_confused_pairs,
     plot_confusion,
     plot_per_class,
     plot_predictions,
     plot_reliability,
 )
+from fer_zoo.evaluation.markdown import to_markdown
+from fer_zoo.evaluation.metrics import Evaluation, evaluate_predictions
 from fer_zoo.files import atomic_path, write_json, write_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def write_report(
         copies: bool `[n]`, the images that the model has seen in training, of `copies_of_train`.
 
     Returns:
-        The evaluation of `test` (all images), and of `public_test` and `private_test` where the data tells them.
+        The evaluation of `test` (all images), and of `public_test` and `private_test` where the data has them.
 
     Raises:
         FerZooError: `dataset` has train images, or the two do not fit together.
@@ -84,7 +84,7 @@ def write_report(
 def evaluate_splits(
     dataset: Dataset, probabilities: np.ndarray, copies: np.ndarray | None = None
 ) -> dict[str, Evaluation]:
-    """Evaluate predictions on `test`, all images, and on `public_test` and `private_test` where the data tells them.
+    """Evaluate predictions on `test`, all images, and on `public_test` and `private_test` where the data has them.
 
     Args:
         dataset: The `n` test images.

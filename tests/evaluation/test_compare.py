@@ -124,7 +124,7 @@ def test_runs_on_different_labels_are_not_compared(
     evaluation["splits"]["test"]["per_class"]["contempt"] = evaluation["splits"]["test"]["per_class"]["angry"]
     (other / "evaluation.json").write_text(json.dumps(evaluation))
     assert run(compare.main, [str(folder), str(other), "--output", str(tmp_path / "compared")]) == 2
-    assert "tells other expressions than" in capsys.readouterr().err
+    assert "has other expressions than" in capsys.readouterr().err
     assert not (tmp_path / "compared").exists()
 
 

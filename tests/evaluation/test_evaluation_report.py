@@ -12,7 +12,7 @@ from fer_zoo.data import Dataset, TrainingData, load_dataset
 from fer_zoo.data.training_data import OWN, SAMPLE
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original, write_report
-from fer_zoo.evaluation.plots import _distinct
+from fer_zoo.evaluation.figures import _distinct
 
 PLOTS = {"confusion.png", "per_class.png", "reliability.png", "predictions.png", "confused_pairs.png"}
 

@@ -43,7 +43,7 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
-    places = np.arange(len(evaluation.per_class))
+    x = np.arange(len(evaluation.per_class))
     series = [
         (-0.2, original.PER_CLASS, _GRAY, original.NAME),
         (0.2, evaluation.per_class, _BLUE, "this model"),
@@ -52,10 +52,10 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
         series = [(0.0, evaluation.per_class, _BLUE, "this model")]
     for offset, measures, color, label in series:
         heights = [measures[name]["f1"] for name in evaluation.per_class]
-        bars = axes.bar(places + offset, heights, 0.38, color=color, label=label)
+        bars = axes.bar(x + offset, heights, 0.38, color=color, label=label)
         axes.bar_label(bars, fmt="{:.2f}", fontsize=9, padding=2)
     names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in evaluation.per_class]
-    axes.set_xticks(places, names)
+    axes.set_xticks(x, names)
     axes.set(ylim=(0, 1), ylabel="F1", title="F1 of each expression")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=2, loc="upper left")
@@ -106,8 +106,8 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
         wrong = (dataset.labels == names.index(pair.true)) & (predictions == names.index(pair.predicted))
         surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
         row = np.full((side, _FACES * (side + gap) - gap), 255, np.uint8)
-        for place, index in enumerate(_distinct(dataset.images, surest)):
-            left = place * (side + gap)
+        for column, index in enumerate(_distinct(dataset.images, surest)):
+            left = column * (side + gap)
             row[:, left : left + side] = dataset.images[index]
             axes.text(left + side / 2, -2, f"{confidence[index]:.2f}", fontsize=9, ha="center", va="bottom")
         axes.imshow(row, cmap="gray", vmin=0, vmax=255)
@@ -131,8 +131,8 @@ def plot_predictions(dataset: Dataset, probabilities: np.ndarray) -> Figure:
     grid = np.full((_ROWS * height, _FACES * width), 255, np.uint8)
     figure = Figure(figsize=(1.3 * _FACES, 1.6 * _ROWS + 0.4), layout="constrained")
     axes = figure.subplots()
-    for place, index in enumerate(chosen):
-        top, left = place // _FACES * height, place % _FACES * width
+    for number, index in enumerate(chosen):
+        top, left = number // _FACES * height, number % _FACES * width
         grid[top : top + side, left : left + side] = dataset.images[index]
         label, predicted = dataset.labels[index], int(probabilities[index].argmax())
         text = f"{dataset.expressions[predicted]} {probabilities[index, predicted]:.0%}"
@@ -147,7 +147,7 @@ def plot_predictions(dataset: Dataset, probabilities: np.ndarray) -> Figure:
 
 
 def _distinct(images: np.ndarray, order: np.ndarray) -> list[int]:
-    """The first indices of `order` without exact copies, of which FER2013 has many; as many as there are places."""
+    """The first indices of `order` without exact copies, of which FER2013 has many; at most a row of them."""
     first = {images[index].tobytes(): int(index) for index in order[::-1]}
     return [int(index) for index in order if first[images[index].tobytes()] == index][:_FACES]
 
