@@ -110,7 +110,7 @@ def assemble(
 
     observers: list[Callable[[Exchange], None]] = [numbers.observe, *([AccessLog(log_format)] if log_format else [])]
     app = Starlette(
-        routes=[operation.route() for operation in operations],
+        routes=[route for operation in operations for route in operation.routes()],
         middleware=[
             Middleware(Observer, observers=observers),
             Middleware(SecurityHeaders),
@@ -173,6 +173,7 @@ def _operations(service: Service, limits: Limits, load: Load, listed: Catalog) -
             "What a model takes and gives",
             kserve.ModelMetadata,
             refusals=(404,),
+            other_paths=(kserve.VERSION_PATH,),
         ),
         Operation(
             "/v2/models/{model}/ready",
@@ -180,6 +181,7 @@ def _operations(service: Service, limits: Limits, load: Load, listed: Catalog) -
             "Whether a model can be asked",
             kserve.Ready,
             refusals=(404,),
+            other_paths=(f"{kserve.VERSION_PATH}/ready",),
         ),
         Operation(
             "/v2/models/{model}/infer",
@@ -190,5 +192,6 @@ def _operations(service: Service, limits: Limits, load: Load, listed: Catalog) -
             body={"application/json": kserve.InferRequest},
             refusals=(404, *_UPLOAD_REFUSALS),
             around=(tensors,),
+            other_paths=(f"{kserve.VERSION_PATH}/infer",),
         ),
     ]

@@ -183,17 +183,16 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, message: str) -> None:
         """Answer what never becomes a request, and throw away what still comes."""
         self._refused = True
-        # Requests that run have nowhere to answer to.
-        for cycle in (self.cycle, *(cycle for cycle, _ in self.pipeline)):
-            if cycle is not None:
-                cycle.disconnected = True
         retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close"} | retry)
         phrase = HTTPStatus(status).phrase.encode()
         fields = [*self.server_state.default_headers, *answer.raw_headers]
         lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
-        self.transport.write_eof()
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write_eof()
+        else:  # Of a request that runs, nobody waits for the answer behind this one.
+            self.transport.close()
         self._end_after(self._limits.linger, lambda: self._abort("sends after a refusal"))
 
     def _abort(self, reason: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fer_zoo.serve.answers import refusal
+from fer_zoo.serve.observer import CLIENT_CLOSED_REQUEST
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ class Failures:
             if started or scope["type"] != "http":
                 raise
             answer = refusal(503, "the server is stopping; try again in a moment", {"Retry-After": "1"})
+        except ClientDisconnect:
+            answer = refusal(CLIENT_CLOSED_REQUEST, "the client went away while it sent its request")
         except Exception:  # One request must not end the server.
             if started or scope["type"] != "http":
                 raise

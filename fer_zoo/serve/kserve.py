@@ -24,8 +24,9 @@ from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.service import Service
 
 INPUT, OUTPUT = "image", "probabilities"
-# Every model has one version.
+# Every model has one version, which need not be named.
 VERSION = "1"
+VERSION_PATH = f"/v2/models/{{model}}/versions/{VERSION}"
 # With the binary tensor data extension the JSON is so long, and the tensors follow.
 _JSON_LENGTH = "Inference-Header-Content-Length"
 _DTYPES = {"FP32": np.float32, "UINT8": np.uint8}

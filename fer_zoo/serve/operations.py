@@ -26,6 +26,7 @@ class Operation:
         query: JSON Schemas of the query's parameters.
         refusals: Statuses besides 200.
         around: Middleware of this operation alone.
+        other_paths: Where it is found too.
     """
 
     path: str
@@ -37,10 +38,12 @@ class Operation:
     query: Mapping[str, Any] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
     around: tuple[Middleware, ...] = ()
+    other_paths: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.endpoint.__name__
 
-    def route(self) -> Route:
-        return Route(self.path, self.endpoint, methods=[self.method], middleware=self.around)
+    def routes(self) -> list[Route]:
+        paths = (self.path, *self.other_paths)
+        return [Route(path, self.endpoint, methods=[self.method], middleware=self.around) for path in paths]

@@ -89,6 +89,6 @@ def _keep_memory() -> None:
 
     What a large picture has used is given back.
     """
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # Other systems' libraries
         for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
             ctypes.CDLL(None).mallopt(option, _KEPT)

@@ -60,8 +60,8 @@ def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvic
         loop="asyncio",
         ws="none",
         lifespan="on",
-        log_config=None,
-        # One line for each client that speaks no HTTP would fill the disk.
+        # Not a line for each client that speaks no HTTP, or that does not wait for its answer.
+        log_config={"version": 1, "disable_existing_loggers": False, "loggers": {"asyncio": {"level": "ERROR"}}},
         log_level="error",
         access_log=False,
         server_header=False,

@@ -34,6 +34,8 @@ def test_server_and_models_are_described(client: triton.InferenceServerClient) -
     assert client.is_server_ready()
     assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
     assert client.is_model_ready(MODEL)
+    assert client.is_model_ready(MODEL, "1")
+    assert not client.is_model_ready(MODEL, "2")
     assert not client.is_model_ready("vgg")
     metadata = client.get_model_metadata("fernet_base_ferplus:onnx:int8")
     assert metadata["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 48, 48, 1]}]
@@ -49,7 +51,8 @@ def test_faces_are_classified(
     image = triton.InferInput("image", list(faces.shape), "FP32" if dtype is np.float32 else "UINT8")
     image.set_data_from_numpy(faces.astype(dtype), binary_data=binary_in)
     outputs = None if binary_out is None else [triton.InferRequestedOutput("probabilities", binary_data=binary_out)]
-    result = client.infer(MODEL, [image], outputs=outputs, request_id="7")
+    version = "1" if binary_in else ""
+    result = client.infer(MODEL, [image], model_version=version, outputs=outputs, request_id="7")
     assert result.get_response()["id"] == "7"
     expected = load_classifier(MODEL).predict_proba(faces)
     np.testing.assert_allclose(result.as_numpy("probabilities"), expected, atol=1e-6)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import socket
+import struct
 from dataclasses import replace
 
 import pytest
@@ -172,6 +174,27 @@ def test_connections_beyond_the_limit_are_told_so_and_logged_once(caplog: pytest
         assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in await asyncio.gather(*busy))
 
     in_process(replace(QUICK, connections=4), test)
+
+
+def test_what_clients_do_wrong_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(server: InProcess) -> None:
+        ask = ASK.replace(b"Connection: close\r\n", b"") + b"abcd"
+        refused = await server.open(ask + b"no HTTP\r\n\r\n")
+        assert b" 400 " in await refused[0].readline()
+        leaving = [await server.open(data) for data in (ASK + b"ab", ask + ask, b"POST")]
+        await asyncio.sleep(0.05)
+        for _, writer in leaving:
+            # Without a farewell: the server gets a reset.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        server.service.free.set()
+        while server.number("fer_zoo_connections") > 0:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert caplog.records == []
+        assert server.number("fer_zoo_requests_total", endpoint="predict", status="499") == 1
+
+    in_process(QUICK, test)
 
 
 def test_connections_stay_below_the_files_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
