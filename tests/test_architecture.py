@@ -87,3 +87,8 @@ def test_every_part_has_a_layer(root: Path) -> None:
     modules = [path.removesuffix(".py").removesuffix("/").replace("/", ".") for path in _parts(root)]
     entrances = {f"fer_zoo.{name}" for name in _ENTRANCES}
     assert [module for module in modules if module not in entrances and _part(module) is None] == []
+
+
+def test_training_leaves_printing_and_the_command_line_to_the_commands(root: Path) -> None:
+    texts = {path: path.read_text() for path in (root / "fer_zoo" / "training").rglob("*.py")}
+    assert [path.name for path, text in texts.items() if re.search(r"\bprint\(|\bsys\.argv\b|\bconsole\b", text)] == []

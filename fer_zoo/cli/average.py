@@ -12,17 +12,17 @@ from fer_zoo.errors import UsageError
 
 
 def main(arguments: list[str]) -> int | None:
-    given = _parser().parse_args(arguments)
-    if len(given.models) < 2:
+    options = _parser().parse_args(arguments)
+    if len(options.models) < 2:
         raise UsageError("an average needs at least two models")
-    refuse_taken(given.output)
-    select_backend(given.backend)
+    refuse_taken(options.output)
+    select_backend(options.backend)
     from fer_zoo.training.averaging import average
 
     command = shlex.join(["python", "-m", "fer_zoo.average", *arguments])
     reporter = ConsoleReporter()
-    evaluations = average(given.models, given.output, given.data, given.class_offsets, command, reporter)
-    show(evaluations, given.output)
+    evaluations = average(options.models, options.output, options.data, options.class_offsets, command, reporter)
+    show(evaluations, options.output)
     return 0
 
 

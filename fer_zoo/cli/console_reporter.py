@@ -1,4 +1,4 @@
-"""What a training run says on the terminal: one line an epoch, and a progress bar on stderr."""
+"""Progress of a run on the terminal: one line for each epoch, and a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_zoo.training.reporter import Advance, Reporter
 
 
 class ConsoleReporter(Reporter):
-    """Prints messages and epochs on stdout; bars are shown on stderr, as lines in a log."""
+    """Prints messages and epochs on stdout, and shows progress on stderr: a bar, or lines where that is no terminal."""
 
     def message(self, text: str) -> None:
         console.out.print(text, markup=False)

@@ -11,16 +11,18 @@ from fer_zoo.errors import UsageError
 
 
 def main(arguments: list[str]) -> int | None:
-    given = _parser().parse_args(arguments)
-    if given.weights and given.fit:
+    options = _parser().parse_args(arguments)
+    if options.weights and options.fit:
         raise UsageError("--weights and --fit exclude each other")
-    refuse_taken(given.output)
-    backend = select_backend(given.backend)
+    refuse_taken(options.output)
+    backend = select_backend(options.backend)
     from fer_zoo.training.ensembling import build_ensemble
 
     command = shlex.join(["python", "-m", "fer_zoo.ensemble", *arguments])
-    evaluations = build_ensemble(given.models, given.output, backend, given.data, given.weights, given.fit, command)
-    show(evaluations, given.output)
+    evaluations = build_ensemble(
+        options.models, options.output, backend, options.data, options.weights, options.fit, command
+    )
+    show(evaluations, options.output)
     return 0
 
 

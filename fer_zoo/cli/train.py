@@ -27,16 +27,16 @@ _FINE_TUNING_EPOCHS = 10
 def main(arguments: list[str]) -> int | None:
     arguments = present_names(arguments)
     parser = training_parser()
-    given = parser.parse_args(arguments)
-    recipe = given.recipe or _default_recipe(given)
+    options = parser.parse_args(arguments)
+    recipe = options.recipe or _default_recipe(options)
     if recipe:
         config = find_recipe(recipe).config
         transfer = {} if config.transfer is None else vars(config.transfer)
         parser.set_defaults(**{**vars(config), **transfer, "backend": None, "data": None})
-    elif not given.data:
+    elif not options.data:
         parser.set_defaults(epochs=_FINE_TUNING_EPOCHS)
-    given = parser.parse_args(arguments)
-    folder, config = _resumed(given.resume) if given.resume else _new(given)
+    options = parser.parse_args(arguments)
+    folder, config = _resumed(options.resume) if options.resume else _new(options)
     for line in _expectations(config, recipe):
         out.print(line)
     from fer_zoo.training.loop import train
@@ -45,8 +45,8 @@ def main(arguments: list[str]) -> int | None:
         result = train(
             config,
             folder,
-            resume=given.resume is not None,
-            tensorboard=given.tensorboard,
+            resume=options.resume is not None,
+            tensorboard=options.tensorboard,
             command=shlex.join(["python", "-m", "fer_zoo.train", *arguments]),
             reporter=ConsoleReporter(),
         )
@@ -62,10 +62,10 @@ def main(arguments: list[str]) -> int | None:
     return 0
 
 
-def _default_recipe(given: argparse.Namespace) -> str | None:
+def _default_recipe(options: argparse.Namespace) -> str | None:
     """`sample` where a network is trained from scratch on the bundled sample."""
-    pretrained = given.warm_start or given.weights or given.model in PRETRAINED
-    return None if given.resume or given.data or pretrained else "sample"
+    pretrained = options.warm_start or options.weights or options.model in PRETRAINED
+    return None if options.resume or options.data or pretrained else "sample"
 
 
 def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
@@ -104,36 +104,36 @@ def _results(config: TrainingConfig, folder: Path, tested: bool) -> list[str]:
     ]
 
 
-def _new(given: argparse.Namespace) -> tuple[Path, TrainingConfig]:
+def _new(options: argparse.Namespace) -> tuple[Path, TrainingConfig]:
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
-    values = {name: value for name, value in vars(given).items() if name in names}
-    if isinstance(given.augmentation, str):
-        values["augmentation"] = AUGMENTATIONS.get(given.augmentation)
-    values["teachers"] = tuple(given.teachers)
-    values["model_options"] = tuple(given.model_options)
-    values["transfer"] = _transfer(given)
-    values["ferplus"] = given.ferplus or None
-    config = TrainingConfig(**values | {"backend": given.backend or "tensorflow"})
-    config = dataclasses.replace(config, backend=select_backend(given.backend))
-    folder = given.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
-    if not given.overwrite:
+    values = {name: value for name, value in vars(options).items() if name in names}
+    if isinstance(options.augmentation, str):
+        values["augmentation"] = AUGMENTATIONS.get(options.augmentation)
+    values["teachers"] = tuple(options.teachers)
+    values["model_options"] = tuple(options.model_options)
+    values["transfer"] = _transfer(options)
+    values["ferplus"] = options.ferplus or None
+    config = TrainingConfig(**values | {"backend": options.backend or "tensorflow"})
+    config = dataclasses.replace(config, backend=select_backend(options.backend))
+    folder = options.output or _unused(Path("runs") / f"{config.model}-{config.backend}")
+    if not options.overwrite:
         refuse_occupied(folder)
     return folder, config
 
 
-def _transfer(given: argparse.Namespace) -> Transfer | None:
-    if given.warm_start:
-        if given.weights:
+def _transfer(options: argparse.Namespace) -> Transfer | None:
+    if options.warm_start:
+        if options.weights:
             raise UsageError("--warm-start and --weights exclude each other")
         return None
-    if not given.weights and given.model in PRETRAINED and not has_download(given.model):
-        raise UsageError(f"{given.model} starts from pretrained weights: pass --weights with a file, or --weights none")
-    source = given.weights or ("imagenet" if has_download(given.model) else "none")
+    if not options.weights and options.model in PRETRAINED and not has_download(options.model):
+        raise UsageError(f"{options.model} starts from pretrained weights: pass --weights FILE, or --weights none")
+    source = options.weights or ("imagenet" if has_download(options.model) else "none")
     if source == "none":
         return None
-    if given.model not in PRETRAINED:
-        raise UsageError(f"{given.model} has no pretrained backbone; --weights goes with {', '.join(PRETRAINED)}")
-    values = {field.name: getattr(given, field.name) for field in dataclasses.fields(Transfer)}
+    if options.model not in PRETRAINED:
+        raise UsageError(f"{options.model} has no pretrained backbone; --weights goes with {', '.join(PRETRAINED)}")
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Transfer)}
     return Transfer(**values | {"weights": source})
 
 

@@ -15,6 +15,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.training.calibration import calibrate, calibrated_loss
+from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.warm_start import layer_shapes
 from fer_zoo.zoo import read_keras, run_config
@@ -78,23 +79,23 @@ def average(
         raise FerZooError(f"no average has a lower loss on PublicTest than {paths[best]}; nothing was written")
     model.set_weights(_mean([weights[member] for member in members]))
     calibration = calibrate(model, images, labels, class_offsets)
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / "model.keras") as temporary:
-        save_keras(model, temporary)
-    joined = [paths[member] for member in sorted(members)]
-    for name in _COPIED:
-        if (joined[0].parent / name).exists():
-            shutil.copyfile(joined[0].parent / name, folder / name)
-    averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
-    config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
-    if class_offsets:
-        config["training"] = config.get("training", {}) | {"class_offsets": True}
-    write_json(folder / "config.json", config)
-    probabilities = Predictor(model)(test.images[..., None])
-    facts = {"average of the weights of": " and ".join(map(str, joined))} | calibration.facts(dataset.expressions)
-    trained_on = TrainingData.of_config(config)
-    copies = copies_of_train(dataset, test, trained_on)
-    return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+    with locked(folder):
+        with atomic_path(folder / "model.keras") as temporary:
+            save_keras(model, temporary)
+        joined = [paths[member] for member in sorted(members)]
+        for name in _COPIED:
+            if (joined[0].parent / name).exists():
+                shutil.copyfile(joined[0].parent / name, folder / name)
+        averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
+        config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
+        if class_offsets:
+            config["training"] = config.get("training", {}) | {"class_offsets": True}
+        write_json(folder / "config.json", config)
+        probabilities = Predictor(model)(test.images[..., None])
+        facts = {"average of the weights of": " and ".join(map(str, joined))} | calibration.facts(dataset.expressions)
+        trained_on = TrainingData.of_config(config)
+        copies = copies_of_train(dataset, test, trained_on)
+        return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
 
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:

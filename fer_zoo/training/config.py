@@ -87,7 +87,7 @@ class TrainingConfig:
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         ema: Decay a step of the exponential moving average of the weights, which is then what is evaluated and
             published; 0 for none.
-        dropout: Overrides the model's own rate where given.
+        dropout: Rate in place of the model's own; `None` for that.
         augmentation: `None` for none.
         mixup: Alpha of the beta distribution that two images of a batch are mixed by; 0 for none.
         class_weights: Weigh the loss inversely to class frequency.
@@ -114,7 +114,7 @@ class TrainingConfig:
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
         precision: Of the compute in a training step: `float32`, `bfloat16`, or `auto` for what is faster on this CPU
-            and backend; the `config.json` of a run says which it was.
+            and backend, which is what `config.json` records.
         seed: Of weights, dropout, shuffling and augmentation.
 
     Raises:

@@ -15,6 +15,7 @@ from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
+from fer_zoo.training.folder_lock import locked
 from fer_zoo.zoo import fine_tuned_file, load_manifest, obtain, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
@@ -68,8 +69,6 @@ def build_ensemble(
         mean = np.maximum(np.tensordot(weights, probabilities, 1), 1e-12)
         temperature = fit_temperature(np.log(mean), test.labels[chosen])
     model = ensemble(members=members, weights=weights, temperature=temperature, name=folder.name)
-    with atomic_path(folder / "model.keras") as temporary:
-        save_keras(model, temporary)
     shares = weights or [1.0] * len(members)
     records = [
         {
@@ -83,24 +82,27 @@ def build_ensemble(
         for path, member, share in zip(paths, members, shares, strict=True)
     ]
     trained_on = _common_data(paths)
-    write_json(
-        folder / "config.json",
-        {
-            "model": model.name,
-            "backend": backend,
-            "command": command,
-            "members": records,
-            "temperature": temperature,
-            "chosen_on": "PublicTest" if fit else None,
-            "weights": model.count_params(),
-            "data": trained_on.to_json() if trained_on else {},
-        },
-    )
     names = " + ".join(f"{record['weight']:.2f} {record['model']}" for record in records)
     facts = {"members": names, "temperature": f"{temperature:.3f}"}
     probabilities = Predictor(model)(images)
     copies = copies_of_train(dataset, test, trained_on)
-    return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+    with locked(folder):
+        with atomic_path(folder / "model.keras") as temporary:
+            save_keras(model, temporary)
+        write_json(
+            folder / "config.json",
+            {
+                "model": model.name,
+                "backend": backend,
+                "command": command,
+                "members": records,
+                "temperature": temperature,
+                "chosen_on": "PublicTest" if fit else None,
+                "weights": model.count_params(),
+                "data": trained_on.to_json() if trained_on else {},
+            },
+        )
+        return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
 
 
 def _common_data(paths: list[Path]) -> TrainingData | None:

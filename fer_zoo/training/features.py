@@ -1,4 +1,4 @@
-"""Features of a frozen backbone, computed once and kept on disk while the head trains on them."""
+"""Features of a frozen backbone, computed once and stored while the layers above are trained on them."""
 
 from __future__ import annotations
 

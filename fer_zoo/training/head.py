@@ -13,6 +13,7 @@ from fer_zoo.data import Dataset
 from fer_zoo.data.augment import augment
 from fer_zoo.data.batches import Batches
 from fer_zoo.inference.predictor import Predictor
+from fer_zoo.text import plural
 from fer_zoo.training.batch_norm import reestimate_statistics
 from fer_zoo.training.callbacks import Phase
 from fer_zoo.training.checkpoint import Checkpoint
@@ -66,7 +67,8 @@ def fit_head(
         features = FeatureBatches(backbone, batches, views, folder, reporter)
         write_features(backbone, selection.images, folder / "selection.npy", reporter)
         seconds = time.perf_counter() - started
-        reporter.message(f"features of {len(batches.images):,} images, {len(features.views)} views  {seconds:.1f} s")
+        views_text = plural(len(features.views), "view")
+        reporter.message(f"features of {len(batches.images):,} images, {views_text}  {seconds:.1f} s")
         selection_features = np.load(folder / "selection.npy", mmap_mode="r")
         predict = Predictor(head)
         phase = Phase(

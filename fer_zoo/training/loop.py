@@ -27,10 +27,11 @@ from fer_zoo.training.checkpoint import Checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.curves import plot_curves
 from fer_zoo.training.fit import fit_network
+from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.head import fit_head
 from fer_zoo.training.history import EpochRecord, best_epoch
 from fer_zoo.training.reporter import SILENT, Reporter
-from fer_zoo.training.run_folder import delete_state, locked, mark_finished, refuse_changed_images, write_config
+from fer_zoo.training.run_folder import delete_run, mark_finished, refuse_changed_images, write_config
 from fer_zoo.training.seed import seeded
 from fer_zoo.training.splits import Splits, load_splits
 from fer_zoo.training.targets import distilled, soft_labels
@@ -40,7 +41,7 @@ from fer_zoo.zoo.keras_file import save_keras
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run gave; all of it is in the run's folder, too.
+    """The result of a run, which is in the run's folder, too.
 
     Attributes:
         model: The published model, of the best epoch, recalibrated and calibrated as the settings say.
@@ -89,15 +90,14 @@ def train(
         model = _new_model(config)
         splits = load_splits(config, expressions_of(model.output_shape[1]), reporter)
         if resume:
-            refuse_changed_images(folder, splits.record, splits.sha256())
+            refuse_changed_images(folder, splits)
         checkpoint = Checkpoint(folder, model, resume)
         if not checkpoint.history:
             _load_initial_weights(config, model)
         batches = _make_batches(config, splits, reporter)
         if not resume:
-            command = command or f"fer_zoo.train({config!r}, {str(folder)!r})"
-            delete_state(folder)
-            write_config(folder, config, model, splits.record, splits.sha256(), command)
+            delete_run(folder)
+            write_config(folder, config, model, splits, command or f"fer_zoo.train({config!r}, {str(folder)!r})")
         _introduce(config, model, splits, reporter)
 
         callbacks = [TensorBoard(folder / "tensorboard", checkpoint)] if tensorboard else []
@@ -116,7 +116,9 @@ def train(
             calibration = calibrate(model, selection.images, selection.labels, config.class_offsets)
         with atomic_path(folder / "model.keras") as temporary:
             save_keras(model, temporary)
-        evaluations = _evaluate(config, folder, model, splits, recalibration, calibration, reporter)
+        facts = recalibration.facts() if recalibration else {}
+        facts |= calibration.facts(splits.selection.expressions) if calibration else {}
+        evaluations = _evaluate(config, folder, model, splits, facts, reporter)
         mark_finished(folder)
         history = checkpoint.history
         return TrainResult(model, history, best_epoch(history), recalibration, calibration, evaluations)
@@ -171,17 +173,14 @@ def _evaluate(
     folder: Path,
     model: keras.Model,
     splits: Splits,
-    recalibration: Recalibration | None,
-    calibration: Calibration | None,
+    facts: dict[str, str],
     reporter: Reporter,
 ) -> dict[str, Evaluation]:
     test = splits.test
     if test is None:
         reporter.message("no test images: the evaluation is left out")
         return {}
-    facts = {"trained on": f"{config.backend}, {config.precision}", "data": test.source}
-    facts |= recalibration.facts() if recalibration else {}
-    facts |= calibration.facts(test.expressions) if calibration else {}
+    facts = {"trained on": f"{config.backend}, {config.precision}", "data": test.source} | facts
     probabilities = Predictor(model)(test.images[..., None])
     copies = copies_of_train(splits.dataset, test, splits.record)
     title = f"{config.model}, trained on {config.backend}"

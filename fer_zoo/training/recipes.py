@@ -14,7 +14,7 @@ from fer_zoo.training.config import TrainingConfig, Transfer
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train a model.
+    """Settings to train a model with.
 
     Attributes:
         about: One sentence.

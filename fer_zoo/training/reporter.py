@@ -1,4 +1,4 @@
-"""How a run says what it is doing. The library says nothing; a command, or a program of yours, passes a reporter."""
+"""Progress of a run, reported to whoever called it. The library prints nothing; commands pass a reporter that does."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fer_zoo.training.history import EpochRecord
 
 Item = TypeVar("Item")
 
-# Called after each step, with what the next one is part of, such as "epoch 3/40".
+# Called after each step, with a description of the work, such as "epoch 3/40".
 Advance = Callable[[str], None]
 
 
 class Reporter:
-    """A silent reporter. `fer_zoo.cli.console_reporter` prints; override what you want to hear."""
+    """A silent reporter, to be overridden; `fer_zoo.cli.console_reporter.ConsoleReporter` prints."""
 
     def message(self, text: str) -> None:
-        """One line about what happens, or a result."""
+        """One line of text."""
 
     def epoch(self, record: EpochRecord, number: int, epochs: int) -> None:
         """Epoch `number` of the `epochs` of a phase is finished."""
@@ -27,9 +27,9 @@ class Reporter:
         """Show a progress bar while the context lives.
 
         Args:
-            description: What is done, such as "features".
+            description: Of the work, such as "features".
             total: Number of steps.
-            done: Those that are done already.
+            done: Steps that are done already.
         """
         return nullcontext(lambda description: None)
 

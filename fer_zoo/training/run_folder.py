@@ -1,4 +1,4 @@
-"""A run's folder: its `config.json`, the lock that keeps other runs out, and how far the run has come."""
+"""A run's folder: its `config.json`, and how far the run has come."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.data import TrainingData
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.zoo import fine_tuned, run_config
@@ -22,68 +19,25 @@ from fer_zoo.zoo import fine_tuned, run_config
 if TYPE_CHECKING:
     import keras
 
+    from fer_zoo.training.splits import Splits
+
 # What an unfinished run goes on from; deleted when it has finished.
 CHECKPOINT, BEST = "checkpoint.npz", "best.keras"
 HEAD_FEATURES, FROZEN_FEATURES = "features", "frozen_features"
 # Runs of the first release had a checkpoint of their own for the head.
 _CHECKPOINTS = (CHECKPOINT, "head_checkpoint.npz")
 _WORKING_FILES = (*_CHECKPOINTS, BEST, "head_best.npz")
+_RESULTS = ("model.keras", "evaluation.json", "evaluation.md", "history.json", "history.csv", "curves.png")
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder`, which is made where it does not exist, for as long as the context lives.
-
-    The lock is on the folder itself, and the operating system releases it when the process ends, in whatever way.
-    Nothing is locked where the system or the file system has no such locks. A folder in which nothing was written is
-    removed again.
-
-    Raises:
-        FerZooError: Another run holds the lock.
-    """
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with _lock(folder):
-            yield
-    finally:
-        if made:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise FerZooError(
-                    f"another run is writing to {folder}; wait until it has ended, or choose another --output"
-                ) from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def write_config(
-    folder: Path, config: TrainingConfig, model: keras.Model, record: TrainingData, images: str, command: str
-) -> None:
+def write_config(folder: Path, config: TrainingConfig, model: keras.Model, splits: Splits, command: str) -> None:
     """Write `config.json`, the record of a run that begins.
 
     Args:
         folder: Of the run.
         config: Its settings.
         model: The network.
-        record: What it is trained on.
-        images: Hash of the images and labels, with which `refuse_changed_images` compares those of a resumed run.
+        splits: The images that it is trained on.
         command: What started it, as a user would repeat it.
     """
     training = asdict(config)
@@ -96,8 +50,8 @@ def write_config(
         "finished": False,
         "fine_tuned": fine_tuned({"training": training}),
         "weights": model.count_params(),
-        "data": record.to_json(),
-        "images": images,
+        "data": splits.record.to_json(),
+        "splits_sha256": splits.sha256(),
         # Relative to the folder, so that both can be moved together.
         "started_in": os.path.relpath(Path.cwd(), folder.resolve()),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
@@ -117,24 +71,18 @@ def read_config(folder: Path) -> TrainingConfig:
     return config if started_in == Path.cwd().resolve() else config.with_paths_in(started_in)
 
 
-def refuse_changed_images(folder: Path, record: TrainingData, images: str) -> None:
-    """Have no run go on with other images than it began with.
-
-    Args:
-        folder: Of the run.
-        record: What would be trained on now.
-        images: Hash of its images and labels.
+def refuse_changed_images(folder: Path, splits: Splits) -> None:
+    """Have no run go on with other images or labels than those it began with.
 
     Raises:
-        UsageError: They differ from those in `config.json`.
+        UsageError: They are not those of the run in `folder`.
     """
     config = run_config(folder)
-    if config.get("images", images) != images:
-        before = TrainingData.of_config(config)
-        counts = f" ({before.images:,} images then, {record.images:,} now)" if before else ""
+    before, now = config.get("splits_sha256"), splits.sha256()
+    if before and before != now:
         raise UsageError(
-            f"the images or labels of {record.source} have changed since the run in {folder} began{counts}; "
-            "put the former ones back, or start a new run"
+            f"the images or labels of {splits.record.source} have changed since the run in {folder} began "
+            f"({config['data']['images']:,} images then, {splits.record.images:,} now); restore them, or begin anew"
         )
 
 
@@ -142,7 +90,7 @@ def is_finished(folder: Path) -> bool:
     """Whether the run in `folder`, which has a `config.json`, was trained and evaluated to its end."""
     if not (folder / "model.keras").exists():
         return False
-    # Runs of earlier versions say nothing; they kept their checkpoints as long.
+    # The first release wrote no mark; it deleted the checkpoints of a run that had finished.
     return run_config(folder).get("finished", not any((folder / name).exists() for name in _CHECKPOINTS))
 
 
@@ -150,6 +98,13 @@ def mark_finished(folder: Path) -> None:
     """Say in `config.json` that the run has finished, and delete what only an unfinished one needs."""
     write_json(folder / "config.json", run_config(folder) | {"finished": True})
     delete_state(folder)
+
+
+def delete_run(folder: Path) -> None:
+    """Delete the model, the results and the state of the run in `folder`, if there is one, so that another begins."""
+    delete_state(folder)
+    for name in _RESULTS:
+        (folder / name).unlink(missing_ok=True)
 
 
 def delete_state(folder: Path) -> None:

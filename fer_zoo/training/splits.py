@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -27,7 +28,8 @@ class Splits:
         training: Those that it is trained on.
         selection: Those that choose the epoch: PublicTest, else a tenth held out of the training images.
         test: All test images, PublicTest among them; `None` where there are none.
-        record: What `config.json` says about them.
+        record: Their description in `config.json`.
+        votes: FER+'s file of votes, if the run has one.
     """
 
     dataset: Dataset
@@ -35,13 +37,14 @@ class Splits:
     selection: Dataset
     test: Dataset | None
     record: TrainingData
+    votes: str | None = None
 
     def sha256(self) -> str:
-        """Hash of the images and labels that training depends on, in hexadecimal."""
-        key = hashlib.sha256()
-        for part in (self.training, self.selection):
-            key.update(np.ascontiguousarray(part.images).data)
-            key.update(np.ascontiguousarray(part.labels).data)
+        """Hash of the images, labels and votes that training depends on, in hexadecimal."""
+        key = hashlib.sha256(Path(self.votes).read_bytes() if self.votes else b"")
+        for images in (self.training, self.selection):
+            key.update(np.ascontiguousarray(images.images).data)
+            key.update(np.ascontiguousarray(images.labels).data)
         return key.hexdigest()
 
 
@@ -75,7 +78,8 @@ def load_splits(config: TrainingConfig, expressions: tuple[str, ...], reporter: 
         training, selection = _hold_out(training, config.seed)
     if config.clean:
         training = cleaned(training, test, config.ferplus)
-    return Splits(dataset, training, selection, test, TrainingData.of(kind, dataset, training, selection))
+    record = TrainingData.of(kind, dataset, training, selection)
+    return Splits(dataset, training, selection, test, record, config.ferplus)
 
 
 def cleaned(training: Dataset, test: Dataset | None, ferplus: str | None) -> Dataset:

@@ -24,7 +24,7 @@ def freeze(model: keras.Model, transfer: Transfer) -> None:
     A frozen batch normalization runs in inference mode. A learned stem is trained in any case, as is the head.
     """
     backbone = _backbone_layers(model)
-    below = _convolutions_below(backbone)
+    below = _layers_below(backbone)
     count = below[-1] + 1
     first = count - round(transfer.unfreeze * count)
     for layer, index in zip(backbone, below, strict=True):
@@ -48,7 +48,7 @@ def learning_rate_factors(model: keras.Model, transfer: Transfer) -> list[float]
     """
     backbone = [layer for layer in _backbone_layers(model) if layer.trainable]
     count = sum(not isinstance(layer, layers.BatchNormalization) for layer in backbone)
-    depth = dict(zip([layer.name for layer in backbone], _convolutions_below(backbone), strict=True))
+    depth = dict(zip([layer.name for layer in backbone], _layers_below(backbone), strict=True))
     factors = {}
     for layer in model.layers:
         factor = transfer.lowest_rate ** (1 - depth[layer.name] / count) if layer.name in depth else 1.0
@@ -80,11 +80,11 @@ def _backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
-def _convolutions_below(found: list[keras.layers.Layer]) -> list[int]:
+def _layers_below(backbone: list[keras.layers.Layer]) -> list[int]:
     """For each layer the number of layers with weights below it; a normalization has that of what it normalizes."""
     index = -1
     below = []
-    for layer in found:
+    for layer in backbone:
         index += not isinstance(layer, layers.BatchNormalization)
         below.append(index)
     return below

@@ -12,12 +12,12 @@ def warm_start(model: keras.Model, source: str) -> None:
     """Give a model the weights of a trained one of the same architecture, layer by layer.
 
     Args:
-        model: The trained network or its first part; its layer `logits` keeps its own weights where the trained one's
-            stands on another layer or tells other expressions.
+        model: The same network as the trained one, or its first layers; its layer `logits` keeps its own weights where
+            the trained one has another input or predicts other expressions.
         source: A `.keras` file, or the name of a model in the artifacts.
 
     Raises:
-        UsageError: There is no such model, or it is of another architecture; says what differs.
+        UsageError: There is no such model, or it is of another architecture.
         FerZooError: The file cannot be loaded.
     """
     path = keras_path(source)

@@ -97,6 +97,7 @@ def test_a_run_killed_anywhere_goes_on(
     train(folder, "--seed", "7", "--overwrite")
     assert not is_finished(folder)
     assert TrainingConfig.load(folder / "config.json").seed == 7
+    assert {path.name for path in folder.iterdir()} & {"model.keras", "evaluation.json", "history.json"} == set()
 
 
 def test_two_runs_do_not_write_to_one_folder(train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

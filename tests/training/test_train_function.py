@@ -1,7 +1,9 @@
-"""`fer_zoo.train` before it trains; that it trains is shown by its example in `test_public_names.py`."""
+"""`fer_zoo.train` before it trains; its example in `test_public_names.py` trains."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,3 +24,30 @@ def test_a_run_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has a run with other settings; give another folder"):
         train(replace(config, seed=7), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_it_prints_nothing_records_itself_and_goes_on_from_another_folder(
+    part_of_bundle: Callable[[Path, int], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.backend import select_backend
+    from fer_zoo.training import loop
+
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "fit_network", stop)
+    part_of_bundle(tmp_path / "faces.zip", 120)
+    config = TrainingConfig(model="fernet_nano", backend=select_backend(), data="faces.zip", epochs=1)
+    for folder, data in ((tmp_path, "faces.zip"), (tmp_path / "run", "../faces.zip")):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        with pytest.raises(KeyboardInterrupt):
+            train(replace(config, data=data), tmp_path / "run")
+    assert capsys.readouterr() == ("", "")
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert recorded["command"].startswith("fer_zoo.train(TrainingConfig(model='fernet_nano'")
+    assert recorded["training"]["data"] == "faces.zip"

@@ -1,0 +1,53 @@
+"""One run at a time in each folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fer_zoo.errors import FerZooError
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of `folder`, which is made where it does not exist, for as long as the context lives.
+
+    The lock is on the folder itself, and the operating system releases it when the process ends, in whatever way.
+    Nothing is locked where the system or the file system has no such locks. A folder in which nothing was written is
+    removed again.
+
+    Raises:
+        FerZooError: Another run holds the lock.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _lock(folder):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FerZooError(
+                    f"another run is writing to {folder}; wait until it has ended, or choose another --output"
+                ) from error
+        yield
+    finally:
+        os.close(descriptor)
