@@ -159,6 +159,12 @@ def _command_running() -> Iterator[None]:
     """For the time of a command the process is ours: nothing that it prints may fail for its characters."""
     global _is_command
     outer, _is_command = _is_command, True
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Closed by the shell (2>&-): the next file opened would take its place, and get what libraries print.
+            os.open(os.devnull, os.O_RDWR)
     # Of metadata that is damaged, and of sizes that are checked anyway.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,3 +71,10 @@ def test_native_messages_are_dropped_while_a_command_runs(capfd: pytest.CaptureF
     with native_messages_dropped():
         os.write(2, b", a guest")
     assert capfd.readouterr().err == "after, a guest"
+
+
+def test_a_file_does_not_take_the_place_of_a_closed_descriptor(tmp_path: Path) -> None:
+    program = "import os; from fer_zoo import console; console.run(lambda _: os.open('file', os.O_CREAT) < 3)"
+    command = f'exec {sys.executable} -c "{program}" >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "file").exists()
