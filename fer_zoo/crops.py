@@ -11,6 +11,8 @@ from fer_zoo.contract import IMAGE_SIZE
 
 Box = tuple[float, float, float, float]
 
+_ROWS = 512
+
 
 def resize(image: Image.Image, width: int, height: int, box: Box | None = None) -> Image.Image:
     """Resample with a triangle filter as wide as the scale, first along the rows, then along the columns.
@@ -47,12 +49,12 @@ def crop_square(image: np.ndarray, left: float, top: float, side: float, size: i
     x0, y0 = math.floor(left) - reach, math.floor(top) - reach
     x1, y1 = math.ceil(left + side) + reach, math.ceil(top + side) + reach
     height, width = image.shape[:2]
-    if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height:
-        part = image[y0:y1, x0:x1]
-    else:
-        part = image[np.ix_(np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1))]
-    gray = Image.fromarray(part).convert("L")
-    return np.asarray(resize(gray, size, size, (left - x0, top - y0, left - x0 + side, top - y0 + side)))
+    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+    part = _luma(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    if part.shape != (len(rows), len(columns)):
+        part = part[np.ix_(rows - rows[0], columns - columns[0])]
+    box = (left - x0, top - y0, left - x0 + side, top - y0 + side)
+    return np.asarray(resize(Image.fromarray(part), size, size, box))
 
 
 def crop_centre(image: np.ndarray) -> np.ndarray:
@@ -70,3 +72,12 @@ def crop_centre(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     side = min(height, width)
     return crop_square(image, (width - side) // 2, (height - side) // 2, side, IMAGE_SIZE)
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luma, uint8 `[h, w]`."""
+    if image.ndim == 2:
+        return image
+    # Some rows at a time: Pillow needs more memory for a picture than the array has.
+    parts = (image[top : top + _ROWS] for top in range(0, len(image), _ROWS))
+    return np.concatenate([np.asarray(Image.fromarray(part).convert("L")) for part in parts])

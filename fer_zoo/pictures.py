@@ -207,25 +207,35 @@ def _pixels(image: Image.Image) -> np.ndarray:
         except Exception:  # The transparent colour is damaged: the picture has none.
             image.info.pop("transparency", None)
         else:
-            return _on_black(np.asarray(image))
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+            return _on_black(image)
+    if image.mode == "1":
+        image = image.convert("L")
     if image.mode == "LAB":
         from PIL import ImageCms
 
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
-    return np.asarray(image.convert("RGB"))
+    # Where nothing changes, `convert` would copy.
+    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for rows, part in _parts(image):
+        pixels[rows] = part.reshape(pixels[rows].shape)
+    return pixels[..., 0] if image.mode == "L" else pixels
 
 
-def _on_black(pixels: np.ndarray) -> np.ndarray:
-    """Composite `[h, w, colours and alpha]` on black."""
-    colours = np.ascontiguousarray(pixels[..., :-1])
-    if (pixels[..., -1] < 255).any():
-        for top in range(0, len(pixels), _ROWS):
-            part = pixels[top : top + _ROWS]
-            colours[top : top + _ROWS] = (part[..., :-1].astype(np.uint16) * part[..., -1:] + 127) // 255
-    return colours[..., 0] if colours.shape[2] == 1 else colours
+def _on_black(image: Image.Image) -> np.ndarray:
+    """Composite a picture of mode LA or RGBA on black."""
+    pixels = np.empty((image.height, image.width, len(image.getbands()) - 1), np.uint8)
+    for rows, part in _parts(image):
+        pixels[rows] = (part[..., :-1].astype(np.uint16) * part[..., -1:] + 127) // 255
+    return pixels[..., 0] if image.mode == "LA" else pixels
+
+
+def _parts(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some rows at a time, and which."""
+    for top in range(0, image.height, _ROWS):
+        bottom = min(top + _ROWS, image.height)
+        yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
 
 
 def _scaled(image: Image.Image) -> np.ndarray:
