@@ -66,6 +66,10 @@ def answers(model: Any, images: np.ndarray) -> np.ndarray:
 def _start_process(backend: str) -> None:
     atexit.register(os._exit, 0)  # Python takes a second to throw away what these libraries hold.
     _start(backend)
+    if backend != "tensorflow":
+        from keras.src.utils import module_utils
+
+        module_utils.tensorflow._available = False  # Keras would import it, only to compare types with its own.
 
 
 def _start(backend: str) -> None:
