@@ -13,31 +13,25 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fer_zoo import __version__
 from fer_zoo.cpu import cores
-from fer_zoo.serve import kserve, metrics
+from fer_zoo.serve import metrics
 from fer_zoo.serve.access_log import AccessLog, LogFormat
-from fer_zoo.serve.answers import Health, JSONAnswer, Prediction, refuse
-from fer_zoo.serve.catalog import Catalog, catalog, chosen_models, default_model, served_models
+from fer_zoo.serve.answers import JSONAnswer, refuse
+from fer_zoo.serve.api import operations_of
+from fer_zoo.serve.catalog import catalog, chosen_models, default_model, served_models
 from fer_zoo.serve.failures import Failures
 from fer_zoo.serve.hosts import LOOPBACK, HostCheck
-from fer_zoo.serve.kserve import KServe
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
 from fer_zoo.serve.observer import Exchange, Observer
 from fer_zoo.serve.openapi import openapi
-from fer_zoo.serve.operations import Operation
 from fer_zoo.serve.page import page_files
 from fer_zoo.serve.page_endpoint import PageFiles
-from fer_zoo.serve.predict import FIELD, Predict
 from fer_zoo.serve.security import SecurityHeaders
 from fer_zoo.serve.service import Service
-from fer_zoo.serve.uploads import Load, UploadLimits
+from fer_zoo.serve.uploads import Load
 
 _DOCS = Path(__file__).with_name("docs.html")
-_PICTURE = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": [FIELD], "properties": {FIELD: _PICTURE}}
-_UPLOAD_REFUSALS = (400, 408, 411, 413, 415, 503)
 
 
 def default_jobs() -> int:
@@ -91,7 +85,7 @@ def assemble(
     """The app around a service."""
     load = Load(numbers.waiting)
     listed = catalog(service.models, service.default)
-    operations = _operations(service, limits, load, listed)
+    operations = operations_of(service, limits, load, listed)
 
     async def description(request: Request) -> Response:
         return JSONAnswer(openapi(operations, request.scope.get("root_path", "")))
@@ -105,8 +99,10 @@ def assemble(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         await service.start()
-        yield {"metrics": numbers}
-        service.close()
+        try:
+            yield {"metrics": numbers}
+        finally:
+            service.close()
 
     observers: list[Callable[[Exchange], None]] = [numbers.observe, *([AccessLog(log_format)] if log_format else [])]
     app = Starlette(
@@ -128,70 +124,3 @@ def assemble(
     app.router.default = PageFiles(files | {"": files["index.html"], "docs": _DOCS})
     app.router.redirect_slashes = False
     return app
-
-
-def _operations(service: Service, limits: Limits, load: Load, listed: Catalog) -> list[Operation]:
-    pictures, protocol = Predict(service, limits), KServe(service, limits)
-    names = [model.name for model in service.models]
-
-    async def models(request: Request) -> Response:
-        return JSONAnswer(listed)
-
-    async def health(request: Request) -> Response:
-        return JSONAnswer(Health("ok", __version__, load.waiting))
-
-    upload = Middleware(UploadLimits, limits=limits, load=load)
-    tensors = Middleware(UploadLimits, limits=limits, load=load, body_bytes=kserve.largest_body(limits))
-    return [
-        Operation(
-            "/v1/predict",
-            pictures.predict,
-            f"Find the faces of a picture of at most {limits.body_bytes} bytes and {limits.pixels} pixels, and the "
-            "expression on each; the picture is not stored",
-            Prediction,
-            method="POST",
-            body={"image/*": _PICTURE, "application/octet-stream": _PICTURE, "multipart/form-data": _FORM},
-            query={
-                "model": {"type": "string", "enum": names, "description": "A name from /v1/models"},
-                "cropped": {
-                    "type": "boolean",
-                    "default": False,
-                    "description": "The picture is one face already: no face is searched",
-                },
-            },
-            refusals=_UPLOAD_REFUSALS,
-            around=(upload,),
-        ),
-        Operation("/v1/models", models, "The models and what was measured of them", Catalog),
-        Operation("/healthz", health, "Whether the server answers", Health),
-        Operation("/v2", protocol.server_metadata, "Server metadata of the V2 protocol", kserve.ServerMetadata),
-        Operation("/v2/health/live", protocol.live, "Whether the server runs", kserve.Live),
-        Operation("/v2/health/ready", protocol.ready, "Whether the server can be asked", kserve.Ready),
-        Operation(
-            "/v2/models/{model}",
-            protocol.model_metadata,
-            "What a model takes and gives",
-            kserve.ModelMetadata,
-            refusals=(404,),
-            other_paths=(kserve.VERSION_PATH,),
-        ),
-        Operation(
-            "/v2/models/{model}/ready",
-            protocol.model_ready,
-            "Whether a model can be asked",
-            kserve.Ready,
-            refusals=(404,),
-            other_paths=(f"{kserve.VERSION_PATH}/ready",),
-        ),
-        Operation(
-            "/v2/models/{model}/infer",
-            protocol.infer,
-            f"Classify at most {limits.batch} faces of 48x48 pixels",
-            kserve.InferResponse,
-            method="POST",
-            body={"application/json": kserve.InferRequest},
-            refusals=(404, *_UPLOAD_REFUSALS),
-            around=(tensors,),
-            other_paths=(f"{kserve.VERSION_PATH}/infer",),
-        ),
-    ]

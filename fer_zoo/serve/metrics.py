@@ -19,33 +19,35 @@ _FACES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """The numbers of one server, in a registry of its own."""
+    """The numbers of one server.
+
+    Attributes:
+        registry: Of this server alone.
+    """
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "fer_zoo_requests", "Requests answered", ("endpoint", "status"), registry=self._registry
-        )
+        self.registry = CollectorRegistry()
+        self.requests = Counter("fer_zoo_requests", "Requests answered", ("endpoint", "status"), registry=self.registry)
         self.seconds = Histogram(
             "fer_zoo_request_seconds",
             "From a request's header to the end of its response",
             ("endpoint",),
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self.batch = Histogram(
-            "fer_zoo_batch_faces", "Faces in one call of the model", buckets=_FACES, registry=self._registry
+            "fer_zoo_batch_faces", "Faces in one call of the model", buckets=_FACES, registry=self.registry
         )
         self.waiting = self._gauge("fer_zoo_waiting_requests", "Requests whose body has arrived, not answered yet")
         self.connections = self._gauge("fer_zoo_connections", "Open connections")
         self.refused = Counter(
-            "fer_zoo_connections_refused", "Connections beyond the limit, answered with 503", registry=self._registry
+            "fer_zoo_connections_refused", "Connections beyond the limit, answered with 503", registry=self.registry
         )
         self.aborted = Counter(
             "fer_zoo_connections_aborted",
             "Connections ended by the server: idle for too long or making room, too slow to send or to read",
             ("reason",),
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def observe(self, exchange: Exchange) -> None:
@@ -55,10 +57,10 @@ class Metrics:
     def text(self) -> bytes:
         """All numbers in Prometheus' text format; those of all workers where there are several."""
         if FOLDER_VARIABLE not in os.environ:
-            return generate_latest(self._registry)
+            return generate_latest(self.registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
         return generate_latest(registry)
 
     def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self._registry, multiprocess_mode="livesum")
+        return Gauge(name, text, registry=self.registry, multiprocess_mode="livesum")

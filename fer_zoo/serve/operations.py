@@ -1,4 +1,4 @@
-"""What the API can be asked: one table, of which both the routes and the OpenAPI description are made."""
+"""One operation of the API, of which its routes and its part of the OpenAPI description are made."""
 
 from __future__ import annotations
 

@@ -42,8 +42,6 @@ class PageFiles(StaticFiles):
         response = FileResponse(
             full_path, status_code, {"Cache-Control": "no-cache"}, media_type=kind, stat_result=stat_result
         )
-        return (
-            NotModifiedResponse(response.headers)
-            if self.is_not_modified(response.headers, Headers(scope=scope))
-            else response
-        )
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
+        return response

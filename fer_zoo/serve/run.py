@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -52,7 +53,7 @@ def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvic
         limits: Of time, and of connections.
         workers: Processes.
     """
-    bounded = Limits(**vars(limits) | {"connections": _most_connections(limits)})
+    bounded = replace(limits, connections=_most_connections(limits))
     return uvicorn.Config(
         app,
         factory=True,

@@ -80,7 +80,7 @@ class InProcess:
 
     def number(self, name: str, **labels: str) -> float:
         """Of the metrics."""
-        return self.metrics._registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
     async def open(self, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection, over which `data` is sent."""

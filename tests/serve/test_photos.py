@@ -57,7 +57,7 @@ def _pid(workers: PhotoWorkers) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_the_memory_of_large_pictures_is_given_back() -> None:
-    small, large = _photo(640, 480), _photo(6000, 4500)
+    small, large = _photo(640, 480), _photo(4000, 3000)
 
     async def main() -> None:
         workers = PhotoWorkers(1, 50_000_000, 100)
@@ -66,8 +66,8 @@ def test_the_memory_of_large_pictures_is_given_back() -> None:
             before = resident(_pid(workers))
             for photo in (large, large, small):
                 await workers.crops(photo, False)
-            # Each has 81 MB, and more while it is decoded.
-            assert resident(_pid(workers)) - before < 40
+            # Each has 36 MB, and more while it is decoded.
+            assert resident(_pid(workers)) - before < 25
         finally:
             workers.close()
 
