@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import itertools
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import Chromium, find_chromium
+from make_pictures import CASES
 from PIL import Image
 from running import Serving
 
@@ -128,6 +130,22 @@ def test_a_photo_gives_what_python_gives(page: Chromium, shared: Path, tmp_path:
     assert face["score"] == pytest.approx(expected.score, abs=1e-3)
     assert np.abs(_crop(face).astype(int) - crop_face(image, expected)).max() <= 2
     assert _text(page, "status").startswith("One face: happy")
+
+
+def test_pictures_are_read_as_python_reads_them(page: Chromium) -> None:
+    # Browsers read no TIFF and no PGM, and no orientation that is text.
+    others = ("TIFF", "PGM", "YCbCr", "LAB", "as text")
+    names = [name for name in CASES if name != "CMYK" and not any(other in name for other in others)]
+    files = [CASES[name][0]() for name in names]
+    script = f"""import(new URL('sources.js', location.href)).then(({{readPhoto}}) =>
+      Promise.all({json.dumps([base64.b64encode(file).decode() for file in files])}.map(async (file) => {{
+        const content = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+        return Array.from((await readPhoto(new Blob([content]))).data);
+      }})))"""
+    for name, file, pixels in zip(names, files, page.run(script), strict=True):
+        expected = read_photo(file)
+        found = np.array(pixels).reshape(*expected.shape[:2], 4)[..., :3]
+        np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
 def test_the_menu_keeps_the_tasks_apart(page: Chromium) -> None:

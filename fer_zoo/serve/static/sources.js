@@ -1,7 +1,7 @@
 // Pixels from a photo or the camera.
 
-// Enough for the faces that the detector finds, and below the largest canvas of phones.
-const LONGEST = 2048;
+// The largest canvas of phones is 4096 × 4096; smaller photos are analysed as they are, which is what Python does.
+const LONGEST = 4096;
 const CAMERA_WIDTH = 640;
 
 const canvas = document.createElement("canvas");
