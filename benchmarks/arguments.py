@@ -48,7 +48,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_depth(parser: argparse.ArgumentParser, quick: str, full: str) -> None:
-    """How thorough the run is, `quick` and `full` in words."""
+    """How thorough the run is: what `--quick` and `--full` measure, in words."""
     depth = parser.add_mutually_exclusive_group()
     depth.add_argument("--quick", action="store_true", help=f"{quick}, into {QUICK_OUTPUT}; its figures mean little")
     depth.add_argument("--full", action="store_true", help=full)

@@ -64,7 +64,8 @@ def write_csv(path: Path, rows: Sequence[DataclassInstance]) -> None:
     """Write a row a line; without rows the file goes.
 
     A column is a field: nested dataclasses are flattened (where two have a field of one name, the outer one counts), an
-    interval gives NAME_low and NAME_high, a dictionary NAME_KEY for each key, and other sequences are left out.
+    interval gives NAME_low and NAME_high, a dictionary NAME_KEY for each key, one of dataclasses KEY_FIELD, and other
+    sequences are left out.
     """
     flat = [_flat(row) for row in rows]
     if not flat:
@@ -127,7 +128,11 @@ def _flat(row: DataclassInstance) -> dict[str, Any]:
         if is_dataclass(value) and not isinstance(value, type):
             nested.append(_flat(value))
         elif isinstance(value, dict):
-            found |= {f"{field.name}_{key}": item for key, item in value.items() if isinstance(item, str | int | float)}
+            for key, item in value.items():
+                if is_dataclass(item) and not isinstance(item, type):
+                    found |= {f"{key}_{name}": inner for name, inner in _flat(item).items()}
+                elif isinstance(item, str | int | float):
+                    found[f"{field.name}_{key}"] = item
         elif isinstance(value, tuple) and field.name.endswith("interval"):
             name = field.name.removesuffix("_interval")
             found |= {f"{name}_low": value[0], f"{name}_high": value[1]}

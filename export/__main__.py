@@ -39,7 +39,7 @@ _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "
 
 def main(arguments: list[str]) -> int | None:
     if arguments[:1] == ["compare-quantizers"]:
-        raise UsageError("comparing quantizers is a benchmark now: python -m benchmarks quantizers MODEL.keras")
+        raise UsageError("comparing quantizers is a benchmark now: fer-zoo benchmark quantizers MODEL.keras")
     if (target := _target(arguments)) in _REPACKED:
         return import_module(f".{target}", __package__).main(arguments)
     given = _parser().parse_args(arguments)

@@ -23,7 +23,11 @@ def tta_main(arguments: list[str]) -> int:
     """Measure, and write `tta.json` and `tta.md`."""
     parser = command_parser("tta", "Measure the zoo's models with test-time augmentation.")
     add_selection(parser)
-    add_depth(parser, f"the two smallest models on {_QUICK_IMAGES} images", "all models, not the three smallest")
+    add_depth(
+        parser,
+        f"the two smallest models on {_QUICK_IMAGES} images: 4 s of one core",
+        "all models, not the three smallest",
+    )
     parsed = parser.parse_args(arguments)
     options = options_of(parsed, images=_QUICK_IMAGES if parsed.quick else None)
     if not (options.models or parsed.full):

@@ -54,7 +54,7 @@ def main(arguments: list[str], other_commands: str) -> int:
     add_selection(parser)
     add_depth(
         parser,
-        "about a minute: the two smallest models, few queries",
+        "the two smallest models, few queries: 38 s of one core",
         "hours: the .keras originals too, all Keras backends and runtimes, other settings of the runtimes, and ten "
         "seconds for each file in each setting",
     )

@@ -17,15 +17,15 @@ from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, local_path
 from ..arguments import add_data, add_output, command_parser, positive
 from ..drawing import save_figure
 from ..options import evenly, reports_folder
-from ..table import terminal_table, write_record
+from ..table import terminal_table, write_csv, write_record
 
 _CALIBRATION_IMAGES = 256
 
 
 def crops_main(arguments: list[str]) -> int:
     """Measure, and write `crops.json`, `.csv`, `.md` and `.png`."""
-    from .crop_page import write_report
-    from .crop_study import SPLITS, measure_crops
+    from .crops.measure import SPLITS, measure_crops
+    from .crops.page import plot_crops, to_markdown
 
     parser = command_parser(
         "crops",
@@ -45,7 +45,11 @@ def crops_main(arguments: list[str]) -> int:
     if not splits:
         raise UsageError(f"{dataset.source} does not tell PublicTest from PrivateTest; pass other --data")
     folder = options.output or reports_folder(artifacts_dir()) / "crops"
-    write_report({"model": options.model} | measure_crops(classifier, splits, options.photos), folder)
+    report = measure_crops(classifier, options.model, splits, options.photos)
+    write_record(folder / "crops.json", report)
+    write_csv(folder / "crops.csv", report.rows)
+    save_figure(folder / "crops.png", plot_crops(report), dpi=130)
+    write_text(folder / "crops.md", to_markdown(report))
     out.print(f"report: {folder / 'crops.md'}", markup=False)
     return 0
 

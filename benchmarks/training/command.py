@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=seconds, help="timed, after five steps of warm-up; else 3")
     parser.add_argument("--runs", nargs="*", type=Path, default=[], metavar="RUN", help="folders of training runs")
     add_output(parser)
-    add_depth(parser, "one network on one backend for a second", "two rounds of six seconds each")
+    add_depth(parser, "one network on one backend for a second: 35 s of one core", "two rounds of six seconds each")
     options = parser.parse_args(arguments)
     backends = require_backends(*options.backends or ())
     require(*REPORT_PACKAGES)

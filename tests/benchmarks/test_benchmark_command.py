@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -135,6 +136,15 @@ def test_a_quick_run_measures_the_smallest_models_away_from_the_reports(zoo):
     assert parsed("--quick").models == ("fernet_nano", "baseline_cnn")
     named = parsed("--quick", "--models", "fernet_base", "--output", "x")
     assert (named.models, named.output) == (("fernet_base",), Path("x"))
+
+
+def test_commands_are_named_as_they_are_typed_in_a_wheel():
+    """There, `benchmarks` lies inside fer_zoo, where `python -m benchmarks` finds nothing."""
+    assert (benchmarks.BENCHMARK, benchmarks.EXPORT) == ("python -m benchmarks", "python -m export")
+    spec = importlib.util.spec_from_file_location("fer_zoo.benchmarks", benchmarks.__file__)
+    inside = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(inside)
+    assert (inside.BENCHMARK, inside.EXPORT) == ("fer-zoo benchmark", "fer-zoo export")
 
 
 def test_fewer_images_are_spread_over_all(zoo):

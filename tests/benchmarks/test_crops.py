@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.studies.command import crops_main as main
-from benchmarks.studies.crop_study import CHOSEN, Candidate, _levelled
+from benchmarks.studies.crops.measure import _levelled
+from benchmarks.studies.crops.page import to_markdown
+from benchmarks.studies.crops.rows import CHOSEN, Candidate, CropReport
+from benchmarks.table import read_record, write_csv
 from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.faces.crop import square_of
 
@@ -23,34 +25,43 @@ def report(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
     return folder / "out"
 
 
+def read(folder: Path) -> CropReport:
+    return read_record(folder / "crops.json", CropReport)
+
+
 def test_the_report_has_every_candidate_and_one_is_chosen(report):
-    content = json.loads((report / "crops.json").read_text())
-    facts, candidates = content["splits"]["public_test"], content["candidates"]
-    assert (facts["n"], list(content["splits"])) == (40, ["public_test", "private_test"])
-    assert facts["found"] > 30
-    assert 0.3 < facts["geometry"]["eyes_y"][1] < 0.45 < 0.65 < facts["geometry"]["mouth_y"][1] < 0.85
-    assert content["chosen"] in [{name: row[name] for name in content["chosen"]} for row in candidates]
-    assert all(0 < row[split]["accuracy"] <= 1 for row in candidates for split in content["splits"])
-    assert len(list(csv.DictReader((report / "crops.csv").open()))) == len(candidates)
+    content = read(report)
+    facts = content.splits["public_test"]
+    assert (facts.n, list(content.splits)) == (40, ["public_test", "private_test"])
+    assert facts.found > 30
+    assert 0.3 < facts.geometry["eyes_y"][1] < 0.45 < 0.65 < facts.geometry["mouth_y"][1] < 0.85
+    assert content.chosen in [row.candidate for row in content.rows]
+    assert all(0 < row.scores[split].accuracy <= 1 for row in content.rows for split in content.splits)
+    assert len(list(csv.DictReader((report / "crops.csv").open()))) == len(content.rows)
     page = (report / "crops.md").read_text()
     assert page.count("| **") == 1
-    assert page.count(" x box") + page.count(" x eyes to mouth") == len(candidates)
+    assert page.count(" x box") + page.count(" x eyes to mouth") == len(content.rows)
     assert read_photo(report / "crops.png").shape[2] == 3
 
 
 def test_a_crop_far_from_fer2013s_changes_more_answers(report):
-    rows = json.loads((report / "crops.json").read_text())["candidates"]
-    by_scale = {row["scale"]: row["public_test"] for row in rows if row["anchor"] == "box" and not row["upright"]}
-    assert by_scale[1.4]["agreement"] < by_scale[CHOSEN.scale]["agreement"]
+    scores = {row.candidate: row.scores["public_test"] for row in read(report).rows}
+    assert scores[Candidate("box", False, 0.9, 0.0)].agreement < scores[CHOSEN].agreement
 
 
 def test_the_photo_with_a_known_expression(report):
-    rows = json.loads((report / "crops.json").read_text())["candidates"]
-    chosen = next(row for row in rows if all(row[k] == v for k, v in vars(CHOSEN).items()))["photos"]
-    assert (chosen["photos"], chosen["labelled"]) == (1, 1)
-    assert chosen["probability"] > 0.5
-    assert 0 <= chosen["unsteadiness"] < 0.5
-    assert 0 < chosen["misplacement"] < 0.15
+    chosen = next(row.photos for row in read(report).rows if row.candidate == CHOSEN)
+    assert (chosen.photos, chosen.labelled) == (1, 1)
+    assert chosen.probability > 0.5
+    assert 0 <= chosen.unsteadiness < 0.5
+    assert 0 < chosen.misplacement < 0.15
+
+
+def test_the_committed_page_is_made_of_the_committed_rows(root: Path, tmp_path: Path):
+    folder = root / "artifacts/reports/crops"
+    assert to_markdown(read(folder)) == (folder / "crops.md").read_text()
+    write_csv(tmp_path / "made.csv", read(folder).rows)
+    assert (tmp_path / "made.csv").read_text() == (folder / "crops.csv").read_text()
 
 
 def test_levelling_turns_the_eyes_level(photo_of_a_tilted_face):

@@ -44,5 +44,5 @@ def test_page():
 
 
 def test_the_old_command_names_the_new_one():
-    with pytest.raises(UsageError, match="python -m benchmarks quantizers"):
+    with pytest.raises(UsageError, match="fer-zoo benchmark quantizers"):
         export(["compare-quantizers", "model.keras"])

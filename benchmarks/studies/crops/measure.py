@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,11 +19,13 @@ from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.crops import crop_square
 from fer_zoo.data import Dataset
 from fer_zoo.faces import Face, FaceDetector, read_photo
-from fer_zoo.faces.crop import SCALE, SHIFT, square_of
+from fer_zoo.faces.crop import SCALE
 from fer_zoo.inference import Classifier
 from fer_zoo.pictures import SUFFIXES
 
-Row = dict[str, Any]
+from .rows import CHOSEN, Candidate, CropReport, CropRow, CropScore, PhotoScore, SplitFacts
+
+Geometry = dict[str, tuple[float, float, float]]
 
 SPLITS = ("public_test", "private_test")
 
@@ -39,61 +39,28 @@ _EYES_TO_MOUTH = {False: (2.2, 2.5, 2.8, 3.1), True: (2.5, 2.8)}
 _BETWEEN = -0.18
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A margin and an alignment with which a face may be cut out.
-
-    Attributes:
-        anchor: `box`, or `landmarks`: the eyes and the mouth decide place and size.
-        upright: Whether the picture is turned first so that the eyes are level.
-        scale: Side of the square, in mean sides of the box or in distances from eyes to mouth.
-        shift: Of the square's centre downwards, in the same length.
-    """
-
-    anchor: str
-    upright: bool
-    scale: float
-    shift: float
-
-    def square(self, face: Face) -> tuple[float, float, float]:
-        if self.anchor == "box":
-            return square_of(face, self.scale, self.shift)
-        eyes, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)
-        length = float(np.linalg.norm(mouth - eyes))
-        centre = (eyes + mouth) / 2
-        side = self.scale * length
-        return float(centre[0] - side / 2), float(centre[1] + self.shift * length - side / 2), side
-
-
-CHOSEN = Candidate("box", False, SCALE, SHIFT)
-
-
-def measure_crops(classifier: Classifier, splits: dict[str, Dataset], photos: Path | None) -> Row:
+def measure_crops(
+    classifier: Classifier, model: str, splits: dict[str, Dataset], photos: Path | None = None
+) -> CropReport:
     """Measure every candidate.
 
     Args:
         classifier: Judges the crops.
+        model: Its name.
         splits: Test images by the name of their split, the one that chooses first.
         photos: Folder of photos with one face each; the folder of a photo may say its expression.
-
-    Returns:
-        What `crop_page.write_report` takes, without the name of the model.
     """
     candidates = _candidates()
-    report: Row = {"face_pixels": _FACE, "margin_pixels": _MARGIN, "chosen": asdict(CHOSEN), "splits": {}}
-    report["candidates"] = [asdict(candidate) for candidate in candidates]
-
-    def add(name: str, rows: list[Row]) -> None:
-        for candidate, row in zip(report["candidates"], rows, strict=True):
-            candidate[name] = row
-
+    facts: dict[str, SplitFacts] = {}
+    scores: list[dict[str, CropScore]] = [{} for _ in candidates]
     for name, split in splits.items():
-        report["splits"][name], rows = _measure(split, candidates, classifier, name)
-        add(name, rows)
-    if photos:
-        geometry = next(iter(report["splits"].values()))["geometry"]
-        add("photos", _on_photos(photos, geometry, candidates, classifier))
-    return report
+        facts[name], measured = _measure(split, candidates, classifier, name)
+        for by_split, score in zip(scores, measured, strict=True):
+            by_split[name] = score
+    geometry = next(iter(facts.values())).geometry
+    on_photos = _on_photos(photos, geometry, candidates, classifier) if photos else [None] * len(candidates)
+    rows = map(CropRow, candidates, scores, on_photos)
+    return CropReport(model, _FACE, _MARGIN, CHOSEN, facts, tuple(rows))
 
 
 def _candidates() -> list[Candidate]:
@@ -104,7 +71,9 @@ def _candidates() -> list[Candidate]:
     return list(dict.fromkeys([*found, CHOSEN]))
 
 
-def _measure(split: Dataset, candidates: list[Candidate], classifier: Classifier, name: str) -> tuple[Row, list[Row]]:
+def _measure(
+    split: Dataset, candidates: list[Candidate], classifier: Classifier, name: str
+) -> tuple[SplitFacts, list[CropScore]]:
     """Facts on the split and, for each candidate, its accuracy on the faces that were found again."""
     detector = FaceDetector(size=_FACE + 2 * _MARGIN)
     found: list[int] = []
@@ -124,24 +93,24 @@ def _measure(split: Dataset, candidates: list[Candidate], classifier: Classifier
     answers = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
     losses = [-np.log(answer[np.arange(len(labels)), labels].clip(1e-7)) for answer in answers]
     chosen = losses[candidates.index(CHOSEN)]
-    rows = [
-        {
-            "accuracy": float((answer.argmax(axis=1) == labels).mean()),
-            "agreement": float((answer.argmax(axis=1) == whole.argmax(axis=1)).mean()),
-            "loss": float(loss.mean()),
-            "loss_over_chosen": float((loss - chosen).mean()),
-            "loss_over_chosen_95": float(1.96 * (loss - chosen).std() / len(labels) ** 0.5),
-        }
+    scores = [
+        CropScore(
+            accuracy=float((answer.argmax(axis=1) == labels).mean()),
+            agreement=float((answer.argmax(axis=1) == whole.argmax(axis=1)).mean()),
+            loss=float(loss.mean()),
+            loss_over_chosen=float((loss - chosen).mean()),
+            loss_over_chosen_95=float(1.96 * (loss - chosen).std() / len(labels) ** 0.5),
+        )
         for answer, loss in zip(answers, losses, strict=True)
     ]
-    facts = {
-        "n": len(split),
-        "found": len(found),
-        "accuracy_as_given": float((whole.argmax(axis=1) == labels).mean()),
-        "accuracy_of_all": float((classifier.predict_proba(split.images).argmax(axis=1) == split.labels).mean()),
-        "geometry": _geometry(np.stack(landmarks), np.stack(boxes)),
-    }
-    return facts, rows
+    facts = SplitFacts(
+        n=len(split),
+        found=len(found),
+        accuracy_as_given=float((whole.argmax(axis=1) == labels).mean()),
+        accuracy_of_all=float((classifier.predict_proba(split.images).argmax(axis=1) == split.labels).mean()),
+        geometry=_geometry(np.stack(landmarks), np.stack(boxes)),
+    )
+    return facts, scores
 
 
 def _pasted(image: np.ndarray) -> np.ndarray:
@@ -150,7 +119,7 @@ def _pasted(image: np.ndarray) -> np.ndarray:
     return np.pad(large, _MARGIN, mode="edge")
 
 
-def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Row:
+def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Geometry:
     """Where the detector finds eyes, mouth and box, as shares of the side: median and the middle half."""
     eyes, mouth = landmarks[:, :2].mean(axis=1), landmarks[:, 3:].mean(axis=1)
     between = landmarks[:, 1] - landmarks[:, 0]
@@ -163,7 +132,8 @@ def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Row:
         "side_in_eyes_to_mouth": 1 / np.linalg.norm(mouth - eyes, axis=1),
         "centre_y_of_the_box": boxes[:, 1] + boxes[:, 3] / 2,
     }
-    return {name: [float(q) for q in np.percentile(value, [25, 50, 75])] for name, value in values.items()}
+    quartiles = {name: np.percentile(value, [25, 50, 75]) for name, value in values.items()}
+    return {name: (float(low), float(middle), float(high)) for name, (low, middle, high) in quartiles.items()}
 
 
 def _crops(candidates: list[Candidate], image: np.ndarray, face: Face) -> list[np.ndarray]:
@@ -188,7 +158,9 @@ def _levelled(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
     )
 
 
-def _on_photos(folder: Path, geometry: Row, candidates: list[Candidate], classifier: Classifier) -> list[Row]:
+def _on_photos(
+    folder: Path, geometry: Geometry, candidates: list[Candidate], classifier: Classifier
+) -> list[PhotoScore]:
     """What each candidate does on real photos.
 
     How far the eyes and the mouth lie from where FER2013 has them, how much the answer moves when a photo is mirrored,
@@ -220,13 +192,13 @@ def _on_photos(folder: Path, geometry: Row, candidates: list[Candidate], classif
             if file.parent.name in EXPRESSIONS:
                 probability[i].append(float(own[:, EXPRESSIONS.index(file.parent.name)].mean()))
     return [
-        {
-            "photos": len(files),
-            "misplacement": float(np.mean(far)),
-            "unsteadiness": float(np.mean(moved)),
-            "labelled": len(shares),
-            "probability": float(np.mean(shares)) if shares else None,
-        }
+        PhotoScore(
+            photos=len(files),
+            misplacement=float(np.mean(far)),
+            unsteadiness=float(np.mean(moved)),
+            labelled=len(shares),
+            probability=float(np.mean(shares)) if shares else None,
+        )
         for far, moved, shares in zip(away, steps, probability, strict=True)
     ]
 
