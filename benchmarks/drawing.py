@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_zoo.files import atomic_path
+from fer_zoo.png import save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +23,7 @@ def save_figure(path: Path, figure: Figure | None, dpi: int) -> bool:
     if figure is None:
         path.unlink(missing_ok=True)
         return False
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, format="png")
+    save_png(figure, path, dpi)
     return True
 
 

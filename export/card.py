@@ -138,7 +138,7 @@ def _accuracy(evaluations: dict[str, Evaluation], data: TrainingData | None) -> 
         chosen = "What was chosen was chosen on PublicTest; PrivateTest chose nothing."
     else:
         chosen = f"What was chosen was chosen on {SPLIT_NAMES[data.chosen_on]}; no test image chose anything."
-    note = f"{chosen} More in [evaluation.md](evaluation.md)."
+    note = f"{chosen} More in [evaluation.md](evaluation.md); `python -m fer_zoo.evaluate` draws all plots."
     return f"{_table(header, rows)}\n\n{note}"
 
 
@@ -162,7 +162,8 @@ def _files(artifacts: list[Artifact]) -> str:
     header = ["file", "format", "precision", "kB", "accuracy", "agreement with Keras", "max abs Δp", "mean abs Δp"]
     large = [Path(a.path).name for a in artifacts if not a.shipped]
     note = (
-        f"\n\nToo large for git: {', '.join(large)}. `python -m export {artifacts[0].model}` makes them."
+        f"\n\nNot in git: {', '.join(large)}; `python -m export {artifacts[0].model}` makes them, or they are "
+        "downloaded from `FER_ZOO_MODELS` when they are used."
         if large
         else ""
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -38,9 +37,9 @@ from .quantization import prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8
 
 _SEED = 2025
-# Bytes above which a file is not kept in git; the manifest says so, and anybody can make it again: an export from the
-# original, the original of an ensemble from its members.
-_MOST_SHIPPED, _MOST_SHIPPED_ORIGINAL = 11_000_000, 20_000_000
+# Bytes above which git leaves out a new file of the zoo, since an export makes it again, and the members of an ensemble
+# its original; the manifest says so of each file, and may keep a larger one.
+_MOST_IN_GIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,13 @@ class Made:
         path = self.folder / target.file
         place = destination.folder.relative_to(destination.root)
         parity = self.parities.get(target.file)
+        name = (place / target.file).as_posix()
+        earlier = next((artifact for artifact in destination.entries() if artifact.path == name), None)
         return Artifact(
             model=self.model.name,
             format=target.format,
             precision=target.precision,
-            path=(place / target.file).as_posix(),
+            path=name,
             sha256=sha256(path),
             bytes=path.stat().st_size,
             params=self.model.count_params(),
@@ -121,7 +122,7 @@ class Made:
             source=portable(_command() if parity else config.get("command", "")),
             commit=config.get("commit") or "",
             oldest_keras=oldest_keras(path) if target.format == "keras" else "",
-            shipped=not destination.in_zoo or path.stat().st_size <= _largest_shipped(target, config),
+            shipped=earlier.shipped if earlier else not destination.in_zoo or _in_git(path, config),
         )
 
 
@@ -296,11 +297,9 @@ def _command() -> str:
     return shlex.join(["python", "-m", "export", *sys.argv[1:]])
 
 
-def _largest_shipped(target: Target, config: dict[str, Any]) -> float:
-    if target.format != "keras":
-        return _MOST_SHIPPED
-    # Nobody could make the original of a trained model again.
-    return _MOST_SHIPPED_ORIGINAL if config.get("members") else math.inf
+def _in_git(path: Path, config: dict[str, Any]) -> bool:
+    """Whether git keeps a new file of the zoo: small ones, and an original, which nobody could train again the same."""
+    return path.stat().st_size <= _MOST_IN_GIT or (path.suffix == ".keras" and not config.get("members"))
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:

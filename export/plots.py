@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fer_zoo.files import atomic_path
+from fer_zoo.png import save_png
 from fer_zoo.zoo import Artifact
 
 
@@ -30,5 +30,4 @@ def plot_parity(path: Path, artifacts: list[Artifact]) -> None:
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, 1.25 * max(values) or 1)
         axes.spines[["top", "right"]].set_visible(False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_png(figure, path)

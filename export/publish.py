@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fer_zoo import console
 from fer_zoo.evaluation import write_report
+from fer_zoo.evaluation.report import PLOTS
 from fer_zoo.files import sha256, write_json, write_text
 from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_manifest
 
@@ -22,6 +23,8 @@ from .plots import plot_parity
 
 # What a training run leaves beside model.keras that belongs to the model.
 RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
+# Plots of a published model; the others are drawn by `python -m fer_zoo.evaluate`.
+_PLOTS_IN_GIT = ("confusion.png",)
 _ORDER = ("model.keras", *(target.file for target in TARGETS))
 
 
@@ -79,8 +82,10 @@ def publish(
         artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
         details = {"file": "model.keras", "data": portable(dataset.source) if destination.in_zoo else dataset.source}
         test, copies = dataset.subset("test"), made.copies
-        write_report(folder, model.name, test, made.reference, details, made.trained_on, copies)
-        plot_parity(folder / "parity.png", artifacts)
+        plots = _PLOTS_IN_GIT if destination.in_zoo else PLOTS
+        write_report(folder, model.name, test, made.reference, details, made.trained_on, copies, plots)
+        if not destination.in_zoo:
+            plot_parity(folder / "parity.png", artifacts)
         write_card(folder, artifacts, made.evaluations["model.keras"])
         if destination.in_zoo:
             _leave_out_of_git(folder, artifacts)

@@ -24,8 +24,7 @@ def not_kept(model: str, config: dict[str, Any]) -> list[str]:
             lost.append(f"an earlier {model}")
         if any(word.startswith(f"{model}:") for word in words):
             lost.append(f"an earlier {model}")
-    members = {member["path"] for member in config.get("members", ())}
-    return [text for text in dict.fromkeys(lost) if text.strip("`") not in members]
+    return list(dict.fromkeys(lost))
 
 
 def recipe_command(model: str) -> str | None:

@@ -132,8 +132,10 @@ def happy_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plots become empty files, for tests that do not look at them: drawing those of a report takes a second."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: Path(path).touch())
+    """Plots become one pixel, for tests that do not look at them: drawing those of a report takes a second."""
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda figure, path, **options: Image.new("L", (1, 1)).save(path, "PNG")
+    )
 
 
 @pytest.fixture(scope="session")

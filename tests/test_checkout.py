@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fer_zoo.training.recipes import RECIPES
-from fer_zoo.zoo import load_manifest
+from fer_zoo.zoo import load_manifest, trained_models
 
 _PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md"]
 _PAGES += sorted(f"docs/{path.name}" for path in Path(__file__).parents[1].glob("docs/*.md"))
@@ -46,12 +46,29 @@ def test_the_page_on_training_tells_the_recipes_and_the_shipped_accuracies(root:
         assert figures == [f"{share * 100:.1f}" for share in (RECIPES[model].public_test, public, private)]
 
 
-def test_large_files_in_git_are_shipped_weights(root: Path) -> None:
+@pytest.fixture(scope="module")
+def tracked(root: Path) -> dict[str, int]:
+    """Size of each file in git, by its path."""
     if shutil.which("git") is None or not (root / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True, text=True).stdout
+    files = {name: root / name for name in listed.split("\0") if name}
+    return {name: path.stat().st_size for name, path in files.items() if path.is_file()}
+
+
+def test_large_files_in_git_are_shipped_weights(root: Path, tracked: dict[str, int]) -> None:
     weights = {f"artifacts/{artifact.path}" for artifact in load_manifest(absent=True) if artifact.shipped}
-    others = ("data/fer2013_sample.zip", "artifacts/fernet_ensemble/members/", "fer_zoo/serve/static/vendor/")
-    large = [name for name in listed.split("\0") if name and (root / name).is_file()]
-    large = [name for name in large if (root / name).stat().st_size > 1_000_000]
+    others = ("data/fer2013_sample.zip", "fer_zoo/serve/static/vendor/")
+    large = [name for name, size in tracked.items() if size > 1_000_000]
     assert [name for name in large if name not in weights and not name.startswith(others)] == []
+
+
+def test_the_files_in_git_have_at_most_150_mb(tracked: dict[str, int]) -> None:
+    assert sum(tracked.values()) <= 150_000_000
+
+
+def test_git_has_the_int8_file_of_what_the_readme_recommends(root: Path, tracked: dict[str, int]) -> None:
+    choice = (root / "README.md").read_text().partition("## Which model do I take?")[2].partition("<!-- results -->")[0]
+    recommended = {model.name for model in trained_models()} & set(re.findall(r"`(\w+)`", choice))
+    assert len(recommended) >= 4
+    assert {f"artifacts/{name}/model.int8.onnx" for name in recommended} <= set(tracked)

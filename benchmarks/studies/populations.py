@@ -19,9 +19,10 @@ from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels
 from fer_zoo.evaluation.metrics import evaluate_predictions
-from fer_zoo.files import atomic_path, write_text
+from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, load_classifier
 from fer_zoo.inference.prior import adapt, estimate_prior, normalized
+from fer_zoo.png import save_png
 from fer_zoo.zoo import artifacts_dir, load_manifest, verified_path
 
 from ..options import reports_folder
@@ -241,8 +242,7 @@ def plot(path: Path, record: Populations) -> None:
     axes[0].set_ylabel("accuracy")
     axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    save_png(figure, path, 110)
 
 
 def _parser() -> argparse.ArgumentParser:

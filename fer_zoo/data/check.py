@@ -15,8 +15,9 @@ from fer_zoo.contract import EXPRESSIONS, FER2013_COUNTS, IMAGE_SIZE
 from fer_zoo.data.copies import pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset, bundled
 from fer_zoo.data.readers import Decoded, open_source
-from fer_zoo.files import atomic_path, write_json
+from fer_zoo.files import write_json
 from fer_zoo.packages import not_installed
+from fer_zoo.png import save_png
 from fer_zoo.tables import print_table
 from fer_zoo.text import plural
 
@@ -248,8 +249,7 @@ def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], dispu
             face.set_xlabel("\n".join(labels), fontsize=8.5)
             face.set(xticks=[], yticks=[])
             face.spines[:].set_visible(False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_png(figure, path)
 
 
 def _mosaic(axes: Any, images: np.ndarray, rows: list[np.ndarray], gutter: int = 3) -> None:

@@ -16,7 +16,8 @@ from fer_zoo.console import out, run
 from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import original
-from fer_zoo.files import atomic_path, write_csv, write_json, write_text
+from fer_zoo.files import write_csv, write_json, write_text
+from fer_zoo.png import save_png
 from fer_zoo.training.config import TrainingConfig, current_names
 from fer_zoo.zoo import portable
 
@@ -131,10 +132,8 @@ def main(arguments: list[str]) -> int | None:
     write_json(options.output / "runs.json", rows)
     write_csv(options.output / "runs.csv", rows)
     write_text(options.output / "README.md", to_markdown(options.title, runs))
-    with atomic_path(options.output / "runs.png") as temporary:
-        _plot(runs).savefig(temporary, dpi=120)
-    with atomic_path(options.output / "points.png") as temporary:
-        _plot_points(rows).savefig(temporary, dpi=120)
+    save_png(_plot(runs), options.output / "runs.png")
+    save_png(_plot_points(rows), options.output / "points.png")
     out.print(f"tables and plots of {len(runs)} runs are in {options.output}")
     return 0
 

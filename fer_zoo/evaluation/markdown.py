@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fer_zoo.data.training_data import SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import original
@@ -16,6 +16,7 @@ def to_markdown(
     title: str,
     details: dict[str, str],
     evaluations: dict[str, Evaluation],
+    plots: Collection[str],
     beside_original: bool = False,
     trained_on: TrainingData | None = None,
 ) -> str:
@@ -25,21 +26,28 @@ def to_markdown(
         title: Which model this is.
         details: Facts for the head of the report.
         evaluations: By split; `test` is always there.
+        plots: Names of the plots beside it.
         beside_original: Whether the original project's figures can be compared with these.
         trained_on: The model's training data, where it is recorded.
     """
     whole = evaluations["test"]
+
+    def picture(name: str, title: str) -> str:
+        return f"\n\n![{title}]({name})" if name in plots else ""
+
+    predictions = picture("predictions.png", "A sample of the test faces with their predictions")
+    pairs = picture("confused_pairs.png", "Most confused pairs with example faces")
     sections = (
         f"# Evaluation of {title}",
         _headline(whole, beside_original),
         "\n".join(f"- {name}: {value}" for name, value in details.items()),
         _splits(evaluations, trained_on),
         _copies(evaluations),
-        _classes(whole, beside_original),
-        _confusion(whole),
-        "## Predictions\n\n![A sample of the test faces with their predictions](predictions.png)",
-        _pairs(whole),
-        _calibration(whole),
+        _classes(whole, beside_original) + picture("per_class.png", "F1 of each expression"),
+        _confusion(whole) + picture("confusion.png", "Confusion matrix"),
+        predictions and f"## Predictions{predictions}",
+        _pairs(whole) + pairs,
+        _calibration(whole) + picture("reliability.png", "Reliability"),
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -109,7 +117,7 @@ def _classes(whole: Evaluation, beside_original: bool) -> str:
         for name, values in whole.per_class.items():
             measures = [f"{values[key]:.2f}" for key in ("precision", "recall", "f1")]
             rows.append((name, f"{values['support']:,}", *measures))
-        return f"## Expressions\n\n{_table(header, rows)}\n\n![F1 of each expression](per_class.png)"
+        return f"## Expressions\n\n{_table(header, rows)}"
     for name in original.PER_CLASS:
         here, there = whole.per_class[name], original.PER_CLASS[name]
         measures = [f"{values[key]:.2f}" for values in (here, there) for key in ("precision", "recall", "f1")]
@@ -119,15 +127,14 @@ def _classes(whole: Evaluation, beside_original: bool) -> str:
         "## Expressions, beside the original\n\n"
         f"{_table(header, rows)}\n\n"
         f"The original's figures are as published; its recalls, weighted by their supports, add up to an accuracy of "
-        f"{_percent(original.implied_accuracy())}, not the {_percent(original.ACCURACY)} stated beside them.\n\n"
-        "![F1 of each expression](per_class.png)"
+        f"{_percent(original.implied_accuracy())}, not the {_percent(original.ACCURACY)} stated beside them."
     )
 
 
 def _confusion(whole: Evaluation) -> str:
     rows = [(name, *map(str, row)) for name, row in zip(whole.per_class, whole.confusion, strict=True)]
     table = _table(("label \\ prediction", *whole.per_class), rows)
-    return f"## Confusion matrix\n\n{table}\n\n![Confusion matrix](confusion.png)"
+    return f"## Confusion matrix\n\n{table}"
 
 
 def _pairs(whole: Evaluation) -> str:
@@ -137,7 +144,7 @@ def _pairs(whole: Evaluation) -> str:
         (pair.true, pair.predicted, f"{pair.count:,}", _percent(pair.share)) for pair in whole.confused_pairs[:_PAIRS]
     ]
     table = _table(("label", "prediction", "images", "share of the label"), rows)
-    return f"## Most confused pairs\n\n{table}\n\n![Most confused pairs with example faces](confused_pairs.png)"
+    return f"## Most confused pairs\n\n{table}"
 
 
 def _calibration(whole: Evaluation) -> str:
@@ -146,8 +153,7 @@ def _calibration(whole: Evaluation) -> str:
     return (
         "## Calibration\n\n"
         f"ECE {whole.ece:.3f} over {CALIBRATION_BINS} bins. The mean confidence is {_percent(confidence)} at "
-        f"an accuracy of {_percent(whole.accuracy)}: on the whole the model is {tendency}.\n\n"
-        "![Reliability](reliability.png)"
+        f"an accuracy of {_percent(whole.accuracy)}: on the whole the model is {tendency}."
     )
 
 

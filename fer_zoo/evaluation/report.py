@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from fer_zoo.evaluation.figures import (
 )
 from fer_zoo.evaluation.markdown import to_markdown
 from fer_zoo.evaluation.metrics import Evaluation, evaluate_predictions
-from fer_zoo.files import atomic_path, write_json, write_text
+from fer_zoo.files import write_json, write_text
+from fer_zoo.png import save_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from fer_zoo.data import Dataset
 
 SPLITS = ("test", "public_test", "private_test")
+PLOTS = ("confusion.png", "per_class.png", "reliability.png", "predictions.png", "confused_pairs.png")
 
 
 def write_report(
@@ -37,11 +40,9 @@ def write_report(
     details: dict[str, str] | None = None,
     trained_on: TrainingData | None = None,
     copies: np.ndarray | None = None,
+    plots: Collection[str] = PLOTS,
 ) -> dict[str, Evaluation]:
     """Evaluate predictions on every test split there is, and write `evaluation.json`, `evaluation.md` and the plots.
-
-    The plots are `confusion.png`, `per_class.png`, `reliability.png`, `predictions.png` and `confused_pairs.png` (not
-    there when no image is confused), all of the whole test set.
 
     Args:
         folder: Made where it does not exist.
@@ -52,6 +53,8 @@ def write_report(
         trained_on: The model's training data, where it is recorded. The original project's figures stand beside a model
             of the full FER2013 and its 7,178 test images, nowhere else.
         copies: bool `[n]`, the images that the model has seen in training, of `copies_of_train`.
+        plots: Which of `PLOTS` to draw, all of the whole test set; there is no `confused_pairs.png` when no image is
+            confused.
 
     Returns:
         The evaluation of `test` (all images), and of `public_test` and `private_test` where the data has them.
@@ -70,14 +73,20 @@ def write_report(
         facts["training data"] = trained_on.text
     beside_original = is_fer2013_test(dataset) and (trained_on is None or trained_on.kind == FER2013)
     write_json(folder / "evaluation.json", _to_json(title, facts, dataset, evaluations, beside_original))
-    _save(plot_confusion(whole), folder / "confusion.png")
-    _save(plot_per_class(whole, beside_original), folder / "per_class.png")
-    _save(plot_reliability(whole), folder / "reliability.png")
-    _save(plot_predictions(dataset, probabilities), folder / "predictions.png")
-    (folder / "confused_pairs.png").unlink(missing_ok=True)
-    if whole.confused_pairs:
-        _save(plot_confused_pairs(whole, dataset, probabilities), folder / "confused_pairs.png")
-    write_text(folder / "evaluation.md", to_markdown(title, facts, evaluations, beside_original, trained_on))
+    draw: dict[str, Callable[[], Figure]] = {
+        "confusion.png": lambda: plot_confusion(whole),
+        "per_class.png": lambda: plot_per_class(whole, beside_original),
+        "reliability.png": lambda: plot_reliability(whole),
+        "predictions.png": lambda: plot_predictions(dataset, probabilities),
+        "confused_pairs.png": lambda: plot_confused_pairs(whole, dataset, probabilities),
+    }
+    drawn = [name for name in plots if name != "confused_pairs.png" or whole.confused_pairs]
+    for name in PLOTS:
+        if name in drawn:
+            save_png(draw[name](), folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    write_text(folder / "evaluation.md", to_markdown(title, facts, evaluations, drawn, beside_original, trained_on))
     return evaluations
 
 
@@ -115,8 +124,3 @@ def _to_json(
         "splits": {split: evaluation.to_json() for split, evaluation in evaluations.items()},
         **({"original": original.to_json()} if beside_original else {}),
     }
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120, metadata={"Software": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -33,15 +34,24 @@ TYPES = {
 
 
 def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, bytes | Path]:
-    """Every file of the page by its address relative to the page; `models.json` is made, the others lie on disk."""
+    """Every file of the page by its address relative to the page; `models.json` is made, the others lie on disk.
+
+    One whose name ends in `.gz` is compressed, and its address is without that ending.
+    """
+    static = {path.relative_to(STATIC).as_posix().removesuffix(".gz"): path for path in sorted(STATIC.rglob("*"))}
     files: dict[str, bytes | Path] = {
-        path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES
+        address: path for address, path in static.items() if Path(address).suffix in TYPES
     }
     files["yunet.onnx"] = MODEL
     files["yunet.LICENSE.txt"] = MODEL.with_suffix(".LICENSE")
     files |= {model.address: model.verified_path() for model in models}
     files["models.json"] = json.dumps(asdict(catalog(models, default)), indent=2, ensure_ascii=False).encode()
     return files
+
+
+def unpacked(path: Path) -> bytes:
+    """What is in a file of the page, also where it is compressed."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
@@ -58,7 +68,7 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
     _remove_models(folder)
     total = 0
     for address, content in page_files(models, default).items():
-        data = content.read_bytes() if isinstance(content, Path) else content
+        data = unpacked(content) if isinstance(content, Path) else content
         write_bytes(folder / address, data)
         total += len(data)
     return total

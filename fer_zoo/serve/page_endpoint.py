@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.staticfiles import NotModifiedResponse, PathLike, StaticFiles
 from starlette.types import Scope
 
-from fer_zoo.serve.page import TYPES
+from fer_zoo.serve.page import TYPES, unpacked
+
+_CHUNK = 1 << 16
+# For clients that take no compressed file; browsers do.
+_unpacked_once = functools.cache(unpacked)
 
 
 class PageFiles(StaticFiles):
@@ -38,10 +43,18 @@ class PageFiles(StaticFiles):
     def file_response(
         self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        kind = TYPES.get(Path(full_path).suffix, TYPES[".txt"])
-        response = FileResponse(
-            full_path, status_code, {"Cache-Control": "no-cache"}, media_type=kind, stat_result=stat_result
-        )
+        path = Path(full_path)
+        kind = TYPES.get(Path(path.name.removesuffix(".gz")).suffix, TYPES[".txt"])
+        headers = {"Cache-Control": "no-cache"}
+        if path.suffix == ".gz":
+            headers["Vary"] = "Accept-Encoding"
+            if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+                content = _unpacked_once(path)
+                parts = (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
+                headers["Content-Length"] = str(len(content))
+                return StreamingResponse(parts, status_code, headers, media_type=kind)
+            headers["Content-Encoding"] = "gzip"
+        response = FileResponse(full_path, status_code, headers, media_type=kind, stat_result=stat_result)
         if self.is_not_modified(response.headers, Headers(scope=scope)):
             return NotModifiedResponse(response.headers)
         return response

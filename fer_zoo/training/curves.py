@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.files import atomic_path
+from fer_zoo.png import save_png
 
 if TYPE_CHECKING:
     from fer_zoo.training.history import EpochRecord
@@ -35,5 +35,4 @@ def plot_curves(history: list[EpochRecord], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.axes[0].yaxis.set_major_formatter("{x:.0%}")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_png(figure, path)

@@ -139,7 +139,10 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     for member in facts["members"]:
         checksum = member["sha256"]
         if checksum not in originals and checksum not in kept:
-            raise FerZooError(f"{facts['model']} was made of another {member['model']} than the one in {artifacts}")
+            raise FerZooError(
+                f"{facts['model']} was made of another {member['model']} than the one in {artifacts}; "
+                f"put the file with the sha256 {checksum} into {config.parent / 'members'}"
+            )
         members.append(_load(kept.get(checksum) or obtain(originals[checksum], artifacts)))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:

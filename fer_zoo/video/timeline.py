@@ -14,7 +14,7 @@ from rich.table import Table
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.annotate import COLORS
-from fer_zoo.files import atomic_path
+from fer_zoo.png import save_png
 from fer_zoo.video.tracker import TrackedFace
 
 # The faces longest in view; more panels could not be read.
@@ -125,8 +125,7 @@ class Timeline:
         figure.axes[-1].set_xlabel("seconds")
         figure.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
         figure.suptitle("Probability of each expression, smoothed (thick) and of single frames (thin)", fontsize=11)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=120, format="png")
+        save_png(figure, path)
 
     def _by_track(self) -> dict[int, list[tuple[float, TrackedFace]]]:
         tracks: dict[int, list[tuple[float, TrackedFace]]] = {}

@@ -69,6 +69,8 @@ def test_an_export_lies_beside_its_run_and_leaves_the_zoo_alone(
     assert [a.path for a in load_manifest(folder)] == ["model.keras", "model.onnx"]
     assert load_classifier(folder).path == folder / "model.onnx"
     card = (folder / "README.md").read_text()
+    assert (folder / "parity.png").read_bytes().startswith(b"\x89PNG")
+    assert "(parity.png)" in card
     assert 'load_classifier("model.onnx")' in card
     assert 'load_classifier("baseline_cnn")' not in card
     assert (root / "artifacts" / "manifest.json").read_bytes() == manifest

@@ -204,12 +204,13 @@ def test_manifest(exported) -> None:
 
 def test_run_files_card_and_plot_are_published(exported) -> None:
     published = {path.name for path in exported.folder.iterdir()}
-    assert {"model.keras", "config.json", "history.csv", "evaluation.json", "README.md", "parity.png"} <= published
-    assert (exported.folder / "parity.png").read_bytes().startswith(b"\x89PNG")
+    assert {"model.keras", "config.json", "history.csv", "evaluation.json", "README.md", "confusion.png"} <= published
+    assert "parity.png" not in published
     card = (exported.folder / "README.md").read_text()
     assert all(f"[{file}]({file})" in card for file in ("model.keras", *FILES))
     assert all(word in card for word in (*EXPRESSIONS, "21.9 million", "95 % interval", "AI Act", "not an emotion"))
-    assert "(parity.png)" in card
+    assert "(confusion.png)" in card
+    assert "(per_class.png)" not in card + (exported.folder / "evaluation.md").read_text()
     assert card.startswith("# baseline_cnn, trained on own images (small.zip)\n")
     assert "- data: own images (small.zip), 33 training images; the epoch chosen on PublicTest (" in card
     assert "FER2013" not in card

@@ -29,8 +29,8 @@ def test_weights_that_are_gone_are_named() -> None:
     config = {"command": "average runs/a/model.keras artifacts/tiny/model.keras --output runs/m", "averaged": averaged}
     assert not_kept("tiny", config) == ["`runs/a/model.keras`", "an earlier tiny"]
     assert not_kept("other", {"command": "train --recipe other --output runs/other"}) == []
-    # An ensemble keeps the members that do not ship.
-    assert not_kept("e", {"command": "ensemble runs/a/b.keras", "members": [{"path": "runs/a/b.keras"}]}) == []
+    member = "runs/a/b.keras"
+    assert not_kept("e", {"command": f"ensemble {member}", "members": [{"path": member}]}) == [f"`{member}`"]
 
 
 def test_the_recipe_names_the_files_that_it_needs() -> None:

@@ -38,7 +38,7 @@ def test_one_epoch_is_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: drawn.append(figure))
+    monkeypatch.setattr("fer_zoo.training.curves.save_png", lambda figure, path: drawn.append(figure))
     plot_curves([_entry(1)], tmp_path / "one.png")
     plot_curves([_entry(1), _entry(2)], tmp_path / "two.png")
     one, two = ([line.get_marker() for line in figure.axes[0].lines[:2]] for figure in drawn)

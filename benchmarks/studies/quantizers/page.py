@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fer_zoo.files import atomic_path
+from fer_zoo.png import save_png
 
 from ...table import markdown_table
 from .rows import QuantizerRow, QuantizerStudy
@@ -92,5 +92,4 @@ def draw(path: Path, rows: Sequence[QuantizerRow]) -> None:
     for axes in (other, size):
         axes.set_xlim(0, 1.18 * axes.get_xlim()[1])
     accuracy.set_yticks(range(len(from_below)), names, fontsize=9)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_png(figure, path)

@@ -1,0 +1,27 @@
+"""Plots as small PNG files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from fer_zoo.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = 256
+
+
+def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 120) -> None:
+    """Write a figure as a PNG of 256 colours, which the eye does not tell from the full one of three times the size.
+
+    The same figure makes the same bytes.
+    """
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})
+        with Image.open(temporary) as image:
+            reduced = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE, kmeans=2)
+        reduced.save(temporary, "PNG", optimize=True)
