@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import json
@@ -115,6 +116,18 @@ def test_what_there_is_to_get(serving: Serving) -> None:
         assert (status, headers["content-type"]) == (200, f"{kind}; charset=utf-8")
         status, nothing, fields = ask(serving, "HEAD", path)
         assert (status, nothing, fields["content-length"]) == (200, b"", str(len(content)))
+
+
+def test_the_runtime_of_the_page_is_compressed_for_those_who_take_it(serving: Serving) -> None:
+    address = "/vendor/onnxruntime/ort-wasm-simd.wasm"
+    status, packed, headers = ask(serving, "GET", address, Accept_Encoding="br, gzip")
+    assert (status, headers["content-encoding"], headers["content-type"]) == (200, "gzip", "application/wasm")
+    status, content, plain = ask(serving, "GET", address)
+    assert "content-encoding" not in plain
+    assert (status, plain["content-type"], plain["content-length"]) == (200, "application/wasm", str(len(content)))
+    assert content.startswith(b"\0asm")
+    assert gzip.decompress(packed) == content
+    assert len(packed) < len(content) / 3
 
 
 @pytest.mark.parametrize(
