@@ -37,6 +37,7 @@ class Check:
         recoloured: Images that are not 8-bit gray.
         outside: Image files in no class folder of a split.
         no_images: Files that are no images.
+        broken_links: Links to files that do not exist.
         duplicates: Names that a zip has more than once.
         blank: Images whose pixels all have one value.
         copies: Images minus distinct images, so a group of three equal ones counts two.
@@ -52,6 +53,7 @@ class Check:
     recoloured: list[str]
     outside: list[str]
     no_images: list[str]
+    broken_links: list[str]
     duplicates: list[str]
     blank: list[str]
     copies: int
@@ -79,6 +81,7 @@ class Check:
             "recoloured": self.recoloured,
             "outside": self.outside,
             "no_images": self.no_images,
+            "broken_links": self.broken_links,
             "duplicates": self.duplicates,
             "blank": self.blank,
             "test_in_train": self.test_in_train,
@@ -93,6 +96,7 @@ class Check:
             ("recoloured", "images that are not 8-bit gray", len(self.recoloured)),
             ("outside", "image files in no class folder", len(self.outside)),
             ("no_images", "files that are no images", len(self.no_images)),
+            ("broken_links", "links to files that do not exist", len(self.broken_links)),
             ("duplicates", "names that the zip has more than once", len(self.duplicates)),
             ("blank", "blank images (all pixels equal)", len(self.blank)),
             ("copies", "exact copies (images beyond the first of equal ones)", self.copies),
@@ -132,6 +136,7 @@ def check(path: str | Path | None = None, output: str | Path | None = None) -> C
         recoloured=list(decoded.recoloured),
         outside=list(decoded.outside),
         no_images=list(decoded.no_images),
+        broken_links=list(decoded.broken_links),
         duplicates=list(decoded.duplicates),
         blank=decoded.names[np.ptp(decoded.images.reshape(len(hashes), -1), axis=1) == 0].tolist(),
         copies=len(hashes) - len(distinct),

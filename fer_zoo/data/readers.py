@@ -86,6 +86,7 @@ class Decoded:
         recoloured: Names of the images that were not 8-bit gray.
         outside: Image files that are in no class folder of a split, left out.
         no_images: Files that are no images, by their suffix, left out.
+        broken_links: Links to files that do not exist.
         duplicates: Names that a zip has more than once; the first is taken.
     """
 
@@ -98,6 +99,7 @@ class Decoded:
     recoloured: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     no_images: tuple[str, ...] = ()
+    broken_links: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
@@ -112,6 +114,9 @@ class Decoded:
         if self.no_images:
             count = plural(len(self.no_images), "file")
             notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
+        if self.broken_links:
+            count = plural(len(self.broken_links), "link")
+            notes.append(f"{count} to files that do not exist left out: {some(self.broken_links)}")
         if self.duplicates:
             count = plural(len(self.duplicates), "name")
             notes.append(f"{count} more than once in the zip, the first was taken: {some(self.duplicates)}")
@@ -195,6 +200,7 @@ class _Listing:
     images: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     no_images: list[str] = field(default_factory=list)
+    broken_links: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
 
 
@@ -228,8 +234,10 @@ class FolderSource:
             try:
                 status = entry.stat()
             except OSError as error:
-                broken = "is a link to a file that does not exist" if entry.is_symlink() else _reason(error)
-                self._listing.unreadable.append((name, broken))
+                if entry.is_symlink():
+                    self._listing.broken_links.append(name)
+                else:
+                    self._listing.unreadable.append((name, f"cannot be read: {_reason(error)}"))
                 continue
             if stat.S_ISDIR(status.st_mode):
                 if depth:
@@ -402,6 +410,7 @@ def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | 
         recoloured=tuple(recoloured),
         outside=tuple(outside),
         no_images=tuple(listing.no_images),
+        broken_links=tuple(listing.broken_links),
         duplicates=tuple(listing.duplicates),
     )
 

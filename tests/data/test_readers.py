@@ -335,9 +335,8 @@ def test_what_lies_in_a_folder_beside_images_is_named_and_ends_nothing(files, tm
     decoded = open_source(folder).read()
     assert len(decoded.images) == len(files) + 5
     assert decoded.no_images == ("train/happy/list.txt",)
-    assert dict(decoded.unreadable) == dict.fromkeys(
-        ("train/happy/gone.png", "train/happy/loop.png"), "is a link to a file that does not exist"
-    )
+    assert decoded.broken_links == ("train/happy/gone.png", "train/happy/loop.png")
+    assert decoded.unreadable == ()
     assert "1 file of other kinds than images left out: train/happy/list.txt" in decoded.notes()
 
 
