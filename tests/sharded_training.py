@@ -18,8 +18,7 @@ from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.config import Transfer
 from fer_zoo.training.features import FeatureBatches
-from fer_zoo.training.head import compile_head
-from fer_zoo.training.optimizer import compiled
+from fer_zoo.training.optimizer import compile_model, compiled
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.transfer import freeze, split, split_frozen
 
@@ -90,7 +89,7 @@ def results(folder: Path) -> dict[str, np.ndarray]:
         for count in IMAGES:
             found[f"{kind}, {count} images"] = fit(trained, start, batches(count, kind))
     backbone, head = split(model)
-    compile_head(head, TRANSFER)
+    compile_model(head, keras.optimizers.Adam(1e-3), label_smoothing=0.0)
     start = state(head)
     for count in IMAGES:
         features = FeatureBatches(backbone, batches(count, "head"), 1, folder / f"head{count}")

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int | None:
             command=shlex.join(["python", "-m", "fer_zoo.train", *arguments]),
             reporter=ConsoleReporter(),
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, MemoryError, OSError):
         if (folder / "config.json").exists() and not is_finished(folder):
             out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}", markup=False)
         raise

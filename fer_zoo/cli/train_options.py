@@ -9,31 +9,32 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.console import HelpFormatter, err
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.models import list_models
-from fer_zoo.training.config import BATCH_NORMS, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig, Transfer
+from fer_zoo.training.config import (
+    BATCH_NORMS,
+    FORMER_NAMES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    TrainingConfig,
+    Transfer,
+)
 from fer_zoo.training.recipes import RECIPES
-
-# Options by the names they had in the first release, which will go in the next one.
-_FORMER_NAMES = {
-    "--ambiguous": "--include-no-majority",
-    "--votes": "--vote-weight",
-    "--distillation": "--distillation-weight",
-    "--temperature": "--distillation-temperature",
-    "--votes-teach": "--votes-as-teacher",
-    "--views": "--augmented-views",
-    "--mean-views": "--average-views",
-    "--renew-statistics": "--recalibrate-batch-norm",
-}
 
 
 def present_names(arguments: list[str]) -> list[str]:
-    """The same command line with options of former names under their present ones; stderr says which."""
-    renamed = []
+    """The same command line, with options that were renamed under their present names; a note on stderr tells which."""
+    renamed = {_option(former): _option(present) for former, present in FORMER_NAMES.items()}
+    words = []
     for argument in arguments:
         option, equals, value = argument.partition("=")
-        if present := _FORMER_NAMES.get(option):
+        if present := renamed.get(option):
             err.print(f"{option} is now called {present}; the old name will go in the next release", markup=False)
-        renamed.append((present or option) + equals + value)
-    return renamed
+        words.append((present or option) + equals + value)
+    return words
+
+
+def _option(field: str) -> str:
+    return "--" + field.replace("_", "-")
 
 
 def training_parser() -> argparse.ArgumentParser:

@@ -16,8 +16,8 @@ OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_NORMS = ("trained", "frozen")
 
-# Fields of `TrainingConfig` by the names they had in the first release; `config.json` files of that time have these.
-_FORMER_NAMES = {
+# Fields of `TrainingConfig` by their names in the first release, which its `config.json` files and options have.
+FORMER_NAMES = {
     "ambiguous": "include_no_majority",
     "votes": "vote_weight",
     "distillation": "distillation_weight",
@@ -254,7 +254,7 @@ class TrainingConfig:
 
 def current_names(settings: dict[str, Any]) -> dict[str, Any]:
     """The entry `training` of a `config.json`, with fields of former names under their present ones."""
-    return {_FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
 def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:

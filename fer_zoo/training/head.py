@@ -20,6 +20,7 @@ from fer_zoo.training.checkpoint import Checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.features import FeatureBatches, write_features
 from fer_zoo.training.fit import Callbacks, fit
+from fer_zoo.training.optimizer import compile_model
 from fer_zoo.training.reporter import Reporter
 from fer_zoo.training.run_folder import HEAD_FEATURES
 from fer_zoo.training.transfer import split
@@ -58,7 +59,7 @@ def fit_head(
     if checkpoint.epochs("fine-tuning"):
         return
     backbone, head = split(model)
-    compile_head(head, config)
+    compile_model(head, keras.optimizers.Adam(config.transfer.head_learning_rate), config.label_smoothing)
     checkpoint.restore(head, "head")
     if checkpoint.epochs("head") < config.transfer.head_epochs:
         folder = checkpoint.folder / HEAD_FEATURES
@@ -89,15 +90,3 @@ def fit_head(
     if batches.augmentation:
         images = augment(images, batches.augmentation, np.random.default_rng(config.seed))
     reestimate_statistics(backbone, images, reporter)
-
-
-def compile_head(head: keras.Model, config: TrainingConfig) -> None:
-    """Compile the head with the optimizer of the first phase."""
-    assert config.transfer is not None
-    head.compile(
-        optimizer=keras.optimizers.Adam(config.transfer.head_learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    head.optimizer.build(head.trainable_variables)

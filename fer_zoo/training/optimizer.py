@@ -24,14 +24,19 @@ def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Mo
     """
     trained = training_model(model, config.with_precision().precision)
     factors = learning_rate_factors(trained, config.transfer) if config.transfer else None
-    trained.compile(
-        optimizer=build_optimizer(config, steps, factors),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+    compile_model(trained, build_optimizer(config, steps, factors), config.label_smoothing)
+    return trained
+
+
+def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float) -> None:
+    """Compile a model that gives logits, and build its optimizer, so that a checkpoint can be put into it."""
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=keras.backend.backend() == "jax",
     )
-    trained.optimizer.build(trained.trainable_variables)
-    return trained
+    model.optimizer.build(model.trainable_variables)
 
 
 def build_optimizer(

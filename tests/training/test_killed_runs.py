@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from unittest.mock import Mock
 
 import pytest
 
@@ -86,6 +89,8 @@ def test_a_run_killed_anywhere_goes_on(
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}
     assert _weights(folder) == _weights(whole)
+    reports = [json.loads((path / "evaluation.json").read_text())["splits"] for path in (folder, whole)]
+    assert reports[0] == reports[1]
 
     done = resume()
     assert done.returncode == 2
@@ -98,6 +103,17 @@ def test_a_run_killed_anywhere_goes_on(
     assert not is_finished(folder)
     assert TrainingConfig.load(folder / "config.json").seed == 7
     assert {path.name for path in folder.iterdir()} & {"model.keras", "evaluation.json", "history.json"} == set()
+
+
+def test_a_full_disk_is_no_end(train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras")
+    from fer_zoo.training import loop as run
+
+    monkeypatch.setattr(run, "fit_network", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    done = train(tmp_path / "run")
+    assert done.returncode == 1
+    assert "the disk is full" in done.stderr
+    assert f"go on with: python -m fer_zoo.train --resume {tmp_path / 'run'}" in done.stdout
 
 
 def test_two_runs_do_not_write_to_one_folder(train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
