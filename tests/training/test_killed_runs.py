@@ -18,6 +18,8 @@ from fer_zoo.training.run_folder import is_finished
 
 Command = Callable[..., CompletedProcess[str]]
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def data(part_of_bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
