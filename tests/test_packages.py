@@ -64,6 +64,11 @@ def test_a_command_names_the_extra_it_needs(
     assert not list(core_install.iterdir())
 
 
+def test_the_page_is_written_without_the_extra_of_the_server(core_install: Path) -> None:
+    assert console.run(cli.main, ["serve", "--build", "page", "--model", "fernet_nano:onnx:int8"]) == 0
+    assert (core_install / "page" / "models.json").is_file()
+
+
 def test_an_import_that_fails_later_is_a_sentence_too(core_install: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def main(arguments: list[str]) -> None:
         import matplotlib.figure  # noqa: F401

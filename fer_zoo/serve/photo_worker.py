@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -45,11 +46,12 @@ class Unreadable:
     reason: str
 
 
-def work(connection: Connection, max_pixels: int, max_faces: int) -> None:
+def work(end: socket.socket, max_pixels: int, max_faces: int) -> None:
     """Answer each `(content, cropped)` with `Crops` or `Unreadable` until the other end closes."""
     # Ctrl-C goes to all processes of a terminal; the server then waits for the requests that run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _keep_memory()
+    connection = Connection(end.detach())
     detector = FaceDetector()
     with suppress(EOFError, OSError):
         while True:

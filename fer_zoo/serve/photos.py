@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import pickle
+import socket
+import struct
 
 from starlette.exceptions import HTTPException
 
 from fer_zoo.serve.photo_worker import Crops, Unreadable, work
 
 _context = multiprocessing.get_context("spawn")
+# What goes before each message on a multiprocessing connection, which the process reads and writes.
+_LENGTH = struct.Struct("!i")
 
 
 class PhotoWorkers:
@@ -29,8 +32,6 @@ class PhotoWorkers:
         self._workers = [_Worker(max_pixels, max_faces) for _ in range(count)]
         for worker in self._workers:
             self._free.put_nowait(worker)
-        # They wait for the processes.
-        self._threads = ThreadPoolExecutor(count, "photos")
 
     async def start(self) -> None:
         """Start all processes, else each when it is first needed, and wait until they can decode."""
@@ -54,24 +55,17 @@ class PhotoWorkers:
     def close(self) -> None:
         for worker in self._workers:
             worker.end()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
         worker = await self._free.get()
         try:
-            worker.start()
-            loop = asyncio.get_running_loop()
-            answer = loop.run_in_executor(self._threads, worker.exchange, content, cropped)
-            try:
-                return await asyncio.shield(answer)
-            except asyncio.CancelledError:
-                worker.end()
-                with suppress(EOFError, OSError):
-                    await answer
-                raise
-            except (EOFError, OSError):
-                worker.end()
-                raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
+            return await worker.exchange(content, cropped)
+        except (EOFError, OSError):
+            worker.end()
+            raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
+        except asyncio.CancelledError:
+            worker.end()
+            raise
         finally:
             self._free.put_nowait(worker)
 
@@ -83,18 +77,23 @@ class _Worker:
         self._limits = max_pixels, max_faces
         self._process: multiprocessing.process.BaseProcess | None = None
 
-    def start(self) -> None:
-        if self._process is not None:
-            return
-        self._connection, other = _context.Pipe()
-        self._process = _context.Process(target=work, args=(other, *self._limits), name="photos", daemon=True)
+    async def exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
+        """What `photo_worker.work` answers; EOFError or OSError where the process has ended."""
+        if self._process is None:
+            await self._start()
+        message = pickle.dumps((content, cropped))
+        self._writer.writelines([_LENGTH.pack(len(message)), message])
+        await self._writer.drain()
+        (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+        return pickle.loads(await self._reader.readexactly(length))
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._process = _context.Process(target=work, args=(theirs, *self._limits), name="photos", daemon=True)
         self._process.start()
         # The process has its copy: the connection ends with it.
-        other.close()
-
-    def exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
-        self._connection.send((content, cropped))
-        return self._connection.recv()
+        theirs.close()
 
     def end(self) -> None:
         if self._process is not None:
@@ -102,3 +101,4 @@ class _Worker:
             self._process.join()
             self._process.close()
             self._process = None
+            self._writer.close()
