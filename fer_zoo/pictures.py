@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import not_installed
+from fer_zoo.text import reason
 
 # A path, the content of an image file, or a Pillow image.
 PictureSource = str | os.PathLike | bytes | Image.Image
@@ -132,7 +133,7 @@ def read_picture(source: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLargeError(name, f"has too many pixels, the limit is {_millions(max_pixels)}") from error
     except Exception as error:  # Damaged files make Pillow raise OSError, SyntaxError, ValueError, EOFError and others.
-        raise PictureError(name, f"cannot be read: {_reason(error)}") from error
+        raise PictureError(name, f"cannot be read: {reason(error)}") from error
 
 
 @contextmanager
@@ -306,9 +307,3 @@ def _without_metadata(file: IO[bytes]) -> io.BytesIO | None:
 
 def _millions(pixels: int) -> str:
     return f"{pixels / 1e6:.4g} million"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error) or type(error).__name__).splitlines()[0]

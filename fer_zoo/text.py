@@ -1,4 +1,4 @@
-"""Words that go with a number, and names that can be printed."""
+"""Text for messages."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def some(names: Sequence[str], count: int = 3) -> str:
 def printable(path: str | os.PathLike[str]) -> str:
     """A path as text: a file name may have bytes that are none."""
     return os.fsencode(path).decode(errors="replace")
+
+
+def reason(error: Exception) -> str:
+    """What a library's exception says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error) or type(error).__name__).splitlines()[0]

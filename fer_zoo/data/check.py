@@ -14,7 +14,8 @@ from fer_zoo.console import err, out
 from fer_zoo.contract import EXPRESSIONS, FER2013_COUNTS, IMAGE_SIZE
 from fer_zoo.data.copies import pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset, bundled
-from fer_zoo.data.readers import Decoded, open_source
+from fer_zoo.data.decoded import Decoded
+from fer_zoo.data.readers import open_source
 from fer_zoo.files import write_json
 from fer_zoo.packages import not_installed
 from fer_zoo.png import save_png

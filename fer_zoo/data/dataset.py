@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
-from fer_zoo.data.readers import SPLITS, Decoded, open_source
+from fer_zoo.data.decoded import SPLITS, Decoded
+from fer_zoo.data.readers import open_source
 from fer_zoo.errors import UsageError
 from fer_zoo.files import cache_dir
 

@@ -11,8 +11,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -21,44 +21,16 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.crops import crop_centre
+from fer_zoo.data.decoded import Decoded
+from fer_zoo.data.layout import LAYOUT, LabelledPath, label_paths
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import sha256
 from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
-from fer_zoo.text import plural, some
-
-SPLITS = ("train", "public_test", "private_test", "test")
+from fer_zoo.text import reason
 
 # The official CSV numbers its classes in an order of its own.
 CSV_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-LAYOUT = (
-    "expected train/<class>/ and test/<class>/ (or validation/<class>/) with images (a folder or a zip), "
-    "or FER2013's CSV with the columns emotion, pixels, Usage"
-)
-
-_FOLDER_CLASSES = {name: label for label, name in enumerate(EXPRESSIONS)} | {
-    alias: EXPRESSIONS.index(name)
-    for name, aliases in {
-        "angry": ("anger",),
-        "disgust": ("disgusted",),
-        "fear": ("fearful", "afraid", "scared"),
-        "happy": ("happiness",),
-        "sad": ("sadness",),
-        "surprise": ("surprised",),
-    }.items()
-    for alias in aliases
-}
-_FOLDER_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "publictest": "public_test",
-    "privatetest": "private_test",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-}
-_FILE_SPLITS = {"PublicTest_": "public_test", "PrivateTest_": "private_test"}
 CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
@@ -70,70 +42,6 @@ _MAX_MEMBER_BYTES = 100_000_000
 _ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 # A folder around train and test, the split, the class.
 _MAX_DEPTH = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """A set read from its source, with everything that was odd about it.
-
-    Attributes:
-        images: uint8 `[n, 48, 48]`.
-        labels: int64 `[n]`, index into `EXPRESSIONS`.
-        splits: str `[n]`, one of `SPLITS`.
-        names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
-        unreadable: Name and reason of each image or folder that was left out.
-        resized: Names of the images that were not 48x48.
-        recoloured: Names of the images that were not 8-bit gray.
-        outside: Image files that are in no class folder of a split, left out.
-        no_images: Files that are no images, by their suffix, left out.
-        broken_links: Links to files that do not exist.
-        duplicates: Names that a zip has more than once; the first is taken.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    splits: np.ndarray
-    names: np.ndarray
-    unreadable: tuple[tuple[str, str], ...] = ()
-    resized: tuple[str, ...] = ()
-    recoloured: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
-    no_images: tuple[str, ...] = ()
-    broken_links: tuple[str, ...] = ()
-    duplicates: tuple[str, ...] = ()
-
-    def notes(self) -> tuple[str, ...]:
-        """One plain sentence for each thing worth telling the user."""
-        notes = []
-        if self.unreadable:
-            names = [f"{name} ({reason})" for name, reason in self.unreadable]
-            notes.append(f"{plural(len(names), 'unreadable image')} left out: {some(names)}")
-        if self.outside:
-            count = plural(len(self.outside), "image")
-            notes.append(f"{count} outside train/<class>/ and test/<class>/ left out: {some(self.outside)}")
-        if self.no_images:
-            count = plural(len(self.no_images), "file")
-            notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
-        if self.broken_links:
-            count = plural(len(self.broken_links), "link")
-            notes.append(f"{count} to files that do not exist left out: {some(self.broken_links)}")
-        if self.duplicates:
-            count = plural(len(self.duplicates), "name")
-            notes.append(f"{count} more than once in the zip, the first was taken: {some(self.duplicates)}")
-        if self.resized:
-            notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
-        if self.recoloured:
-            notes.append(f"{plural(len(self.recoloured), 'image')} in colour or another depth turned to 8-bit gray")
-        if unmarked := int((self.splits == "test").sum()):
-            notes.append(
-                f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ "
-                "in the file name: they form one test split"
-            )
-        for split in SPLITS:
-            counts = np.bincount(self.labels[self.splits == split], minlength=len(EXPRESSIONS))
-            if alone := [name for name, count in zip(EXPRESSIONS, counts, strict=True) if count == 1]:
-                notes.append(f"only one image in {split} of the class {', '.join(alone)}")
-        return tuple(notes)
 
 
 class Source(Protocol):
@@ -225,7 +133,7 @@ class FolderSource:
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            self._listing.unreadable.append((prefix or str(folder), f"cannot be read: {_reason(error)}"))
+            self._listing.unreadable.append((prefix or str(folder), f"cannot be read: {reason(error)}"))
             return
         for entry in entries:
             name = prefix + entry.name
@@ -237,7 +145,7 @@ class FolderSource:
                 if entry.is_symlink():
                     self._listing.broken_links.append(name)
                 else:
-                    self._listing.unreadable.append((name, f"cannot be read: {_reason(error)}"))
+                    self._listing.unreadable.append((name, f"cannot be read: {reason(error)}"))
                 continue
             if stat.S_ISDIR(status.st_mode):
                 if depth:
@@ -299,7 +207,7 @@ class CsvSource:
         try:
             return self._read()
         except (csv.Error, *_ZIP_DAMAGE) as error:
-            raise FerZooError(f"{self.path} is damaged ({_reason(error)}); get it again") from error
+            raise FerZooError(f"{self.path} is damaged ({reason(error)}); get it again") from error
 
     def _read(self) -> Decoded:
         with self._open() as file:
@@ -376,35 +284,35 @@ def _is_hidden(name: str) -> bool:
 
 def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | bytes]) -> Decoded:
     """Read the images that `locate` finds by their names."""
-    places, outside = _places(source, listing.images)
-    images = np.empty((len(places), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    kept: list[_Place] = []
+    labelled, outside = label_paths(source, listing.images)
+    images = np.empty((len(labelled), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    kept: list[LabelledPath] = []
     unreadable, resized, recoloured = list(listing.unreadable), [], []
-    for place in track(places, "Decoding images", len(places)):
+    for entry in track(labelled, "Decoding images", len(labelled)):
         try:
-            image, other_size, other_mode = read_image(locate(place.path))
+            image, other_size, other_mode = read_image(locate(entry.path))
         except PictureError as error:
-            unreadable.append((place.name, error.reason))
+            unreadable.append((entry.name, error.reason))
             continue
         except (ValueError, OSError, *_ZIP_DAMAGE) as error:
-            unreadable.append((place.name, f"cannot be read: {_reason(error)}"))
+            unreadable.append((entry.name, f"cannot be read: {reason(error)}"))
             continue
         images[len(kept)] = image
-        kept.append(place)
+        kept.append(entry)
         if other_size:
-            resized.append(place.name)
+            resized.append(entry.name)
         if other_mode:
-            recoloured.append(place.name)
+            recoloured.append(entry.name)
     if not kept:
         raise FerZooError(
-            f"none of the {len(places):,} images in {source} can be read "
+            f"none of the {len(labelled):,} images in {source} can be read "
             f"({unreadable[0][0]}: {unreadable[0][1]}); get the data again"
         )
     return Decoded(
         images=images[: len(kept)],
-        labels=np.array([place.label for place in kept], np.int64),
-        splits=np.array([place.split for place in kept]),
-        names=np.array([place.name for place in kept]),
+        labels=np.array([entry.label for entry in kept], np.int64),
+        splits=np.array([entry.split for entry in kept]),
+        names=np.array([entry.name for entry in kept]),
         unreadable=tuple(unreadable),
         resized=tuple(resized),
         recoloured=tuple(recoloured),
@@ -413,56 +321,6 @@ def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | 
         broken_links=tuple(listing.broken_links),
         duplicates=tuple(listing.duplicates),
     )
-
-
-@dataclass(frozen=True)
-class _Place:
-    path: str
-    name: str
-    split: str
-    label: int
-
-
-def _places(source: str, paths: Iterable[str]) -> tuple[list[_Place], list[str]]:
-    """Split and class of each image path, in the order of split, class and name, and the paths that have none."""
-    places, outside, roots, unknown = [], [], set(), set()
-    for path in paths:
-        parts = path.split("/")
-        split = _FOLDER_SPLITS.get(parts[-3].casefold().replace("_", "").replace("-", "")) if len(parts) > 2 else None
-        if split is None:
-            outside.append(path)
-            continue
-        roots.add("/".join(parts[:-3]))
-        label = _FOLDER_CLASSES.get(parts[-2].strip().casefold())
-        if label is None:
-            unknown.add("/".join(parts[:-1]))
-            continue
-        if split == "test":
-            split = next((name for prefix, name in _FILE_SPLITS.items() if parts[-1].startswith(prefix)), split)
-        places.append(_Place(path, "/".join(parts[-3:]), split, label))
-    if unknown:
-        raise UsageError(
-            f"unknown class folder{'s' if len(unknown) > 1 else ''} {', '.join(sorted(unknown))} in {source}; "
-            f"the classes are {', '.join(EXPRESSIONS)}"
-        )
-    if not places:
-        raise UsageError(f"no images of FER2013 found in {source}; {LAYOUT}")
-    places = _without_validation(places)
-    if len(roots) > 1:
-        several = ", ".join(root or "the top folder" for root in sorted(roots))
-        raise UsageError(f"{source} holds more than one data set ({several}); pass one of them")
-    return sorted(places, key=lambda place: (SPLITS.index(place.split), place.label, place.name)), sorted(outside)
-
-
-def _without_validation(places: list[_Place]) -> list[_Place]:
-    """Beside a test folder a validation folder is for choosing, as PublicTest is; else it holds the test images."""
-    splits = {place.split for place in places}
-    if "validation" not in splits:
-        return places
-    renamed = {"validation": "test"}
-    if splits & {"test", "private_test"}:
-        renamed = {"validation": "public_test", "test": "private_test"}
-    return [replace(place, split=renamed.get(place.split, place.split)) for place in places]
 
 
 def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[int, str, np.ndarray]:
@@ -482,9 +340,3 @@ def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[in
         raise ValueError(f"{len(values):,} pixels instead of {IMAGE_SIZE**2:,}")
     image = np.frombuffer(values, np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE)
     return EXPRESSIONS.index(CSV_EXPRESSIONS[int(number)]), split, image
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -94,9 +94,9 @@ class Video:
         for number, frame in enumerate(self._decoded()):
             if number == 0:
                 first = frame.time or 0.0
-            told = 0.0 if frame.time is None else frame.time - first
+            stamp = 0.0 if frame.time is None else frame.time - first
             # Some files have no times, or times that stand still.
-            last, seconds = seconds, told if told > seconds or number == 0 else seconds + 1 / self.rate
+            last, seconds = seconds, stamp if stamp > seconds or number == 0 else seconds + 1 / self.rate
             self._longest = max(self._longest, seconds - last)
             image = frame.to_ndarray(format="rgb24")
             yield Frame(number, seconds, np.ascontiguousarray(np.rot90(image, frame.rotation // 90)))

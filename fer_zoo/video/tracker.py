@@ -64,7 +64,7 @@ class _Track:
     number: int
     face: Face
     seen: float
-    told: float
+    updated: float
     probabilities: np.ndarray | None = None
 
 
@@ -126,7 +126,7 @@ class FaceTracker:
             return []
         crops = np.stack([crop_face(image, track.face) for track in visible])
         return [
-            self._told(track, raw, seconds)
+            self._smoothed(track, raw, seconds)
             for track, raw in zip(visible, self._classifier.predict_proba(crops), strict=True)
         ]
 
@@ -165,10 +165,10 @@ class FaceTracker:
                 continue
             taken.append(face)
 
-    def _told(self, track: _Track, raw: np.ndarray, seconds: float) -> TrackedFace:
+    def _smoothed(self, track: _Track, raw: np.ndarray, seconds: float) -> TrackedFace:
         old = raw if track.probabilities is None else track.probabilities
-        smooth = old + _share(seconds - track.told, self._config.smoothing) * (raw - old)
-        track.probabilities, track.told = smooth, seconds
+        smooth = old + _share(seconds - track.updated, self._config.smoothing) * (raw - old)
+        track.probabilities, track.updated = smooth, seconds
         return TrackedFace(track.face.box, track.face.landmarks, track.face.score, track.number, smooth, raw)
 
 

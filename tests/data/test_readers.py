@@ -12,7 +12,8 @@ from make_fer2013 import csv_rows, write_csv, write_folder, write_icml_csv, writ
 from PIL import Image
 
 from fer_zoo.contract import EXPRESSIONS
-from fer_zoo.data.readers import Decoded, open_source, read_image
+from fer_zoo.data.decoded import Decoded
+from fer_zoo.data.readers import open_source, read_image
 from fer_zoo.errors import FerZooError, UsageError
 
 
