@@ -33,7 +33,7 @@ from .destination import MOBILE, destination_of, sha_of_original
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
 # Targets that take exported files as they are: modules with a command line of their own.
-_REPACKED = ("triton",)
+_REPACKED = ("triton", "hub")
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
@@ -163,7 +163,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=("zoo", "mobile", *_REPACKED),
         default="zoo",
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
-        "triton: a model repository for NVIDIA Triton, `MODEL --target triton FOLDER`, whose --help tells more",
+        "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; both as "
+        "`MODEL --target triton FOLDER`, whose --help tells more",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
     parser.add_argument(

@@ -32,6 +32,7 @@ EXTRAS = {
     "tensorflow": "tensorflow",
     "tf2onnx": "export",
     "torch": "torch",
+    "yaml": "export",
     "uvicorn": "serve",
 }
 

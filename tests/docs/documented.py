@@ -22,6 +22,7 @@ RUN: dict[str, str] = {
     "fer-zoo ensemble": "--data fer2013.zip",
     "fer-zoo models": "",
     "fer-zoo predict": "",
+    "python -m export fernet_tiny --target hub": "",
     "fer-zoo serve --build": "",
     "python -m fer_zoo.evaluate": "--data fer2013.zip",
     "python -m fer_zoo.evaluation.comparison": "",
