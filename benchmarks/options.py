@@ -71,8 +71,6 @@ class Options:
         models: `NAME[:FORMAT[:PRECISION]]` of the files to measure; empty is all.
         timing: How files are timed.
         keras: Whether the `.keras` originals are timed too.
-        execution: Whether every file is also timed with other settings than the default (optimization, delegate,
-            runtime).
         price: Of one core for one hour, in US dollars.
         backends: Keras backends that every original is run on.
         runtimes: Runtimes besides their own that the exported files are run in.
@@ -86,7 +84,6 @@ class Options:
     models: tuple[str, ...] = ()
     timing: Timing = field(default_factory=Timing)
     keras: bool = False
-    execution: bool = False
     price: float = 0.04
     backends: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()

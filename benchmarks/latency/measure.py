@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -25,7 +24,6 @@ from ..machine import describe, now, peak_gmacs, run_child
 from ..options import Options, Timing, file_problem, manifest_of, select, test_images
 from ..rows import ModelFile
 from ..table import write_record
-from .execution import DEFAULT, settings_for
 from .keras_process import KerasProcess
 from .percentiles import medians, summarize
 from .rows import LatencyReport, LatencyRow, Start
@@ -42,16 +40,14 @@ TimeBlock = Callable[..., list[int]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One artifact (its path in the manifest) in one setting; `execution` is a key of `settings_for` or the default."""
+    """One artifact (its path in the manifest) in one setting."""
 
     path: str
     batch: int
     threads: int
-    execution: str = DEFAULT
 
     def __str__(self) -> str:
-        setting = f"{self.path} batch {self.batch} threads {self.threads}"
-        return setting if self.execution == DEFAULT else f"{setting} {self.execution}"
+        return f"{self.path} batch {self.batch} threads {self.threads}"
 
 
 def order(items: Sequence[Item], number: int) -> list[Item]:
@@ -75,7 +71,7 @@ def run_latency(options: Options) -> LatencyReport:
     images = test_images(options).images
     faces = images[np.linspace(0, len(images) - 1, min(_FACES, len(images))).astype(int)]
     machine = describe()
-    identity = {"settings": asdict(timing), "execution": options.execution, "machine": asdict(machine.platform)}
+    identity = {"settings": asdict(timing), "machine": asdict(machine.platform)}
     identity["files"] = {a.path: a.sha256 for a in artifacts.values()}
     journal = Journal(options.output / "latency.partial.jsonl", identity, options.fresh)
     report = LatencyReport(
@@ -87,7 +83,6 @@ def run_latency(options: Options) -> LatencyReport:
         price=options.price,
         errors=errors,
     )
-    refused: list[str] = []
 
     def write(report: LatencyReport) -> LatencyReport:
         rounds, starts = journal.parts("round"), journal.parts("cold_start")
@@ -106,11 +101,11 @@ def run_latency(options: Options) -> LatencyReport:
             for a in artifacts.values()
             if starts and all(a.path in times for times in starts)
         )
-        report = replace(report, rows=tuple(rows), cold_starts=tuple(cold_starts), refused=tuple(refused))
+        report = replace(report, rows=tuple(rows), cold_starts=tuple(cold_starts))
         write_record(options.output / "latency.json", report)
         return report
 
-    _time_rounds(artifacts, options, faces, errors, refused, journal, lambda: write(report))
+    _time_rounds(artifacts, options, faces, errors, journal, lambda: write(report))
     _start_cold(artifacts, options, faces[0].tobytes(), errors, journal, lambda: write(report))
     # A roof is the best that was ever seen; other work on the machine only lowers it.
     peaks = {name: max(peak, peak_gmacs(int(name))) for name, peak in report.peak_gmacs.items()}
@@ -121,12 +116,7 @@ def run_latency(options: Options) -> LatencyReport:
 
 def _candidates(artifacts: dict[str, Artifact], options: Options) -> list[Candidate]:
     timing = options.timing
-    usual = [Candidate(path, b, t) for path in artifacts for b in timing.batches for t in timing.threads]
-    if not options.execution:
-        return usual
-    return usual + [
-        Candidate(a.path, *timing.first, name) for a in artifacts.values() for name in settings_for(a.format)
-    ]
+    return [Candidate(path, b, t) for path in artifacts for b in timing.batches for t in timing.threads]
 
 
 def _time_rounds(
@@ -134,11 +124,10 @@ def _time_rounds(
     options: Options,
     faces: np.ndarray,
     errors: dict[str, str],
-    refused: list[str],
     journal: Journal,
     write: Callable[[], object],
 ) -> None:
-    """Add the samples of each round to the journal; what fails goes to `errors`, or `refused` if not the default."""
+    """Add the samples of each round to the journal; what fails goes to `errors`."""
     timing = options.timing
     done = len(journal.parts("round"))
     if done == timing.rounds:
@@ -147,13 +136,9 @@ def _time_rounds(
 
     def drop(candidate: Candidate, error: Exception) -> None:
         blocks.pop(candidate, None)
-        if candidate.execution == DEFAULT:
-            errors[candidate.path] = _sentence(candidate, error)
-        else:
-            refused.append(_sentence(candidate, error))
+        errors[candidate.path] = _sentence(candidate, error)
 
     with ExitStack() as stack, progress() as bar:
-        spare = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         everything = _candidates(artifacts, options)
         task = bar.add_task("loading", total=(timing.rounds - done) * len(everything))
         blocks: dict[Candidate, TimeBlock] = {}
@@ -161,7 +146,7 @@ def _time_rounds(
         for candidate in everything:
             bar.update(task, description=f"loading {candidate}")
             try:
-                blocks[candidate] = _loaded(artifacts[candidate.path], options, candidate, processes, spare, stack)
+                blocks[candidate] = _loaded(artifacts[candidate.path], options, candidate, processes, stack)
                 warm_up = {"queries": 1, "seconds": 0.0, "settle_seconds": timing.warmup_seconds}
                 blocks[candidate](batches[candidate.batch], **warm_up)
             except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
@@ -224,13 +209,9 @@ def _loaded(
     options: Options,
     candidate: Candidate,
     processes: dict[tuple[str, int], KerasProcess],
-    spare: Path,
     stack: ExitStack,
 ) -> TimeBlock:
     path = local_path(artifact, options.artifacts)
-    if candidate.execution != DEFAULT:
-        load = settings_for(artifact.format)[candidate.execution]
-        return partial(time_block, load(path, candidate.threads, spare).run)
     if path.suffix == ".keras":
         key = candidate.path, candidate.threads
         if key not in processes:
@@ -271,7 +252,6 @@ def _row(
         runtime=RUNTIMES[artifact.format],
         batch=candidate.batch,
         threads=candidate.threads,
-        execution=candidate.execution,
         gmacs_per_second=gmacs,
         share_of_peak=gmacs / peak,
         roofline_ms=artifact.macs * candidate.batch / peak / 1e6,

@@ -41,13 +41,11 @@ class LatencyRow(Times):
         runtime: That ran it.
         batch: Images per query.
         threads: Of the runtime.
-        execution: `default`, or another name of `latency.execution.settings_for`.
         gmacs_per_second: Billions of multiply-accumulates a second at the p50.
         share_of_peak: The same over the speed of NumPy's float32 matrix product on as many threads.
         roofline_ms: Time of the multiply-accumulates at that speed.
         times_roofline: p50 over that time.
         relative_p50: p50 over that of the report's base in the same setting; the report computes it.
-        relative_to_default: p50 over that of the same file in the default execution; the report computes it.
     """
 
     path: str
@@ -58,9 +56,7 @@ class LatencyRow(Times):
     share_of_peak: float
     roofline_ms: float
     times_roofline: float
-    execution: str = "default"
     relative_p50: float | None = None
-    relative_to_default: float | None = None
 
     @property
     def setting(self) -> tuple[int, int]:
@@ -120,7 +116,6 @@ class LatencyReport:
         peak_gmacs: Billions of multiply-accumulates a second of NumPy's float32 matrix product, by number of threads.
         price: Of one core for one hour, in US dollars.
         errors: Why a file could not be measured, by its path.
-        refused: A sentence for each other setting that a runtime refuses.
         rows: One for each file and setting.
         cold_starts: One for each file.
         finished: Date and time in UTC; `None` where the run was interrupted.
@@ -133,7 +128,6 @@ class LatencyReport:
     peak_gmacs: dict[str, float]
     price: float
     errors: dict[str, str]
-    refused: tuple[str, ...] = ()
     rows: tuple[LatencyRow, ...] = ()
     cold_starts: tuple[ColdStart, ...] = ()
     finished: str | None = None

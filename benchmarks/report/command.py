@@ -55,8 +55,7 @@ def main(arguments: list[str], other_commands: str) -> int:
     add_depth(
         parser,
         "the two smallest models, few queries: 38 s of one core",
-        "hours: the .keras originals too, all Keras backends and runtimes, other settings of the runtimes, and ten "
-        "seconds for each file in each setting",
+        "hours: the .keras originals too, all Keras backends and runtimes, ten seconds for each file in each setting",
     )
     add_timing(parser)
     parser.add_argument("--keras", action="store_true", help="time the .keras originals too, each in its own process")
@@ -68,7 +67,6 @@ def main(arguments: list[str], other_commands: str) -> int:
     options = options_of(
         parsed,
         keras=parsed.keras or everything,
-        execution=everything,
         price=parsed.price,
         backends=tuple(installed_backends()) if everything else (),
         runtimes=("openvino",) if everything and importlib.util.find_spec("openvino") else (),

@@ -9,7 +9,6 @@ from pathlib import Path
 from fer_zoo.errors import FerZooError
 
 from .. import BENCHMARK
-from ..latency.execution import DEFAULT
 from ..latency.rows import LatencyReport, LatencyRow
 from ..parity.rows import ParityReport
 from ..rows import ModelFile
@@ -44,7 +43,7 @@ def merge(parity: ParityReport | None, latency: LatencyReport | None) -> Report:
         artifacts[file.path] = _with_times(artifact, file, latency)
     base = _base(artifacts.values())
     p50 = {row.setting: row.p50_ms for row in base.latency} if base else {}
-    rows = tuple(_with_ratios(artifact, p50) for artifact in artifacts.values())
+    rows = tuple(_with_relative_times(artifact, p50) for artifact in artifacts.values())
     return Report(rows, base, parity, latency)
 
 
@@ -52,14 +51,12 @@ def _with_times(artifact: ArtifactRow, timed: ModelFile, latency: LatencyReport)
     path = timed.path
     if not artifact.file.same_network(timed):
         return _failed(artifact, f"{path} changed between parity and latency; measure both again")
-    rows = [row for row in latency.rows if row.path == path]
-    usual = tuple(row for row in rows if row.execution == DEFAULT)
+    rows = tuple(row for row in latency.rows if row.path == path)
     artifact = replace(
         artifact,
-        latency=usual,
-        execution=tuple(row for row in rows if row.execution != DEFAULT),
+        latency=rows,
         cold_start=next((start for start in latency.cold_starts if start.path == path), None),
-        cost=_cost(usual, latency.price) if usual else None,
+        cost=_cost(rows, latency.price) if rows else None,
         timed_sha256=None if artifact.file.sha256 == timed.sha256 else timed.sha256,
     )
     return _failed(artifact, latency.errors[path]) if path in latency.errors else artifact
@@ -82,8 +79,6 @@ def _base(artifacts: Iterable[ArtifactRow]) -> ArtifactRow | None:
     return next((artifact for artifact in timed if artifact.file.name == _BASE), timed[0] if timed else None)
 
 
-def _with_ratios(artifact: ArtifactRow, base: dict[tuple[int, int], float]) -> ArtifactRow:
-    own = {row.setting: row.p50_ms for row in artifact.latency}
+def _with_relative_times(artifact: ArtifactRow, base: dict[tuple[int, int], float]) -> ArtifactRow:
     latency = (replace(row, relative_p50=row.p50_ms / base[row.setting]) for row in artifact.latency)
-    execution = (replace(row, relative_to_default=row.p50_ms / own[row.setting]) for row in artifact.execution)
-    return replace(artifact, latency=tuple(latency), execution=tuple(execution))
+    return replace(artifact, latency=tuple(latency))

@@ -55,7 +55,6 @@ def to_markdown(report: Report, plots: list[str]) -> str:
         _recall(report),
         _latency(report),
         _cost(report),
-        _execution(report),
         _cold_start(report),
         ["## How to read this", "\n".join(_explanation(report))],
         ["## Provenance", "\n".join(f"- {line}" for line in _provenance(report)), _machines(report)],
@@ -232,30 +231,8 @@ def _cost(report: Report) -> list[str]:
     return ["## Throughput and cost", note, markdown_table(columns, rows)]
 
 
-def _execution(report: Report) -> list[str]:
-    rows = [(artifact, row) for artifact in report.artifacts for row in artifact.execution]
-    columns: Columns[tuple[ArtifactRow, LatencyRow]] = [
-        ("artifact", lambda pair: pair[0].file.name),
-        ("run with", lambda pair: pair[1].execution),
-        ("p50", lambda pair: milliseconds(pair[1].p50_ms)),
-        ("default p50", lambda pair: milliseconds(_of(pair[0].at(pair[1].setting), "p50_ms"))),
-        ("relative to default", lambda pair: ratio(pair[1].relative_to_default)),
-        ("p50 by round", lambda pair: _rounds(pair[1])),
-        ("default by round", lambda pair: _rounds(pair[0].at(pair[1].setting))),
-    ]
-    if not rows or not report.latency:
-        return []
-    text = (
-        "The same files with other settings, at the smallest batch and fewest threads. The defaults of "
-        "`load_classifier` are ONNX Runtime with all graph optimizations and LiteRT with XNNPACK; above 1.00x the "
-        "default is faster."
-    )
-    refused = "\n".join(f"- {sentence}" for sentence in report.latency.refused)
-    return ["## Execution settings", text, markdown_table(columns, rows), *([refused] if refused else [])]
-
-
-def _rounds(row: LatencyRow | None) -> str:
-    return f"{number(min(row.p50_ms_by_round))} to {number(max(row.p50_ms_by_round))} ms" if row else "-"
+def _rounds(row: LatencyRow) -> str:
+    return f"{number(min(row.p50_ms_by_round))} to {number(max(row.p50_ms_by_round))} ms"
 
 
 def _cold_start(report: Report) -> list[str]:

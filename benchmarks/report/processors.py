@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..cells import milliseconds, number
-from ..latency.execution import DEFAULT
 from ..latency.rows import LatencyReport
 from ..machine import Machine
 from ..table import markdown_table
@@ -55,7 +54,7 @@ def _query_times(run: LatencyReport, first: LatencyReport) -> Column:
     return {
         row.path: milliseconds(row.p50_ms) + " *" * (files[row.path] != first_files.get(row.path))
         for row in run.rows
-        if (row.setting, row.execution) == ((1, 1), DEFAULT)
+        if row.setting == (1, 1)
     }
 
 

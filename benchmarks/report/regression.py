@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..accuracy.rows import Accuracy
 from ..cells import milliseconds, percent, setting, size
-from ..latency.execution import DEFAULT
 from ..latency.rows import ColdStart, LatencyRow
 from .rows import ArtifactRow, Report
 
@@ -105,9 +104,8 @@ def _agreement(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
 def _times(was: ArtifactRow, now: ArtifactRow, here: bool) -> list[Change]:
     """In milliseconds on the same machine (`here`), else relative to each report's base."""
     changes = []
-    rows = {_setting(row): row for row in (*was.latency, *was.execution)}
-    for row in (*now.latency, *now.execution):
-        before = rows.get(_setting(row))
+    for row in now.latency:
+        before = was.at(row.setting)
         if before is None:
             continue
         if here:
@@ -121,7 +119,7 @@ def _times(was: ArtifactRow, now: ArtifactRow, here: bool) -> list[Change]:
         else:
             continue
         slower, faster = min(last) > max(first) and ratio > _TIME, max(last) < min(first) and ratio < 1 / _TIME
-        changes.append(Change(now.file.name, f"p50, {_setting(row)}", *words, _verdict(slower, faster)))
+        changes.append(Change(now.file.name, f"p50, {setting(*row.setting)}", *words, _verdict(slower, faster)))
     return changes
 
 
@@ -148,10 +146,6 @@ def _ratio(name: str, measure: str, first: float, last: float, limit: float, wor
 
 def _verdict(worse: bool, better: bool) -> str:
     return WORSE if worse else BETTER if better else SAME
-
-
-def _setting(row: LatencyRow) -> str:
-    return setting(*row.setting) + ("" if row.execution == DEFAULT else f", {row.execution}")
 
 
 def _images(report: Report) -> str | None:

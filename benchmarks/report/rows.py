@@ -37,8 +37,7 @@ class ArtifactRow:
         status: Of its parity row; `measured` where it was only timed, `error` where it could not be timed.
         problems: A sentence or phrase for each missed gate and each error.
         parity_row: `None` where parity was not measured.
-        latency: In the default execution, one row for each setting.
-        execution: With other settings of the runtime.
+        latency: One row for each setting.
         cold_start: `None` where not measured.
         cost: `None` where not timed.
         timed_sha256: Of the earlier file of the same network that the times are of, where they are not of this one.
@@ -49,7 +48,6 @@ class ArtifactRow:
     problems: tuple[str, ...] = ()
     parity_row: ParityRow | None = None
     latency: tuple[LatencyRow, ...] = ()
-    execution: tuple[LatencyRow, ...] = ()
     cold_start: ColdStart | None = None
     cost: Cost | None = None
     timed_sha256: str | None = None

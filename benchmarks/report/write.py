@@ -47,7 +47,7 @@ def _write_tables(folder: Path, report: Report) -> None:
         ]
 
     write_csv(folder / "parity.csv", report.parity.rows if report.parity else ())
-    for attribute in ("latency", "execution", "other_runtimes"):
+    for attribute in ("latency", "other_runtimes"):
         write_csv(folder / f"{attribute}.csv", rows_of(attribute))
     files = [artifact for artifact in report.artifacts if artifact.cost or artifact.cold_start]
     for attribute in ("cost", "cold_start"):

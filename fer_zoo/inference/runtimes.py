@@ -35,13 +35,11 @@ class OnnxRuntime:
     Args:
         path: A `.onnx` or `.ort` file.
         threads: Of one operation; operations run one after the other.
-        optimization: Of the graph: `off`, `basic`, `extended`, or `all`, which also chooses layouts for this processor.
-        save_as: Where to write the optimized graph, as `.onnx` or `.ort`.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, threads: int, optimization: str = "all", save_as: Path | None = None) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -53,17 +51,7 @@ class OnnxRuntime:
         # does nothing with one thread.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.log_severity_level = 3
-        levels = onnxruntime.GraphOptimizationLevel
-        options.graph_optimization_level = {
-            "off": levels.ORT_DISABLE_ALL,
-            "basic": levels.ORT_ENABLE_BASIC,
-            "extended": levels.ORT_ENABLE_EXTENDED,
-            "all": levels.ORT_ENABLE_ALL,
-        }[optimization]
-        if save_as is not None:
-            options.optimized_model_filepath = str(save_as)
-            if save_as.suffix == ".ort":
-                options.add_session_config_entry("session.save_model_format", "ORT")
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         self._path, self._options = path, options
         self._features: onnxruntime.InferenceSession | None = None
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -95,20 +83,19 @@ class LiteRT:
     Args:
         path: A `.tflite` file.
         threads: Of the runtime.
-        xnnpack: Whether operations run on XNNPACK where it has them, else on LiteRT's own kernels.
     """
 
     name = "litert"
     labels = None
     prior = None
 
-    def __init__(self, path: Path, threads: int, xnnpack: bool = True) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError as error:
             raise UsageError("LiteRT is not installed; run `pip install 'fer-zoo[litert]'`") from error
         # BUILTIN applies the default delegate, XNNPACK, with the same number of threads, and says so on stderr.
-        kernels = OpResolverType.BUILTIN if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        kernels = OpResolverType.BUILTIN
         with native_messages_dropped():
             self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=kernels)
             self._interpreter.allocate_tensors()

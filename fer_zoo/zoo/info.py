@@ -131,7 +131,7 @@ def _latencies() -> dict[str, Latency]:
     if not path.is_file():
         return {}
     report = json.loads(path.read_text("utf-8"))
-    plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1, "execution": "default"}
+    plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1}
     return {
         row["path"]: Latency(row["p50_ms"], report["machine"]["cpu"])
         for row in report["rows"]

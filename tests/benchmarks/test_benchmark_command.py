@@ -132,7 +132,7 @@ def test_a_quick_run_measures_the_smallest_models_away_from_the_reports(zoo):
     options = parsed("--quick", "--artifacts", zoo.artifacts)
     assert options.models == ("linear",)
     assert options.output == Path("runs/benchmark-quick")
-    assert (options.timing.queries, options.execution, options.backends, options.runtimes) == (32, False, (), ())
+    assert (options.timing.queries, options.backends, options.runtimes) == (32, (), ())
     assert parsed("--quick").models == ("fernet_nano", "baseline_cnn")
     named = parsed("--quick", "--models", "fernet_base", "--output", "x")
     assert (named.models, named.output) == (("fernet_base",), Path("x"))

@@ -199,15 +199,6 @@ def test_a_failed_cold_start_says_why(zoo, options, blocks):
     assert "damaged" in report.errors["linear/model.int8.onnx"]
 
 
-def test_files_are_also_run_with_other_settings(zoo, options, fake_cold_start):
-    report = run_latency(replace(options, execution=True, models=("linear:onnx:fp32",)))
-    rows = [row for row in report.rows if row.execution != "default"]
-    assert {row.execution for row in rows} >= {"optimization off", "optimization extended", ".ort, all"}
-    assert {(row.batch, row.threads) for row in rows} == {(1, 1)}
-    assert len(report.rows) == 4 + len(rows)
-    assert report.refused == ()
-
-
 def test_roofline_is_the_time_of_the_multiplications_at_the_peak(zoo, options, blocks, fake_cold_start):
     row = run_latency(options).rows[0]
     assert row.roofline_ms == pytest.approx(16128 / 100e9 * 1e3)
