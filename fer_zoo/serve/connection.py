@@ -49,7 +49,7 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._crowd = crowd
         self._metrics: Metrics = self.app_state["metrics"]
-        self._idle_since: float | None = None
+        self._spare_since: float | None = None  # None while somebody waits for an answer
         self._head_bytes: int | None = None  # None outside of a header
         self._head_amid = False
         self._in_body = False
@@ -81,7 +81,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self._idle_since is not None:
+        if self._head_bytes is None and not self._in_body and not self._answering():
             self._begin_head()
         self._head_amid = False
         super().data_received(data)
@@ -93,7 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that sends no more may still wait for its response."""
-        waits = self.cycle is not None and not self.cycle.response_complete
+        waits = self._answering()
         if waits:
             self.cycle.keep_alive = False
         return waits
@@ -140,6 +140,7 @@ class Connection(HttpToolsProtocol):
         elif self.cycle.response_complete:  # Else the next request of a pipeline is being answered.
             if self._in_body:
                 # Closing now could take the response back from a client that still sends.
+                self._spare_since = self.loop.time()
                 self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
             elif self._head_bytes is None:
                 self._be_idle()
@@ -156,23 +157,26 @@ class Connection(HttpToolsProtocol):
 
     # What follows from it.
 
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _begin_head(self) -> None:
-        self._idle_since = None
+        self._spare_since = None
         self._head_bytes = 0
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._answering():
             self._end_after(self._limits.timeout, self._head_is_late)
 
     def _be_idle(self) -> None:
-        self._idle_since = self.loop.time()
+        self._spare_since = self.loop.time()
         self._end_after(self._limits.idle, lambda: self._abort("idle"))
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest; whether there was one."""
-        idle = [c for c in self.connections if isinstance(c, Connection) and c._idle_since is not None]
-        if not idle:
+        """Close the connection that has waited longest for its client; whether there was one."""
+        spare = [c for c in self.connections if isinstance(c, Connection) and c._spare_since is not None]
+        if not spare:
             return False
-        oldest = min(idle, key=lambda c: c._idle_since or 0)
-        oldest._idle_since = None
+        oldest = min(spare, key=lambda c: c._spare_since or 0)
+        oldest._spare_since = None
         oldest._abort("made room")
         return True
 
@@ -189,10 +193,11 @@ class Connection(HttpToolsProtocol):
         fields = [*self.server_state.default_headers, *answer.raw_headers]
         lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.write_eof()
-        else:  # Of a request that runs, nobody waits for the answer behind this one.
+        self._spare_since = self.loop.time()
+        if self._answering():  # Nobody waits for that answer behind this one.
             self.transport.close()
+        else:
+            self.transport.write_eof()
         self._end_after(self._limits.linger, lambda: self._abort("sends after a refusal"))
 
     def _abort(self, reason: str) -> None:

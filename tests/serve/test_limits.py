@@ -159,6 +159,18 @@ def test_idle_connections_make_room_for_new_ones() -> None:
     in_process(replace(QUICK, connections=9), test)
 
 
+def test_connections_with_a_refused_body_make_room_too() -> None:
+    async def test(server: InProcess) -> None:
+        head = ASK.replace(b"Connection: close\r\n", b"").replace(b"Length: 4", b"Length: 99")
+        refused = [await server.open(head) for _ in range(3)]
+        for reader, _ in refused:
+            assert b" 408 " in await reader.readline()
+        assert (await _healthz(server))["status"] == "ok"
+        assert server.number("fer_zoo_connections_aborted_total", reason="made room") == 1
+
+    in_process(replace(Limits(), connections=3, upload_grace=0.1), test)
+
+
 def test_connections_beyond_the_limit_are_told_so_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def test(server: InProcess) -> None:
         busy = [asyncio.create_task(server.ask(ASK + b"abcd")) for _ in range(4)]
