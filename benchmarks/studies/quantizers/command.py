@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from fer_zoo.backend import select_backend
-from fer_zoo.console import HelpFormatter, out
+from fer_zoo.console import out
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_text
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir, in_package
 
-from ... import BENCHMARK
-from ...arguments import positive
+from ...arguments import add_data, command_parser, positive
 from ...table import write_csv
 from .page import draw, to_markdown
 
@@ -22,13 +20,9 @@ _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "ai_edge_litert", "sklearn", "matp
 
 def main(arguments: list[str]) -> int:
     """Measure, and write `<model>.json`, `.csv`, `.png` and `.md`."""
-    parser = argparse.ArgumentParser(
-        prog=f"{BENCHMARK} quantizers",
-        description="Measure what several quantizers make of a model, on PublicTest.",
-        formatter_class=HelpFormatter,
-    )
+    parser = command_parser("quantizers", "Measure what several quantizers make of a model, on PublicTest.")
     parser.add_argument("model", type=Path, metavar="MODEL.keras")
-    parser.add_argument("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
+    add_data(parser)
     parser.add_argument("--calibration", type=positive, default=512, metavar="N", help="train images to calibrate on")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="else artifacts/experiments/quantizers")
     parser.add_argument("--fresh", action="store_true", help="drop the rows of an earlier run")

@@ -28,7 +28,7 @@ _convert, _folding, _make = (export_module(name) for name in ("convert", "foldin
 
 
 def compare_quantizers(
-    source: Path, path: Path, data: str | None = None, calibration: int = 512, fresh: bool = False
+    source: Path, path: Path, data: Path | None = None, calibration: int = 512, fresh: bool = False
 ) -> QuantizerStudy:
     """Measure every quantizer, and write the study after each.
 
