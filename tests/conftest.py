@@ -27,7 +27,7 @@ from commands import run_command
 from filelock import FileLock
 from make_models import make_models
 from PIL import Image
-from workers import Workers
+from workers import Workers, undrawn_plot
 
 from fer_zoo import console
 from fer_zoo.data import load_dataset
@@ -132,10 +132,11 @@ def happy_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plots become one pixel, for tests that do not look at them: drawing those of a report takes a second."""
-    monkeypatch.setattr(
-        "matplotlib.figure.Figure.savefig", lambda figure, path, **options: Image.new("L", (1, 1)).save(path, "PNG")
-    )
+    """Plots become one pixel, for tests that do not look at them: drawing those of a report takes a second.
+
+    In processes of `on_backend` they always are.
+    """
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", undrawn_plot)
 
 
 @pytest.fixture(scope="session")

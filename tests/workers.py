@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer_zoo.backend import BACKENDS, installed_backends, select_backend
 
@@ -63,9 +66,18 @@ def answers(model: Any, images: np.ndarray) -> np.ndarray:
     return model.predict_on_batch(images)
 
 
+def undrawn_plot(figure: object, path: str | Path, **options: object) -> None:
+    """In place of `matplotlib.figure.Figure.savefig`: one pixel."""
+    Image.new("L", (1, 1)).save(path, "PNG")
+
+
 def _start_process(backend: str) -> None:
     atexit.register(os._exit, 0)  # Python takes a second to throw away what these libraries hold.
     _start(backend)
+    if importlib.util.find_spec("matplotlib"):
+        from matplotlib.figure import Figure
+
+        Figure.savefig = undrawn_plot  # type: ignore[method-assign, assignment]
     if backend != "tensorflow":
         from keras.src.utils import module_utils
 

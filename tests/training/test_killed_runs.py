@@ -33,7 +33,7 @@ def train(data: Path, command: Command) -> Command:
     def run(folder: Path, *options: str) -> CompletedProcess[str]:
         return command(
             "fer_zoo.train",
-            *("--model", "fernet_nano", "--epochs", "2", "--batch-size", "16", "--precision", "float32"),
+            *("--model", "baseline_cnn", "--epochs", "2", "--batch-size", "16", "--precision", "float32"),
             *("--recalibrate-batch-norm", "--calibrate", "--data", data, "--output", folder, *options),
         )
 
