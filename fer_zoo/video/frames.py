@@ -76,6 +76,8 @@ class Video:
             raise FerZooError(f"{self.name} {problem}") from error
         if stream is None:
             raise FerZooError(f"{self.name} has no pictures: it is damaged or not a video")
+        if stream.codec_context is None:
+            raise FerZooError(f"{self.name} cannot be decoded: its codec is not known here")
         if stream.width * stream.height > MAX_PIXELS:
             raise FerZooError(f"{self.name} has frames of {stream.width}x{stream.height} pixels; shrink it first")
         self._stream = stream
@@ -118,7 +120,7 @@ class Video:
                     self.skipped += 1
                     continue
                 yield from frames
-        except av.FFmpegError:
+        except (av.FFmpegError, IndexError):  # IndexError: of a stream that the file did not announce.
             self.breaks_off = True
         start, duration = (self._container.start_time or 0) / av.time_base, self._duration()
         # Not every container tells how long its last frame lasts.

@@ -14,6 +14,7 @@ from fer_zoo.faces import FaceDetector
 from fer_zoo.video import VIDEO_SUFFIXES
 from fer_zoo.video.camera import Camera, Latest
 from fer_zoo.video.frames import Frame, Video
+from fer_zoo.video.writer import VideoWriter
 
 av = pytest.importorskip("av")
 
@@ -124,6 +125,14 @@ def test_other_containers(suffix, moving, tmp_path):
     assert [frame.seconds for frame in frames] == pytest.approx([i / 10 for i in range(12)], abs=0.01)
     assert not video.breaks_off
     assert path.suffix in VIDEO_SUFFIXES
+
+
+def test_an_unknown_codec_is_one_sentence(moving, tmp_path):
+    with VideoWriter(tmp_path / "a.avi", 10, 320, 256) as writer:
+        writer.write(moving[0], 0)
+    (tmp_path / "b.avi").write_bytes((tmp_path / "a.avi").read_bytes().replace(b"MJPG", b"ZZZZ"))
+    with pytest.raises(FerZooError, match=r"b\.avi cannot be decoded: its codec is not known here"):
+        Video(tmp_path / "b.avi")
 
 
 def test_a_stream_is_read_by_its_address(short_clip):
