@@ -14,16 +14,15 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path
 from fer_zoo.training.history import EpochRecord, best_epoch, write_history
 from fer_zoo.training.run_folder import BEST, CHECKPOINT
-from fer_zoo.zoo import read_keras
 from fer_zoo.zoo.keras_file import save_keras
 
 
 class Checkpoint:
     """The state of a run after its last finished epoch, in memory and in its folder.
 
-    `checkpoint.npz` has all variables (weights, moments, random states) and the history, so that a killed run goes on
-    as if it never stopped; `best.keras` is the model of the best epoch so far, usable by itself; `history.json`,
-    `history.csv` and `curves.png` are for people. Each file is replaced as a whole, the checkpoint last.
+    `checkpoint.npz` has all of it: the training model's variables (weights, moments, random states), the history and
+    the best weights, so that a killed run goes on as if it never stopped. The other files are for people and are never
+    read: `best.keras`, the model of the best epoch so far, `history.json`, `history.csv` and `curves.png`.
 
     Args:
         folder: Of the run.
@@ -43,12 +42,11 @@ class Checkpoint:
         self.model = model
         self.history: list[EpochRecord] = []
         self.best_weights: list[np.ndarray] = []
-        # Without the best model, the last epoch alone would not do to go on.
-        if resume and (folder / CHECKPOINT).exists() and (folder / BEST).exists():
+        if resume and self._path.exists():
             state = self._read()
             self.history = [EpochRecord.of_row(row) for row in json.loads(str(state["history"]))]
             _assign(self._path, model.weights, state, "model")
-            self.best_weights = read_keras(folder / BEST).get_weights()
+            self.best_weights = [array for name, array in state.items() if name.startswith("best")]
 
     def epochs(self, phase: str | None) -> int:
         """Number of finished epochs of a phase."""
@@ -90,6 +88,7 @@ class Checkpoint:
     def _write(self, trained: keras.Model) -> None:
         arrays = {f"variable{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(trained))}
         arrays |= {f"model{i}": weight for i, weight in enumerate(self.model.get_weights())}
+        arrays |= {f"best{i}": weight for i, weight in enumerate(self.best_weights)}
         with atomic_path(self._path) as temporary:
             np.savez(temporary, history=json.dumps([record.row() for record in self.history]), **arrays)
 

@@ -229,7 +229,6 @@ def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     from fer_zoo.training.checkpoint import Checkpoint
 
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    (tmp_path / "best.keras").touch()
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(FerZooError, match="damaged"):
         Checkpoint(tmp_path, model, resume=True)
