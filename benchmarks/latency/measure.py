@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
-from fer_zoo.console import progress
-from fer_zoo.errors import FerZooError
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, local_path
 
 from ..journal import Journal
 from ..machine import describe, now, peak_gmacs, run_child
-from ..options import Options, Timing, file_problem, manifest_of, select, test_images
+from ..options import Options, file_problem, manifest_of, select, test_images
 from ..rows import ModelFile
 from ..table import write_record
 from .keras_process import KerasProcess
 from .percentiles import medians, summarize
+from .rounds import TimeBlock, in_all, start_cold, time_rounds
 from .rows import LatencyReport, LatencyRow, Start
 from .timing import time_block
 
@@ -33,9 +29,6 @@ RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert", "keras": "keras"}
 
 # Different faces, so that nothing adapts to a single one; few enough to stay in the processor's cache.
 _FACES = 256
-
-Item = TypeVar("Item")
-TimeBlock = Callable[..., list[int]]
 
 
 @dataclass(frozen=True)
@@ -48,11 +41,6 @@ class Candidate:
 
     def __str__(self) -> str:
         return f"{self.path} batch {self.batch} threads {self.threads}"
-
-
-def order(items: Sequence[Item], number: int) -> list[Item]:
-    """The order of round `number`: every item once, between other neighbours in each round."""
-    return random.Random(number).sample(items, len(items))
 
 
 def run_latency(options: Options) -> LatencyReport:
@@ -88,25 +76,39 @@ def run_latency(options: Options) -> LatencyReport:
         rounds, starts = journal.parts("round"), journal.parts("cold_start")
         rows = (
             _row(artifacts[c.path], c, rounds, report.peak_gmacs[str(c.threads)])
-            for c in _candidates(artifacts, options)
-            if rounds and all(str(c) in samples for samples in rounds)
+            for c in candidates
+            if in_all(rounds, str(c))
         )
         cold_starts = (
-            medians(
-                [Start(**times[a.path]) for times in starts],
-                path=a.path,
-                runtime=RUNTIMES[a.format],
-                threads=min(timing.threads),
-            )
-            for a in artifacts.values()
-            if starts and all(a.path in times for times in starts)
+            medians([Start(**times[path]) for times in starts], path=path, runtime=RUNTIMES[a.format], threads=threads)
+            for path, a in artifacts.items()
+            if in_all(starts, path)
         )
-        report = replace(report, rows=tuple(rows), cold_starts=tuple(cold_starts))
+        report = replace(report, rows=tuple(rows), cold_starts=tuple(cold_starts), errors=dict(errors))
         write_record(options.output / "latency.json", report)
         return report
 
-    _time_rounds(artifacts, options, faces, errors, journal, lambda: write(report))
-    _start_cold(artifacts, options, faces[0].tobytes(), errors, journal, lambda: write(report))
+    def failed(name: str, error: Exception) -> None:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        errors[name.partition(" batch ")[0]] = f"{name} failed: {reason}"
+
+    candidates = [Candidate(path, b, t) for path in artifacts for b in timing.batches for t in timing.threads]
+    threads = min(timing.threads)
+    batches = {size: batches_of(faces, size) for size in timing.batches}
+    processes: dict[tuple[str, int], KerasProcess] = {}
+    with ExitStack() as stack:
+        loaders = {
+            str(c): partial(_block, artifacts[c.path], options, c, batches[c.batch], processes, stack)
+            for c in candidates
+        }
+        time_rounds(loaders, timing, journal, failed, lambda: write(report))
+    face = faces[0].tobytes()
+    starts = {
+        path: partial(_start, local_path(artifact, options.artifacts), threads, face)
+        for path, artifact in artifacts.items()
+        if path not in errors
+    }
+    start_cold(starts, timing.cold_starts, journal, failed, lambda: write(report))
     # A roof is the best that was ever seen; other work on the machine only lowers it.
     peaks = {name: max(peak, peak_gmacs(int(name))) for name, peak in report.peak_gmacs.items()}
     report = write(replace(report, peak_gmacs=peaks, finished=now()))
@@ -114,78 +116,8 @@ def run_latency(options: Options) -> LatencyReport:
     return report
 
 
-def _candidates(artifacts: dict[str, Artifact], options: Options) -> list[Candidate]:
-    timing = options.timing
-    return [Candidate(path, b, t) for path in artifacts for b in timing.batches for t in timing.threads]
-
-
-def _time_rounds(
-    artifacts: dict[str, Artifact],
-    options: Options,
-    faces: np.ndarray,
-    errors: dict[str, str],
-    journal: Journal,
-    write: Callable[[], object],
-) -> None:
-    """Add the samples of each round to the journal; what fails goes to `errors`."""
-    timing = options.timing
-    done = len(journal.parts("round"))
-    if done == timing.rounds:
-        return
-    batches = {size: batches_of(faces, size) for size in timing.batches}
-
-    def drop(candidate: Candidate, error: Exception) -> None:
-        blocks.pop(candidate, None)
-        errors[candidate.path] = _sentence(candidate, error)
-
-    with ExitStack() as stack, progress() as bar:
-        everything = _candidates(artifacts, options)
-        task = bar.add_task("loading", total=(timing.rounds - done) * len(everything))
-        blocks: dict[Candidate, TimeBlock] = {}
-        processes: dict[tuple[str, int], KerasProcess] = {}
-        for candidate in everything:
-            bar.update(task, description=f"loading {candidate}")
-            try:
-                blocks[candidate] = _loaded(artifacts[candidate.path], options, candidate, processes, stack)
-                warm_up = {"queries": 1, "seconds": 0.0, "settle_seconds": timing.warmup_seconds}
-                blocks[candidate](batches[candidate.batch], **warm_up)
-            except Exception as error:  # Each runtime has exceptions of its own; the others are measured all the same.
-                drop(candidate, error)
-        for number in range(done, timing.rounds):
-            samples: dict[str, list[int]] = {}
-            for candidate in order(list(blocks), number):
-                bar.update(task, description=f"round {number + 1} of {timing.rounds}")
-                try:
-                    samples[str(candidate)] = blocks[candidate](batches[candidate.batch], **block_limits(timing))
-                except Exception as error:
-                    drop(candidate, error)
-                bar.advance(task)
-            journal.add("round", samples)
-            write()
-
-
-def _start_cold(
-    artifacts: dict[str, Artifact],
-    options: Options,
-    face: bytes,
-    errors: dict[str, str],
-    journal: Journal,
-    write: Callable[[], object],
-) -> None:
-    done = len(journal.parts("cold_start"))
-    with progress() as bar:
-        task = bar.add_task("cold starts", total=(options.timing.cold_starts - done) * len(artifacts))
-        for number in range(done, options.timing.cold_starts):
-            times: dict[str, dict[str, Any]] = {}
-            for path in order([path for path in artifacts if path not in errors], number):
-                try:
-                    model = local_path(artifacts[path], options.artifacts)
-                    times[path] = asdict(cold_start(model, min(options.timing.threads), face))
-                except FerZooError as error:
-                    errors[path] = f"cold start of {path} failed: {error}"
-                bar.advance(task)
-            journal.add("cold_start", times)
-            write()
+def _start(model: Path, threads: int, face: bytes) -> Start:
+    return cold_start(model, threads, face)
 
 
 def cold_start(model: Path, threads: int, face: bytes, peer: str = "") -> Start:
@@ -204,10 +136,11 @@ def cold_start(model: Path, threads: int, face: bytes, peer: str = "") -> Start:
     return Start(**json.loads(run_child("latency.cold_start", *arguments, content=face)))
 
 
-def _loaded(
+def _block(
     artifact: Artifact,
     options: Options,
     candidate: Candidate,
+    batches: np.ndarray,
     processes: dict[tuple[str, int], KerasProcess],
     stack: ExitStack,
 ) -> TimeBlock:
@@ -217,9 +150,9 @@ def _loaded(
         if key not in processes:
             processes[key] = KerasProcess(path, candidate.threads)
             stack.callback(processes[key].close)
-        return processes[key].time_block
+        return partial(processes[key].time_block, batches)
     # A classifier of its own for each setting, since LiteRT plans its memory anew whenever the batch changes.
-    return partial(time_block, load_classifier(path, threads=candidate.threads).run)
+    return partial(time_block, load_classifier(path, threads=candidate.threads).run, batches)
 
 
 def batches_of(faces: np.ndarray, size: int) -> np.ndarray:
@@ -227,15 +160,6 @@ def batches_of(faces: np.ndarray, size: int) -> np.ndarray:
     count = max(len(faces) // size, 1)
     chosen = np.resize(faces, (count * size, *faces.shape[1:]))
     return chosen.astype(np.float32).reshape(count, size, *faces.shape[1:], 1)
-
-
-def block_limits(timing: Timing) -> dict[str, Any]:
-    """How long one block is, as `time_block` takes it."""
-    return {
-        "queries": -(-timing.queries // timing.rounds),
-        "seconds": timing.seconds / timing.rounds,
-        "settle_seconds": timing.settle_seconds,
-    }
 
 
 def _row(
@@ -257,8 +181,3 @@ def _row(
         roofline_ms=artifact.macs * candidate.batch / peak / 1e6,
         times_roofline=peak / gmacs,
     )
-
-
-def _sentence(candidate: Candidate, error: Exception) -> str:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{candidate} failed: {reason}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from fer_zoo.zoo import Artifact, local_path
 from ..accuracy.measure import accuracy_of
 from ..accuracy.rows import Accuracy
 from ..journal import Journal
-from ..latency.measure import RUNTIMES, block_limits, cold_start, order
+from ..latency.measure import RUNTIMES, cold_start
 from ..latency.percentiles import medians, summarize
-from ..latency.rows import Start
+from ..latency.rounds import TimeBlock, in_all, start_cold, time_rounds
+from ..latency.rows import Start, Times
 from ..latency.timing import time_block
 from ..machine import describe, now
 from ..options import Options, file_problem, manifest_of, select, test_images
@@ -38,7 +40,6 @@ from .peer_classifier import PeerClassifier, converted, files_of, prepare
 from .rows import PackageRow, PeerFile, PeerRow, PeersReport, PeerTimes
 
 _FACES = 256
-TimeBlock = Callable[..., list[int]]
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,27 @@ def run_peers(options: Options, folder: Path, python: str) -> PeersReport:
     journal = Journal(options.output / "peers.partial.jsonl", identity, options.fresh)
     contestants = _evaluate(contestants, dataset, journal, left_out)
     faces = dataset.images[np.linspace(0, len(dataset) - 1, min(_FACES, len(dataset))).astype(int)]
-    packages = _time_rounds(contestants, peers, faces, options, python, journal)
-    _start_cold(contestants, faces[0].tobytes(), options.timing.cold_starts, journal)
+    timing = options.timing
+
+    def failed(name: str, error: Exception) -> None:
+        left_out.append(f"{name} is left out: {error}")
+
+    with ExitStack() as stack:
+        packages, loaders = _packages(peers, faces, python, stack)
+        for c in contestants:
+            for batch, threads in product(timing.batches, timing.threads):
+                loaders[_key(c.file, batch, threads)] = partial(_block, c, faces, batch, threads)
+        time_rounds(loaders, timing, journal, failed)
+    starts = {c.file.name: partial(c.start, faces[0].tobytes()) for c in contestants}
+    start_cold(starts, timing.cold_starts, journal, failed)
+    packages = [replace(package, latency=_package_times(package, journal)) for package in packages]
+    measured = [c.file for c in contestants if _is_measured(c.file, options, journal)]
     report = PeersReport(
         finished=now(),
         machine=machine,
-        settings=options.timing,
+        settings=timing,
         data=ImageSet.of(dataset),
-        rows=tuple(_row(c.file, options, journal) for c in contestants),
+        rows=tuple(_row(file, options, journal) for file in measured),
         packages=tuple(packages),
         left_out=tuple(left_out),
     )
@@ -191,57 +205,43 @@ def _evaluate(
     return [contestant for contestant in contestants if contestant.file.name in done]
 
 
-def _time_rounds(
-    contestants: list[Contestant],
-    peers: list[Peer],
-    faces: np.ndarray,
-    options: Options,
-    python: str,
-    journal: Journal,
-) -> list[PackageRow]:
-    """Time every contestant and package in rounds, and return the packages, of which nothing else is known."""
-    timing = options.timing
-    blocks: dict[str, TimeBlock] = {}
-    packages: list[PackageRow] = []
-    with ExitStack() as stack, progress() as bar:
-        done = len(journal.parts("round"))
-        task = bar.add_task("rounds", total=timing.rounds - done)
-        file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "faces.npy"
-        np.save(file, faces)
-        for peer in (peer for peer in peers if peer.package):
-            try:
-                process = PackageProcess(str(peer.package), python, file)
-            except (FerZooError, OSError) as error:
-                packages.append(PackageRow(str(peer.package), peer.name, skipped=str(error)))
-                continue
-            stack.callback(process.close)
-            packages.append(PackageRow(str(peer.package), peer.name, **process.facts))
-            blocks[f"package {peer.package}"] = partial(process.time_block, faces)
-        for contestant in contestants if done < timing.rounds else ():
-            inputs = contestant.inputs(faces)
-            for batch in timing.batches:
-                for threads in timing.threads:
-                    batches = np.resize(inputs, (max(len(inputs) // batch, 1), batch, *inputs.shape[1:]))
-                    run = contestant.load(threads).run
-                    blocks[_key(contestant.file, batch, threads)] = partial(time_block, run, batches)
-        for block in blocks.values():
-            block(queries=1, seconds=0.0, settle_seconds=timing.warmup_seconds)
-        for number in range(done, timing.rounds):
-            journal.add("round", {key: blocks[key](**block_limits(timing)) for key in order(list(blocks), number)})
-            bar.advance(task)
-    return [replace(package, latency=_package_times(package, journal)) for package in packages]
+def _packages(
+    peers: list[Peer], faces: np.ndarray, python: str, stack: ExitStack
+) -> tuple[list[PackageRow], dict[str, Callable[[], TimeBlock]]]:
+    """The peers' PyPI packages, without times, and what times each, until the stack is closed."""
+    rows: list[PackageRow] = []
+    loaders: dict[str, Callable[[], TimeBlock]] = {}
+    file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "faces.npy"
+    np.save(file, faces)
+    for peer in (peer for peer in peers if peer.package):
+        name = str(peer.package)
+        try:
+            process = PackageProcess(name, python, file)
+        except (FerZooError, OSError) as error:
+            rows.append(PackageRow(name, peer.name, skipped=str(error)))
+            continue
+        stack.callback(process.close)
+        rows.append(PackageRow(name, peer.name, **process.facts))
+        loaders[f"package {name}"] = partial(partial, process.time_block, faces)
+    return rows, loaders
 
 
-def _package_times(package: PackageRow, journal: Journal) -> Any:
+def _block(contestant: Contestant, faces: np.ndarray, batch: int, threads: int) -> TimeBlock:
+    inputs = contestant.inputs(faces)
+    batches = np.resize(inputs, (max(len(inputs) // batch, 1), batch, *inputs.shape[1:]))
+    return partial(time_block, contestant.load(threads).run, batches)
+
+
+def _package_times(package: PackageRow, journal: Journal) -> Times | None:
     key = f"package {package.package}"
     rounds = [part[key] for part in journal.parts("round") if key in part]
     return summarize(rounds, 1) if rounds and not package.skipped else None
 
 
-def _start_cold(contestants: list[Contestant], face: bytes, cold_starts: int, journal: Journal) -> None:
-    done = len(journal.parts("cold_start"))
-    for number in track(range(done, cold_starts), "cold starts"):
-        journal.add("cold_start", {c.file.name: asdict(c.start(face)) for c in order(contestants, number)})
+def _is_measured(file: PeerFile, options: Options, journal: Journal) -> bool:
+    settings = product(options.timing.batches, options.timing.threads)
+    timed = all(in_all(journal.parts("round"), _key(file, *setting)) for setting in settings)
+    return timed and in_all(journal.parts("cold_start"), file.name)
 
 
 def _key(file: PeerFile, batch: int, threads: int) -> str:
@@ -255,8 +255,7 @@ def _row(file: PeerFile, options: Options, journal: Journal) -> PeerRow:
             batch=batch,
             threads=threads,
         )
-        for batch in options.timing.batches
-        for threads in options.timing.threads
+        for batch, threads in product(options.timing.batches, options.timing.threads)
     )
     return PeerRow(
         **vars(file),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import benchmarks.latency.measure
-from benchmarks.latency.measure import order, run_latency
+from benchmarks.latency.measure import run_latency
+from benchmarks.latency.rounds import order
 from benchmarks.latency.rows import LatencyReport, Start
 from benchmarks.options import Options, Timing
 from benchmarks.table import read_record
@@ -41,8 +42,8 @@ def blocks(monkeypatch):
     """Record every timed block and answer with the number of images in microseconds."""
     seen: list[str] = []
 
-    def loaded(artifact, options, candidate, *_):
-        def block(batches, *, queries, seconds, settle_seconds):
+    def loaded(artifact, options, candidate, batches, *_):
+        def block(*, queries, seconds, settle_seconds):
             assert batches.dtype == np.float32
             assert batches.shape[1:] == (candidate.batch, 48, 48, 1)
             if seconds:  # Not the warm-up.
@@ -51,7 +52,7 @@ def blocks(monkeypatch):
 
         return block
 
-    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", loaded)
+    monkeypatch.setattr(benchmarks.latency.measure, "_block", loaded)
     return seen
 
 
@@ -87,19 +88,19 @@ def test_candidates_take_turns(zoo, options, blocks, fake_cold_start):
 
 
 def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monkeypatch):
-    loaded = benchmarks.latency.measure._loaded
+    loaded = benchmarks.latency.measure._block
 
     def interrupted(*arguments):
         block = loaded(*arguments)
 
-        def until_the_third_round(*arguments, **limits):
+        def until_the_third_round(**limits):
             if len(blocks) == 20:
                 raise KeyboardInterrupt
-            return block(*arguments, **limits)
+            return block(**limits)
 
         return until_the_third_round
 
-    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", interrupted)
+    monkeypatch.setattr(benchmarks.latency.measure, "_block", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_latency(options)
     half = read_record(zoo.reports / "latency.json", LatencyReport)
@@ -107,7 +108,7 @@ def test_an_interrupted_run_goes_on(zoo, options, blocks, fake_cold_start, monke
     assert {row.n for row in half.rows} == {4}
     with (zoo.reports / "latency.partial.jsonl").open("a") as file:
         file.write('{"round": {"half a li')
-    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", loaded)
+    monkeypatch.setattr(benchmarks.latency.measure, "_block", loaded)
     del blocks[:]
     report = run_latency(options)
     assert len(blocks) == 2 * 8
@@ -155,19 +156,19 @@ def test_broken_artifacts_do_not_stop_the_others(zoo, options, fake_cold_start):
 
 
 def test_a_candidate_that_fails_later_is_dropped(zoo, options, blocks, fake_cold_start, monkeypatch):
-    loaded = benchmarks.latency.measure._loaded
+    loaded = benchmarks.latency.measure._block
 
     def failing(artifact, options, candidate, *rest):
         block = loaded(artifact, options, candidate, *rest)
 
-        def fail(*arguments, **limits):
+        def fail(**limits):
             if "int8" in candidate.path and candidate.batch == 4 and len(blocks) > 10:
                 raise RuntimeError("out of something\nand more lines")
-            return block(*arguments, **limits)
+            return block(**limits)
 
         return fail
 
-    monkeypatch.setattr(benchmarks.latency.measure, "_loaded", failing)
+    monkeypatch.setattr(benchmarks.latency.measure, "_block", failing)
     report = run_latency(options)
     assert {(row.path, row.batch) for row in report.rows} == {
         ("linear/model.fp32.onnx", 1),
