@@ -8,21 +8,21 @@ from starlette.responses import Response
 
 from fer_zoo import __version__
 from fer_zoo.serve import kserve
-from fer_zoo.serve.answers import Health, JSONAnswer, Prediction
 from fer_zoo.serve.catalog import Catalog
 from fer_zoo.serve.kserve import KServe
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.operations import Operation
 from fer_zoo.serve.predict import FIELD, Predict
+from fer_zoo.serve.responses import APIResponse, Health, Prediction
 from fer_zoo.serve.service import Service
-from fer_zoo.serve.uploads import Load, UploadLimits
+from fer_zoo.serve.uploads import ServerLoad, UploadLimits
 
 _PICTURE = {"type": "string", "format": "binary"}
 _FORM = {"type": "object", "required": [FIELD], "properties": {FIELD: _PICTURE}}
 _UPLOAD_REFUSALS = (400, 408, 411, 413, 415, 503)
 
 
-def operations_of(service: Service, limits: Limits, load: Load, listed: Catalog) -> list[Operation]:
+def operations_of(service: Service, limits: Limits, load: ServerLoad, listed: Catalog) -> list[Operation]:
     """All operations: our own and those of the V2 protocol.
 
     Args:
@@ -35,10 +35,10 @@ def operations_of(service: Service, limits: Limits, load: Load, listed: Catalog)
     names = [model.name for model in service.models]
 
     async def models(request: Request) -> Response:
-        return JSONAnswer(listed)
+        return APIResponse(listed)
 
     async def health(request: Request) -> Response:
-        return JSONAnswer(Health("ok", __version__, load.waiting))
+        return APIResponse(Health("ok", __version__, load.waiting))
 
     upload = Middleware(UploadLimits, limits=limits, load=load)
     tensors = Middleware(UploadLimits, limits=limits, load=load, body_bytes=kserve.largest_body(limits))

@@ -14,22 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fer_zoo.cpu import cores
-from fer_zoo.serve import metrics
 from fer_zoo.serve.access_log import AccessLog, LogFormat
-from fer_zoo.serve.answers import JSONAnswer, refuse
 from fer_zoo.serve.api import operations_of
 from fer_zoo.serve.catalog import catalog, chosen_models, default_model, served_models
-from fer_zoo.serve.failures import Failures
+from fer_zoo.serve.error_responses import ErrorResponses
 from fer_zoo.serve.hosts import LOOPBACK, HostCheck
 from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from fer_zoo.serve.metrics import Metrics
-from fer_zoo.serve.observer import Exchange, Observer
 from fer_zoo.serve.openapi import openapi
 from fer_zoo.serve.page import page_files
 from fer_zoo.serve.page_endpoint import PageFiles
+from fer_zoo.serve.request_records import RequestRecord, RequestRecorder
+from fer_zoo.serve.responses import APIResponse, refuse
 from fer_zoo.serve.security import SecurityHeaders
 from fer_zoo.serve.service import Service
-from fer_zoo.serve.uploads import Load
+from fer_zoo.serve.uploads import ServerLoad
 
 _DOCS = Path(__file__).with_name("docs.html")
 
@@ -70,47 +70,49 @@ def create_app(
     chosen = chosen_models(models) if models else served_models()
     default = chosen[0] if models else default_model(chosen)
     limits = limits or Limits()
-    numbers = Metrics()
-    service = Service(chosen, default, jobs or default_jobs(), limits, numbers)
-    return assemble(service, limits, numbers, allowed_hosts, log_format)
+    metrics = Metrics()
+    service = Service(chosen, default, jobs or default_jobs(), limits, metrics)
+    return build_app(service, limits, metrics, allowed_hosts, log_format)
 
 
-def assemble(
+def build_app(
     service: Service,
     limits: Limits,
-    numbers: Metrics,
+    metrics: Metrics,
     allowed_hosts: Sequence[str] = LOOPBACK,
     log_format: LogFormat | None = None,
 ) -> Starlette:
     """The app around a service."""
-    load = Load(numbers.waiting)
+    load = ServerLoad(metrics.waiting)
     listed = catalog(service.models, service.default)
     operations = operations_of(service, limits, load, listed)
 
     async def description(request: Request) -> Response:
-        return JSONAnswer(openapi(operations, request.scope.get("root_path", "")))
+        return APIResponse(openapi(operations, request.scope.get("root_path", "")))
 
     async def prometheus(request: Request) -> Response:
-        return Response(numbers.text(), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.text(), media_type=METRICS_CONTENT_TYPE)
 
     async def models_file(request: Request) -> Response:
-        return JSONAnswer(listed, headers={"Cache-Control": "no-cache"})
+        return APIResponse(listed, headers={"Cache-Control": "no-cache"})
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         await service.start()
         try:
-            yield {"metrics": numbers}
+            yield {"metrics": metrics}
         finally:
             service.close()
 
-    observers: list[Callable[[Exchange], None]] = [numbers.observe, *([AccessLog(log_format)] if log_format else [])]
+    observers: list[Callable[[RequestRecord], None]] = [metrics.observe]
+    if log_format is not None:
+        observers.append(AccessLog(log_format))
     app = Starlette(
         routes=[route for operation in operations for route in operation.routes()],
         middleware=[
-            Middleware(Observer, observers=observers),
+            Middleware(RequestRecorder, observers=observers),
             Middleware(SecurityHeaders),
-            Middleware(Failures),
+            Middleware(ErrorResponses),
             Middleware(HostCheck, allowed=allowed_hosts),
         ],
         exception_handlers={HTTPException: refuse},

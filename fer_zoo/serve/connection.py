@@ -1,4 +1,4 @@
-"""One client's connection: uvicorn's, with bounds of time and room of which uvicorn has none."""
+"""The connection of one client: uvicorn's, with timeouts and limits that uvicorn does not have."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from fer_zoo.serve.answers import refusal
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.responses import refusal
 from fer_zoo.serve.security import SECURITY_HEADERS
 
 HEAD_BYTES = 32 << 10
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 _LOG_SECONDS = 60.0
 
 
-class Crowd:
-    """Says once in a while that connections are refused; shared by those of a server."""
+class RefusalLog:
+    """Logs that connections are refused, at most once a minute; all connections of a server share one."""
 
     def __init__(self) -> None:
         self._quiet_until = 0.0
@@ -41,31 +41,31 @@ class Connection(HttpToolsProtocol):
 
     Args:
         limits: Of time, and of connections.
-        crowd: The same for all connections.
+        refusal_log: The same for all connections.
     """
 
-    def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, refusal_log: RefusalLog, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._crowd = crowd
+        self._refusal_log = refusal_log
         self._metrics: Metrics = self.app_state["metrics"]
-        self._spare_since: float | None = None  # None while somebody waits for an answer
+        self._idle_since: float | None = None  # Also while a refused body is thrown away
         self._head_bytes: int | None = None  # None outside of a header
-        self._head_amid = False
+        self._head_began_in_chunk = False
         self._in_body = False
         self._refused = False
-        self._why_bad: tuple[int, str] | None = None
+        self._head_error: tuple[int, str] | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._read_deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
 
-    # What asyncio tells.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._metrics.connections.inc()
-        if len(self.connections) > self._limits.connections and not self._make_room():
+        if len(self.connections) > self._limits.connections and not self._evict_idle():
             self._metrics.refused.inc()
-            self._crowd.refused(self.loop.time(), self._limits.connections)
+            self._refusal_log.refused(self.loop.time(), self._limits.connections)
             self._refuse(503, "too many connections; try again in a moment")
             transport.close()
             return
@@ -73,7 +73,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._metrics.connections.dec()
-        for timer in (self._deadline, self._read_deadline):
+        for timer in (self._deadline, self._write_deadline):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -83,10 +83,10 @@ class Connection(HttpToolsProtocol):
             return
         if self._head_bytes is None and not self._in_body and not self._answering():
             self._begin_head()
-        self._head_amid = False
+        self._head_began_in_chunk = False
         super().data_received(data)
-        # Where a header begins amid the data, nobody knows how much of them is its.
-        if self._head_bytes is not None and not self._head_amid and not self._refused:
+        # Of data amid which a header begins, it is not known how much belongs to it.
+        if self._head_bytes is not None and not self._head_began_in_chunk and not self._refused:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(431, f"the header is longer than {HEAD_BYTES} bytes")
@@ -100,28 +100,28 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_deadline = self.loop.call_later(self._limits.timeout, self._abort, "does not read")
+        self._write_deadline = self.loop.call_later(self._limits.timeout, self._abort, "write_timeout")
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._read_deadline is not None:
-            self._read_deadline.cancel()
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
 
-    # What the parser and the response tell.
+    # Called by the HTTP parser, and by a response that ends.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._head_bytes is None:
-            self._head_amid = True
+            self._head_began_in_chunk = True
             self._begin_head()
 
     def on_headers_complete(self) -> None:
         if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
-            self._why_bad = 431, f"the header is longer than {HEAD_BYTES} bytes"
+            self._head_error = 431, f"the header is longer than {HEAD_BYTES} bytes"
         elif (version := self.parser.get_http_version()) not in ("1.0", "1.1"):
-            self._why_bad = 505, f"HTTP/{version} is not spoken here, HTTP/1.1 is"
-        if self._why_bad is not None:
-            raise ValueError(self._why_bad[1])
+            self._head_error = 505, f"HTTP/{version} is not spoken here, HTTP/1.1 is"
+        if self._head_error is not None:
+            raise ValueError(self._head_error[1])
         super().on_headers_complete()
         self._head_bytes = None
         self._in_body = True
@@ -136,52 +136,52 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            self._end_after(self._limits.timeout, lambda: self._abort("does not read"))
+            self._end_after(self._limits.timeout, lambda: self._abort("write_timeout"))
         elif self.cycle.response_complete:  # Else the next request of a pipeline is being answered.
             if self._in_body:
                 # Closing now could take the response back from a client that still sends.
-                self._spare_since = self.loop.time()
-                self._end_after(self._limits.linger, lambda: self._abort("sends a refused body"))
+                self._idle_since = self.loop.time()
+                self._end_after(self._limits.linger, lambda: self._abort("linger_timeout"))
             elif self._head_bytes is None:
                 self._be_idle()
             else:
                 self._end_after(self._limits.timeout, self._head_is_late)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(*(self._why_bad or (400, "this is not an HTTP request, or its header is malformed")))
+        self._refuse(*(self._head_error or (400, "this is not an HTTP request, or its header is malformed")))
 
     def shutdown(self) -> None:
         super().shutdown()
         if self.transport.is_closing():
-            self._end_after(self._limits.linger, lambda: self._abort("does not read"))
+            self._end_after(self._limits.linger, lambda: self._abort("write_timeout"))
 
-    # What follows from it.
+    # Timeouts and refusals.
 
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _begin_head(self) -> None:
-        self._spare_since = None
+        self._idle_since = None
         self._head_bytes = 0
         if not self._answering():
             self._end_after(self._limits.timeout, self._head_is_late)
 
     def _be_idle(self) -> None:
-        self._spare_since = self.loop.time()
-        self._end_after(self._limits.idle, lambda: self._abort("idle"))
+        self._idle_since = self.loop.time()
+        self._end_after(self._limits.idle, lambda: self._abort("idle_timeout"))
 
-    def _make_room(self) -> bool:
+    def _evict_idle(self) -> bool:
         """Close the connection that has waited longest for its client; whether there was one."""
-        spare = [c for c in self.connections if isinstance(c, Connection) and c._spare_since is not None]
-        if not spare:
+        idle = [c for c in self.connections if isinstance(c, Connection) and c._idle_since is not None]
+        if not idle:
             return False
-        oldest = min(spare, key=lambda c: c._spare_since or 0)
-        oldest._spare_since = None
-        oldest._abort("made room")
+        oldest = min(idle, key=lambda c: c._idle_since or 0)
+        oldest._idle_since = None
+        oldest._abort("evicted")
         return True
 
     def _head_is_late(self) -> None:
-        self._metrics.aborted.labels("slow header").inc()
+        self._metrics.aborted.labels("header_timeout").inc()
         self._refuse(408, f"the header took longer than {self._limits.timeout:g} seconds")
 
     def _refuse(self, status: int, message: str) -> None:
@@ -193,12 +193,12 @@ class Connection(HttpToolsProtocol):
         fields = [*self.server_state.default_headers, *answer.raw_headers]
         lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
-        self._spare_since = self.loop.time()
+        self._idle_since = self.loop.time()
         if self._answering():  # Nobody waits for that answer behind this one.
             self.transport.close()
         else:
             self.transport.write_eof()
-        self._end_after(self._limits.linger, lambda: self._abort("sends after a refusal"))
+        self._end_after(self._limits.linger, lambda: self._abort("linger_timeout"))
 
     def _abort(self, reason: str) -> None:
         self._metrics.aborted.labels(reason).inc()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fer_zoo.serve.answers import refusal
+from fer_zoo.serve.responses import refusal
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

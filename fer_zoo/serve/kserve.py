@@ -18,9 +18,9 @@ from starlette.responses import Response
 from fer_zoo import __version__
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import UsageError
-from fer_zoo.serve.answers import JSONAnswer, answer_within
 from fer_zoo.serve.catalog import ServedModel, find_model
 from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.responses import APIResponse, response_deadline
 from fer_zoo.serve.service import Service
 
 INPUT, OUTPUT = "image", "probabilities"
@@ -134,30 +134,30 @@ class KServe:
         self._limits = limits
 
     async def server_metadata(self, request: Request) -> Response:
-        return JSONAnswer(ServerMetadata("fer_zoo", __version__, ["binary_tensor_data"]))
+        return APIResponse(ServerMetadata("fer_zoo", __version__, ["binary_tensor_data"]))
 
     async def live(self, request: Request) -> Response:
-        return JSONAnswer(Live(True))
+        return APIResponse(Live(True))
 
     async def ready(self, request: Request) -> Response:
-        return JSONAnswer(Ready(True))
+        return APIResponse(Ready(True))
 
     async def model_ready(self, request: Request) -> Response:
         self._model(request)
-        return JSONAnswer(Ready(True))
+        return APIResponse(Ready(True))
 
     async def model_metadata(self, request: Request) -> Response:
         model = self._model(request)
         classes = len(model.artifact.output["labels"])
         faces = TensorMetadata(INPUT, "FP32", [-1, *_SHAPE])
         probabilities = TensorMetadata(OUTPUT, "FP32", [-1, classes])
-        return JSONAnswer(ModelMetadata(model.name, [VERSION], "onnxruntime_onnx", [faces], [probabilities]))
+        return APIResponse(ModelMetadata(model.name, [VERSION], "onnxruntime_onnx", [faces], [probabilities]))
 
     async def infer(self, request: Request) -> Response:
         model = self._model(request)
         asked, tensors = _parsed(await request.body(), request.headers.get(_JSON_LENGTH))
         faces = self._faces(asked, tensors)
-        async with answer_within(self._limits.timeout):
+        async with response_deadline(self._limits.timeout):
             return _answer(model, asked, await self._service.classify(model, faces))
 
     def _model(self, request: Request) -> ServedModel:
@@ -229,7 +229,7 @@ def _answer(model: ServedModel, asked: InferRequest, probabilities: np.ndarray) 
     )
     answer = InferResponse(model.name, VERSION, [output], asked.id)
     if not binary:
-        return JSONAnswer(answer)
+        return APIResponse(answer)
     head = msgspec.json.encode(answer)
     return Response(
         head + tensor.tobytes(),

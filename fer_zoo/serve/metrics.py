@@ -7,7 +7,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from fer_zoo.serve.observer import Exchange
+from fer_zoo.serve.request_records import RequestRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,9 +50,9 @@ class Metrics:
             registry=self.registry,
         )
 
-    def observe(self, exchange: Exchange) -> None:
-        self.requests.labels(exchange.endpoint, str(exchange.status)).inc()
-        self.seconds.labels(exchange.endpoint).observe(exchange.seconds)
+    def observe(self, record: RequestRecord) -> None:
+        self.requests.labels(record.endpoint, str(record.status)).inc()
+        self.seconds.labels(record.endpoint).observe(record.seconds)
 
     def text(self) -> bytes:
         """All numbers in Prometheus' text format; those of all workers where there are several."""

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from fer_zoo import __version__
-from fer_zoo.serve.answers import Error
 from fer_zoo.serve.operations import Operation
+from fer_zoo.serve.responses import Error
 
 _DESCRIPTION = (
     "Facial expression recognition. An expression is not an emotion: the models name what a face looks like, not what "

@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import Face
-from fer_zoo.serve.answers import FaceAnswer, JSONAnswer, Prediction, answer_within
 from fer_zoo.serve.catalog import ServedModel, find_model
 from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.responses import APIResponse, FacePrediction, Prediction, response_deadline
 from fer_zoo.serve.service import Service
 
 FIELD = "image"
@@ -36,11 +36,11 @@ class Predict:
         self._service = service
         self._limits = limits
 
-    async def predict(self, request: Request) -> JSONAnswer:
+    async def predict(self, request: Request) -> APIResponse:
         model, cropped = self._parameters(request)
         content = await _picture(request)
-        async with answer_within(self._limits.timeout):
-            return JSONAnswer(await self._prediction(content, model, cropped))
+        async with response_deadline(self._limits.timeout):
+            return APIResponse(await self._prediction(content, model, cropped))
 
     async def _prediction(self, content: bytes, model: ServedModel, cropped: bool) -> Prediction:
         found = await self._service.crops(content, cropped)
@@ -102,11 +102,11 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
 
 
-def _answer(face: Face | None, labels: list[str], row: np.ndarray) -> FaceAnswer:
+def _answer(face: Face | None, labels: list[str], row: np.ndarray) -> FacePrediction:
     place: dict[str, Any] = {}
     if face is not None:
         place["box"] = tuple(round(value, 2) for value in face.box)
         place["landmarks"] = [(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks]
         place["score"] = round(face.score, 4)
     probabilities = {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
-    return FaceAnswer(label=labels[int(row.argmax())], probabilities=probabilities, **place)
+    return FacePrediction(label=labels[int(row.argmax())], probabilities=probabilities, **place)

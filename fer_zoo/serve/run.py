@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.serve import metrics
-from fer_zoo.serve.connection import Connection, Crowd
+from fer_zoo.serve.connection import Connection, RefusalLog
 from fer_zoo.serve.limits import Limits
 
 # Connections that the system completes before the server has taken them.
@@ -57,7 +57,7 @@ def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvic
     return uvicorn.Config(
         app,
         factory=True,
-        http=functools.partial(Connection, limits=bounded, crowd=Crowd()),  # type: ignore[arg-type]
+        http=functools.partial(Connection, limits=bounded, refusal_log=RefusalLog()),  # type: ignore[arg-type]
         loop="asyncio",
         ws="none",
         lifespan="on",

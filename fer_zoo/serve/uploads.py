@@ -10,12 +10,12 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fer_zoo.serve.answers import busy
 from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.responses import unavailable
 
 
 @dataclass
-class Load:
+class ServerLoad:
     """What is held at the moment.
 
     Attributes:
@@ -43,7 +43,7 @@ class UploadLimits:
         body_bytes: Of one body, where it is not the limits' own.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, load: Load, body_bytes: int | None = None) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, load: ServerLoad, body_bytes: int | None = None) -> None:
         self._app = app
         self._limits = limits
         self._load = load
@@ -76,7 +76,7 @@ class UploadLimits:
 class _Body:
     """The body of one request on its way in."""
 
-    def __init__(self, length: int, receive: Receive, limits: Limits, load: Load) -> None:
+    def __init__(self, length: int, receive: Receive, limits: Limits, load: ServerLoad) -> None:
         self._length = length
         self._receive = receive
         self._limits = limits
@@ -113,4 +113,4 @@ class _Body:
 
 
 def _full() -> HTTPException:
-    return busy("too many requests are waiting; try again in a moment")
+    return unavailable("too many requests are waiting; try again in a moment")

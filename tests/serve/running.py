@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
-from fer_zoo.serve.app import assemble
+from fer_zoo.serve.app import build_app
 from fer_zoo.serve.catalog import ServedModel, served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
@@ -102,7 +102,7 @@ def in_process(limits: Limits, test: Callable[[InProcess], Awaitable[None]], sec
 
     async def run() -> None:
         service, metrics = SlowService(), Metrics()
-        app = assemble(service, limits, metrics)  # type: ignore[arg-type]
+        app = build_app(service, limits, metrics)  # type: ignore[arg-type]
         listening = listen("127.0.0.1", 0)
         server = uvicorn.Server(config(lambda: app, limits))
         serving = asyncio.create_task(server.serve([listening]))

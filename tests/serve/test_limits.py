@@ -37,7 +37,7 @@ def test_slow_clients_and_slow_answers_end_in_time() -> None:
         assert b"2 bytes are missing" in answers[1]
         assert b"retry-after: 1" in answers[2]
         assert await server.ask(b"") == b""
-        assert server.number("fer_zoo_connections_aborted_total", reason="idle") == 1
+        assert server.number("fer_zoo_connections_aborted_total", reason="idle_timeout") == 1
 
     in_process(replace(QUICK, timeout=0.2, idle=0.2), test)
 
@@ -106,7 +106,7 @@ def test_clients_that_do_not_read_are_ended_and_counted() -> None:
         assert (await _healthz(server))["status"] == "ok"
         while server.number("fer_zoo_connections") > 0:
             await asyncio.sleep(0.02)
-        assert server.number("fer_zoo_connections_aborted_total", reason="does not read") == 5
+        assert server.number("fer_zoo_connections_aborted_total", reason="write_timeout") == 5
         for _, writer in clients:
             writer.transport.abort()
 
@@ -145,7 +145,7 @@ def test_a_connection_goes_on_after_a_refused_body() -> None:
     in_process(replace(QUICK, body_bytes=40_000), test)
 
 
-def test_idle_connections_make_room_for_new_ones() -> None:
+def test_idle_connections_evict_idle_for_new_ones() -> None:
     async def test(server: InProcess) -> None:
         idle = [await server.open() for _ in range(9)]
         while server.number("fer_zoo_connections") < len(idle):
@@ -153,20 +153,20 @@ def test_idle_connections_make_room_for_new_ones() -> None:
         assert (await _healthz(server))["status"] == "ok"
         # The one that has been idle longest went.
         assert await asyncio.wait_for(idle[0][0].read(), 5) == b""
-        assert server.number("fer_zoo_connections_aborted_total", reason="made room") == 1
+        assert server.number("fer_zoo_connections_aborted_total", reason="evicted") == 1
         assert not idle[1][0].at_eof()
 
     in_process(replace(QUICK, connections=9), test)
 
 
-def test_connections_with_a_refused_body_make_room_too() -> None:
+def test_connections_with_a_refused_body_evict_idle_too() -> None:
     async def test(server: InProcess) -> None:
         head = ASK.replace(b"Connection: close\r\n", b"").replace(b"Length: 4", b"Length: 99")
         refused = [await server.open(head) for _ in range(3)]
         for reader, _ in refused:
             assert b" 408 " in await reader.readline()
         assert (await _healthz(server))["status"] == "ok"
-        assert server.number("fer_zoo_connections_aborted_total", reason="made room") == 1
+        assert server.number("fer_zoo_connections_aborted_total", reason="evicted") == 1
 
     in_process(replace(Limits(), connections=3, upload_grace=0.1), test)
 

@@ -10,7 +10,7 @@ from running import Serving
 from test_server import ask, predict
 
 from fer_zoo.serve.access_log import AccessLog
-from fer_zoo.serve.observer import Exchange
+from fer_zoo.serve.request_records import RequestRecord
 
 
 def _numbers(serving: Serving) -> dict[str, float]:
@@ -40,7 +40,7 @@ def test_requests_latency_and_batches_are_counted(serving: Serving, face_file: b
 
 
 def test_the_log_has_one_line_for_each_request(capsys: pytest.CaptureFixture[str]) -> None:
-    exchange = Exchange("127.0.0.1", "GET", "/a%0Ab?c=%22", "page", 404, 12, 0.0123456789)
+    exchange = RequestRecord("127.0.0.1", "GET", "/a%0Ab?c=%22", "page", 404, 12, 0.0123456789)
     AccessLog("json")(exchange)
     AccessLog("text")(exchange)
     first, second = capsys.readouterr().err.splitlines()

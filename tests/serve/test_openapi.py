@@ -38,7 +38,7 @@ def test_the_description_names_what_the_server_answers(serving: Serving, face_fi
     ):
         assert set(_resolved(document, name)["properties"]) == set(answer), name
     face = predict(serving, face_file, "?cropped=true")[1]["faces"][0]
-    assert set(_resolved(document, "FaceAnswer")["required"]) == set(face)
+    assert set(_resolved(document, "FacePrediction")["required"]) == set(face)
     other = predict(serving, face_file, "?cropped=true&model=fernet_base_ferplus:onnx:int8")[1]
     assert set(other["faces"][0]["probabilities"]) == {*face["probabilities"], "contempt"}
 

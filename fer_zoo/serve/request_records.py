@@ -1,4 +1,4 @@
-"""Tells others about each request that was answered."""
+"""A record of each request and its response, for the metrics and the access log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CLIENT_CLOSED_REQUEST = 499
 
 
 @dataclass(frozen=True)
-class Exchange:
+class RequestRecord:
     """One request and its response.
 
     Attributes:
         client: The client's address, empty where it has none.
         method: Of HTTP.
         target: Path and query as they came, percent-encoded.
-        endpoint: The name of what answered; `page` for files of the page and for what is not there.
+        endpoint: The operation's name, such as `predict`; `page` for files of the page and unknown addresses.
         status: Of HTTP.
         bytes: Of the response's body.
         seconds: From the header to the end of the response.
@@ -35,10 +35,10 @@ class Exchange:
     seconds: float
 
 
-class Observer:
-    """ASGI middleware that calls each of `observers` with each exchange."""
+class RequestRecorder:
+    """ASGI middleware that calls each of `observers` with each record."""
 
-    def __init__(self, app: ASGIApp, observers: Sequence[Callable[[Exchange], None]]) -> None:
+    def __init__(self, app: ASGIApp, observers: Sequence[Callable[[RequestRecord], None]]) -> None:
         self._app = app
         self._observers = observers
 
@@ -59,7 +59,7 @@ class Observer:
             await self._app(scope, receive, send_counting)
         finally:
             query = scope["query_string"]
-            exchange = Exchange(
+            record = RequestRecord(
                 client=(scope.get("client") or ("",))[0],
                 method=scope["method"],
                 target=(scope.get("raw_path", b"") + (b"?" + query if query else b"")).decode("latin-1"),
@@ -69,4 +69,4 @@ class Observer:
                 seconds=time.perf_counter() - start,
             )
             for observe in self._observers:
-                observe(exchange)
+                observe(record)

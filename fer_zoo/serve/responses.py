@@ -16,7 +16,7 @@ from starlette.responses import Response
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
-class FaceAnswer(Struct, frozen=True, kw_only=True):
+class FacePrediction(Struct, frozen=True, kw_only=True):
     """One face; a picture sent with `cropped=true` has neither box, landmarks nor score."""
 
     box: Annotated[
@@ -38,7 +38,7 @@ class Prediction(Struct, frozen=True):
     model: str
     width: int
     height: int
-    faces: list[FaceAnswer]
+    faces: list[FacePrediction]
 
 
 class Health(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Error(Struct, frozen=True):
     error: Annotated[str, Meta(description="One sentence")]
 
 
-class JSONAnswer(Response):
+class APIResponse(Response):
     """A struct or a dataclass as JSON."""
 
     media_type = "application/json"
@@ -67,23 +67,23 @@ class JSONAnswer(Response):
         return msgspec.json.encode(content) + b"\n"
 
 
-def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONAnswer:
-    return JSONAnswer(Error(message), status, headers)
+def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> APIResponse:
+    return APIResponse(Error(message), status, headers)
 
 
-def busy(message: str) -> HTTPException:
+def unavailable(message: str) -> HTTPException:
     """503, to be sent again in a second."""
     return HTTPException(503, message, {"Retry-After": "1"})
 
 
 @asynccontextmanager
-async def answer_within(seconds: float) -> AsyncIterator[None]:
+async def response_deadline(seconds: float) -> AsyncIterator[None]:
     """Cancel what takes longer, and answer with 503."""
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise busy(f"no answer within {seconds:g} seconds; try again in a moment") from None
+        raise unavailable(f"no answer within {seconds:g} seconds; try again in a moment") from None
 
 
 async def refuse(request: Request, error: Exception) -> Response:

@@ -8,13 +8,13 @@ import logging
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fer_zoo.serve.answers import refusal
-from fer_zoo.serve.observer import CLIENT_CLOSED_REQUEST
+from fer_zoo.serve.request_records import CLIENT_CLOSED_REQUEST
+from fer_zoo.serve.responses import refusal
 
 _log = logging.getLogger(__name__)
 
 
-class Failures:
+class ErrorResponses:
     """ASGI middleware: 500 for a failure, which is logged, and 503 where the server stops before it has the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
