@@ -257,8 +257,8 @@ def _open_zip(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise FerZooError(f"{path} is a damaged zip ({error}); get it again") from error
+    except _ZIP_DAMAGE as error:
+        raise FerZooError(f"{path} is a damaged zip ({reason(error)}); get it again") from error
     found = [name for name in names if PurePosixPath(name).name in _CSV_NAMES]
     if found and not any(map(_is_image, names)):
         return CsvSource(path, found[0])
