@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 _SMALL = "--backend tensorflow --epochs 1 --data fer2013.zip"
+_WITHOUT_TEACHERS = "--teachers --distillation-weight 0 --augmented-views 0"
 
 # Run in a folder with the files that the pages speak of (`conftest.py`), with options behind that make it small.
 RUN: dict[str, str] = {
@@ -29,7 +30,7 @@ RUN: dict[str, str] = {
     "python -m fer_zoo.train --backend jax": _SMALL,
     "python -m fer_zoo.train --model baseline_cnn": _SMALL,
     "python -m fer_zoo.train --model fernet_tiny --warm-start fernet_tiny": "--backend tensorflow --epochs 1",
-    "python -m fer_zoo.train --recipe fernet_tiny": f"{_SMALL} --warmup-epochs 0 --teachers --distillation 0 --views 0",
+    "python -m fer_zoo.train --recipe fernet_tiny": f"{_SMALL} --warmup-epochs 0 {_WITHOUT_TEACHERS}",
 }
 
 # Why a command is not run. Of our own commands the options are parsed nevertheless.
