@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_zoo.errors import UsageError
+from fer_zoo.training.config import current_names
 from fer_zoo.zoo import run_config
 
 from ..cells import percent
@@ -41,7 +42,7 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
         raise UsageError("a spread needs the folders of two or more runs")
     seeds, settings, splits = [], [], []
     for run in runs:
-        training = dict(run_config(run).get("training", {}))
+        training = current_names(run_config(run).get("training", {}))
         evaluation = run / "evaluation.json"
         if "seed" not in training or not evaluation.exists():
             raise UsageError(f"{run} is not the folder of a finished run: it has no config.json or no evaluation.json")

@@ -80,7 +80,7 @@ class TrainingConfig:
         optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
         learning_rate: The highest of the schedule.
         schedule: `constant`, or `cosine` down to 0.
-        warmup_epochs: Of linear increase from 0, cosine only; at most half of the epochs are.
+        warmup_epochs: Epochs of linear increase from 0, before the cosine; cut to half of the epochs.
         weight_decay: Decoupled (Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101), on all weights but
             biases and normalization; 0 for none. Momentum 0.9 does not multiply it: what other frameworks' SGD does
             with 5e-4 takes 5e-3 here.
@@ -108,8 +108,8 @@ class TrainingConfig:
             images without augmentation, unless that lowers the accuracy on the selection images.
         calibrate: Divide the logits of the trained model by a temperature fitted on the selection images.
         class_offsets: With `calibrate`, add an offset to the logits of each class, fitted with the temperature.
-        warm_start: A trained model whose weights the run begins with, of the same architecture or a deeper one that
-            begins with it: a `.keras` file, or a name in the artifacts; `None` for random ones.
+        warm_start: A trained model whose weights the run starts from, of the same architecture or a deeper one with the
+            same first layers: a `.keras` file, or a name in the artifacts; `None` for random weights.
         model_options: Arguments of the model's function, each `name=value`.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
