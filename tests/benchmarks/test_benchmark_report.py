@@ -190,6 +190,7 @@ def test_plots_are_drawn_and_linked(folder):
         assert f"]({name})" in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_models_side_by_side(folder):
     report = write_report(folder)
     files = {artifact.file.name: artifact for artifact in report.artifacts}
@@ -201,6 +202,7 @@ def test_models_side_by_side(folder):
     assert f"| {row.file.params:,} |" in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_model_whose_int8_file_was_timed_and_not_compared_yet(folder):
     change_parity(folder, lambda row: row if row.file.precision != "int8" else None)
     (row,) = model_rows(write_report(folder))
@@ -208,6 +210,7 @@ def test_a_model_whose_int8_file_was_timed_and_not_compared_yet(folder):
     assert (folder / "models.png").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_model_of_which_only_the_int8_file_was_there_to_time(folder):
     def change(run: LatencyReport) -> LatencyReport:
         return replace(run, rows=tuple(row for row in run.rows if row.path != "baseline_cnn/model.onnx"))
@@ -227,6 +230,7 @@ def test_models_of_eight_expressions_come_apart(folder):
     assert [row.file.is_fer2013 for row in merge(parity, None).artifacts] == [True, False, True, True]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_part_alone(folder):
     write_report(folder)
     (folder / "latency.json").unlink()

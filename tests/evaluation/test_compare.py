@@ -19,7 +19,7 @@ from fer_zoo.evaluation import original, write_report
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, undrawn: None) -> Path:
     """What a run of two epochs would leave, its predictions right in 6 of 10 cases."""
     folder = tmp_path / "first"
     dataset = load_dataset().subset("test")
@@ -43,7 +43,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path) -> None:
+def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # These plots are drawn.
     output = tmp_path / "compared"
     assert run(compare.main, [str(folder), "--output", str(output)]) == 0
     (row,) = json.loads((output / "runs.json").read_text())

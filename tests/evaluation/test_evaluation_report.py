@@ -16,6 +16,8 @@ from fer_zoo.evaluation.figures import _distinct
 
 PLOTS = {"confusion.png", "per_class.png", "reliability.png", "predictions.png", "confused_pairs.png"}
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def dataset() -> Dataset:
@@ -35,7 +37,8 @@ def probabilities() -> np.ndarray:
     return np.random.default_rng(1).dirichlet(np.ones(7), 70).astype(np.float32)
 
 
-def test_a_report_has_every_file_and_every_split(dataset, probabilities, tmp_path):
+def test_a_report_has_every_file_and_every_split(dataset, probabilities, tmp_path, monkeypatch):
+    monkeypatch.undo()  # These plots are drawn.
     evaluations = write_report(tmp_path / "new", "a model", dataset, probabilities, {"runtime": "litert"})
     assert {split: evaluation.n for split, evaluation in evaluations.items()} == {
         "test": 70,

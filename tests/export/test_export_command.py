@@ -20,6 +20,8 @@ from fer_zoo.files import sha256, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, load_manifest, manifest, update_manifest
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     """Export with int8 weights of the last layer turned round, as a bad quantizer could."""
