@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shlex
 import shutil
 import sys
 import tempfile
@@ -13,11 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference.prior import parse_prior, prior_text
+from fer_zoo.tables import print_table
 from fer_zoo.zoo import (
     artifact_path,
     artifacts_dir,
@@ -71,7 +75,8 @@ def main(arguments: list[str]) -> int | None:
 
             model = stack.enter_context(adapted_to(model, given.prior, training_prior(original or given.model)))
         settings: dict[str, Any] = {"data": given.data, "calibration_images": given.calibration}
-        settings |= {"ferplus": given.ferplus}
+        settings |= {"ferplus": given.ferplus, "tell": _print}
+        settings |= {"command": shlex.join(["python", "-m", "export", *arguments])}
         if given.target == "mobile":
             from .mobile import publish_mobile
 
@@ -85,6 +90,13 @@ def main(arguments: list[str]) -> int | None:
         else:
             publish(model, output, **settings, into_zoo=into_zoo, force=given.force)
     return 0
+
+
+def _print(part: str | Table) -> None:
+    if isinstance(part, Table):
+        print_table(part, optional=["mean |Δp|", "kB"])
+    else:
+        out.print(part, markup=False)
 
 
 def _target(arguments: list[str]) -> str | None:

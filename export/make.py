@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
-from fer_zoo.tables import print_table
 from fer_zoo.zoo import Artifact, fine_tuned, portable, read_keras, run_config, training_prior
 from fer_zoo.zoo.keras_file import oldest_keras
 
@@ -35,6 +33,14 @@ from .destination import Destination
 from .folding import fold
 from .quantization import prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8
+
+# Shows a sentence or a table to whoever waits for the export.
+Tell = Callable[[str | Table], None]
+
+
+def silent(part: str | Table) -> None:
+    """Shows nothing."""
+
 
 _SEED = 2025
 # Bytes above which git leaves out a new file of the zoo, since an export makes it again, and the members of an ensemble
@@ -76,6 +82,7 @@ class Made:
         trained_on: The original's training data.
         copies: Test images that the original has seen in training, as `copies_of_train` tells them.
         prior: How often each class occurred in training, `None` where that is not known.
+        command: What made the files.
     """
 
     model: keras.Model
@@ -89,6 +96,7 @@ class Made:
     trained_on: TrainingData | None
     copies: np.ndarray | None
     prior: tuple[float, ...] | None
+    command: str
 
     def artifacts(self, destination: Destination) -> list[Artifact]:
         """The manifest's entries of the files once they are there, the original first."""
@@ -119,7 +127,7 @@ class Made:
             if parity
             else {},
             license=self.facts["license"],
-            source=portable(_command() if parity else config.get("command", "")),
+            source=portable(self.command if parity else config.get("command", "")),
             commit=config.get("commit") or "",
             oldest_keras=oldest_keras(path) if target.format == "keras" else "",
             shipped=earlier.shipped if earlier else not destination.in_zoo or _in_git(path, config),
@@ -134,6 +142,8 @@ def make(
     targets: list[Target],
     calibration_images: int,
     bar: Progress,
+    command: str,
+    tell: Tell,
 ) -> Made:
     """Write `targets` to `folder`, and hold each against the original on all test images.
 
@@ -153,7 +163,7 @@ def make(
             probabilities = classifier.predict_proba(test.images)
         parities[target.file] = compare(reference, probabilities, test.labels)
         evaluations[target.file] = evaluate_splits(test, probabilities, copies)
-    _show(targets, parities, folder)
+    tell(_table(targets, parities, folder))
     missed = [
         f"{target.file}: {failure}"
         for target in targets
@@ -173,6 +183,7 @@ def make(
         trained_on,
         copies,
         training_prior(source),
+        command,
     )
 
 
@@ -195,7 +206,7 @@ def load_model(path: Path) -> keras.Model:
     return model
 
 
-def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None) -> Dataset:
+def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None, tell: Tell) -> Dataset:
     """The images, with the labels of the expressions that `model` tells.
 
     Raises:
@@ -203,7 +214,7 @@ def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None) -> D
     """
     dataset = load_dataset(data)
     for note in dataset.notes:
-        console.out.print(note)
+        tell(note)
     return labelled_as(dataset, expressions_of(model.output_shape[1]), ferplus)
 
 
@@ -293,10 +304,6 @@ def _license(name: str, config: dict[str, Any]) -> str:
     return f"{own}; fine-tuned from {'; '.join(origins)}" if origins else own
 
 
-def _command() -> str:
-    return shlex.join(["python", "-m", "export", *sys.argv[1:]])
-
-
 def _in_git(path: Path, config: dict[str, Any]) -> bool:
     """Whether git keeps a new file of the zoo: small ones, and an original, which nobody could train again the same."""
     return path.stat().st_size <= _MOST_IN_GIT or (path.suffix == ".keras" and not config.get("members"))
@@ -312,7 +319,7 @@ def _metrics(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _show(targets: list[Target], parities: dict[str, Parity], folder: Path) -> None:
+def _table(targets: list[Target], parities: dict[str, Parity], folder: Path) -> Table:
     table = Table(
         "file", "kB", "agreement", "max |Δp|", "mean |Δp|", "Δ accuracy", "Δ macro-F1", "gate", box=None, pad_edge=False
     )
@@ -330,4 +337,4 @@ def _show(targets: list[Target], parities: dict[str, Parity], folder: Path) -> N
             "MISSED" if missed else "passed",
             style="red" if missed else None,
         )
-    print_table(table, optional=["mean |Δp|", "kB"])
+    return table

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +21,13 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.files import sha256, write_json, write_text
-from fer_zoo.tables import print_table
 from fer_zoo.zoo import portable
 
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
 from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
-from .make import calibration_sample, dataset_for, facts_of, load_model
+from .make import Tell, calibration_sample, dataset_for, facts_of, load_model, silent
 from .mobile_card import mobile_card
 from .phone import LUMA, take_rgb
 from .quantization import Prepared, prepare, prepare_half
@@ -67,6 +64,8 @@ def publish_mobile(
     ferplus: Path | None = None,
     into_zoo: bool = False,
     force: bool = False,
+    command: str = "",
+    tell: Tell = silent,
 ) -> Path:
     """Export a trained model for phones, beside its run or into the zoo, if every file passes its parity gates.
 
@@ -81,6 +80,8 @@ def publish_mobile(
         ferplus: FER+'s votes, which are the labels of a model of eight expressions.
         into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
         force: Replace files of another model that lie there.
+        command: What made the files, for `mobile.json`.
+        tell: Gets the table of parities, and a sentence on what was written.
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
@@ -93,24 +94,23 @@ def publish_mobile(
     model = load_model(source)
     output = destination_of(source, model.name, output, into_zoo).folder
     _refuse_replacing(output, source, force)
-    dataset = dataset_for(model, data, ferplus)
+    dataset = dataset_for(model, data, ferplus, tell)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".exporting-") as temporary, console.progress() as bar:
         folder = Path(temporary)
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
-        entries = _measure(model, folder, dataset.subset("test"), bar)
+        entries = _measure(model, folder, dataset.subset("test"), bar, tell)
         for name, content in task_metadata.label_files(_labels(model)).values():
             write_text(folder / name, content)
-        command = portable(shlex.join(["python", "-m", "export", *sys.argv[1:]]))
-        facts = {"schema": 1, **facts, "command": command, "files": entries}
+        facts = {"schema": 1, **facts, "command": portable(command), "files": entries}
         write_json(folder / "mobile.json", facts)
         write_text(folder / "README.md", mobile_card(facts))
         (output / MOBILE).mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             os.replace(path, output / MOBILE / path.name)
-    console.out.print(f"{len(PHONES)} files for phones are in {output / MOBILE}", markup=False)
+    tell(f"{len(PHONES)} files for phones are in {output / MOBILE}")
     return output / MOBILE
 
 
@@ -182,8 +182,8 @@ def _for_one_image(model: keras.Model) -> keras.Model:
     return rebuild(model, lambda operation, *args, **kwargs: operation(*args, **kwargs), image)
 
 
-def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress) -> list[dict[str, Any]]:
-    """Hold every file against its gates, print the table, and return what `mobile.json` says of the files."""
+def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress, tell: Tell) -> list[dict[str, Any]]:
+    """Hold every file against its gates, tell the table, and return what `mobile.json` says of the files."""
     pictures = {"gray": np.repeat(test.images[..., None], 3, axis=3), "tinted": tinted(test.images)}
     references = {kind: model.predict(luma(rgb), batch_size=256, verbose=0) for kind, rgb in pictures.items()}
     table = Table(
@@ -208,7 +208,7 @@ def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress) -> 
                 "parity": {kind: parity.to_json() for kind, parity in parities.items()},
             }
         )
-    print_table(table, optional=["mean |Δp|", "kB"])
+    tell(table)
     if missed:
         raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
     return entries

@@ -18,7 +18,7 @@ from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_ma
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
-from .make import TARGETS, Target, dataset_for, load_model, make
+from .make import TARGETS, Target, Tell, dataset_for, load_model, make, silent
 from .plots import plot_parity
 
 # What a training run leaves beside model.keras that belongs to the model.
@@ -38,6 +38,8 @@ def publish(
     leave_out: tuple[str, ...] = (),
     into_zoo: bool = False,
     force: bool = False,
+    command: str = "",
+    tell: Tell = silent,
 ) -> list[Artifact]:
     """Export a trained model, beside its run or into the zoo, if every file passes its parity gate.
 
@@ -54,6 +56,8 @@ def publish(
         leave_out: Files not to write, each `format:precision`.
         into_zoo: Publish in the artifacts folder, `artifacts/<model name>`, in place of `output`.
         force: Replace another model that lies there.
+        command: What made the files, for the manifest.
+        tell: Gets the table of parities, and sentences on what was written.
 
     Returns:
         The manifest's entries, the Keras original first.
@@ -66,7 +70,7 @@ def publish(
     destination = destination_of(source, model.name, output, into_zoo)
     refuse_replacing(destination, source, force)
     targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
-    dataset = dataset_for(model, data, ferplus)
+    dataset = dataset_for(model, data, ferplus, tell)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
     others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
     kept = others if destination.holds(source) else []
@@ -77,7 +81,7 @@ def publish(
                 shutil.copyfile(source.parent / name, folder / name)
         if destination.in_zoo and (folder / "config.json").exists():
             write_json(folder / "config.json", portable(run_config(folder)))
-        made = make(model, source, folder, dataset, targets, calibration_images, bar)
+        made = make(model, source, folder, dataset, targets, calibration_images, bar, command, tell)
         artifacts = made.artifacts(destination) + kept
         artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
         details = {"file": "model.keras", "data": portable(dataset.source) if destination.in_zoo else dataset.source}
@@ -93,10 +97,10 @@ def publish(
     removed = [] if kept else others
     for artifact in removed:
         artifact_path(artifact, destination.root).unlink(missing_ok=True)
-        console.out.print(f"removed {artifact.path}, of another model", markup=False)
-    remove_outdated_mobile(destination.folder, source)
+        tell(f"removed {artifact.path}, of another model")
+    remove_outdated_mobile(destination.folder, source, tell)
     update_manifest(artifacts, destination.root, removed)
-    _say(destination, artifacts)
+    _tell_results(destination, artifacts, tell)
     return artifacts
 
 
@@ -108,6 +112,8 @@ def complete(
     formats: tuple[str, ...] = ("onnx", "tflite"),
     ferplus: Path | None = None,
     leave_out: tuple[str, ...] = (),
+    command: str = "",
+    tell: Tell = silent,
 ) -> list[Artifact]:
     """Make the files of a model of the zoo that the manifest lists and that are not there, such as large ones.
 
@@ -131,18 +137,15 @@ def complete(
     ]
     original = "model.keras" in files
     if not targets and not original:
-        console.out.print(
-            f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again",
-            markup=False,
-        )
+        tell(f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again")
         return []
     model = load_model(source)
-    dataset = dataset_for(model, data, ferplus)
+    dataset = dataset_for(model, data, ferplus, tell)
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
         for path in destination.folder.glob("*.json"):
             shutil.copyfile(path, folder / path.name)
-        made = make(model, source, folder, dataset, targets, calibration_images, bar)
+        made = make(model, source, folder, dataset, targets, calibration_images, bar, command, tell)
         artifacts = [a for a in made.artifacts(destination) if original or a.format != "keras"]
         for artifact in artifacts:
             os.replace(folder / Path(artifact.path).name, artifact_path(artifact, destination.root))
@@ -152,7 +155,7 @@ def complete(
         replace(published[a.path], sha256=a.sha256, bytes=a.bytes, oldest_keras=a.oldest_keras) for a in artifacts
     ]
     update_manifest(entries, destination.root)
-    console.out.print(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}", markup=False)
+    tell(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}")
     return entries
 
 
@@ -166,22 +169,15 @@ def _temporary(destination: Destination) -> Iterator[Path]:
         yield folder
 
 
-def _say(destination: Destination, artifacts: list[Artifact]) -> None:
+def _tell_results(destination: Destination, artifacts: list[Artifact], tell: Tell) -> None:
     if not destination.in_zoo:
-        console.out.print(
-            f"exported {len(artifacts)} files to {destination.folder}",
-            f"use it: fer-zoo predict PHOTO --model {_shown(destination.folder)}",
-            sep="\n",
-            markup=False,
-        )
+        tell(f"exported {len(artifacts)} files to {destination.folder}")
+        tell(f"use it: fer-zoo predict PHOTO --model {_shown(destination.folder)}")
         return
-    console.out.print(f"published {len(artifacts)} files in {destination.folder}", markup=False)
+    tell(f"published {len(artifacts)} files in {destination.folder}")
     for artifact in artifacts:
         if not artifact.shipped:
-            console.out.print(
-                f"{artifact.path} is large: git leaves it out, and `python -m export {artifact.model}` makes it again",
-                markup=False,
-            )
+            tell(f"{artifact.path} is large: git leaves it out, and `python -m export {artifact.model}` makes it again")
 
 
 def _shown(folder: Path) -> str:
@@ -189,12 +185,12 @@ def _shown(folder: Path) -> str:
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
-def remove_outdated_mobile(output: Path, source: Path) -> None:
+def remove_outdated_mobile(output: Path, source: Path, tell: Tell) -> None:
     """Remove files for phones from `output` that were made of another Keras original than `source`."""
     folder = output / MOBILE
     if sha_of_original(folder) not in (None, sha256(source)):
         shutil.rmtree(folder)
-        console.out.print(f"removed {folder}, of another model; make it again with --target mobile", markup=False)
+        tell(f"removed {folder}, of another model; make it again with --target mobile")
 
 
 def _leave_out_of_git(folder: Path, artifacts: list[Artifact]) -> None:

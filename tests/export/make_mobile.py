@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
 from unittest.mock import patch
 
 from commands import run_command
+from rich.table import Table
 
 
 def make_mobile(model: Path, data: Path, artifacts: Path) -> tuple[list[int], str, str]:
@@ -36,9 +35,9 @@ def make_mobile(model: Path, data: Path, artifacts: Path) -> tuple[list[int], st
     text.write_text("not a model")
     export(text, artifacts.with_name("wrong"))
     output = "".join(one.stdout for one in done)
-    with redirect_stdout(StringIO()) as removed:
-        for name, original in (("kept", model), ("outdated", text)):
-            shutil.copytree(artifacts / "baseline_cnn", artifacts.with_name(name))
-            publish.remove_outdated_mobile(artifacts.with_name(name), original)
+    told: list[str | Table] = []
+    for name, original in (("kept", model), ("outdated", text)):
+        shutil.copytree(artifacts / "baseline_cnn", artifacts.with_name(name))
+        publish.remove_outdated_mobile(artifacts.with_name(name), original, told.append)
     errors = "".join(one.stderr for one in done)
-    return [one.returncode for one in done], output + removed.getvalue(), errors
+    return [one.returncode for one in done], output + "".join(map(str, told)), errors
