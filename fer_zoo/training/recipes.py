@@ -183,7 +183,7 @@ RECIPES = {
         public_test=0.6949,
     ),
     "mobilenet_face_ferplus": Recipe(
-        "From the ensemble's mobilenet_face, which is in git's history alone, on votes and fernet_base_ferplus as teacher; "
+        "From the ensemble's mobilenet_face (in git's history alone), on votes and fernet_base_ferplus as teacher; "
         "needs --ferplus.",
         replace(
             _TRANSFER,
