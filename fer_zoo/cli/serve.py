@@ -6,6 +6,7 @@ import argparse
 import functools
 import ipaddress
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from fer_zoo.console import err, out
@@ -32,7 +33,6 @@ def main(arguments: list[str]) -> int:
 def _serve(options: argparse.Namespace) -> None:
     from fer_zoo.serve import run
     from fer_zoo.serve.app import create_app, default_jobs
-    from fer_zoo.serve.hosts import LOOPBACK
 
     limits = Limits(
         body_bytes=round(options.max_megabytes * 1e6),
@@ -40,14 +40,12 @@ def _serve(options: argparse.Namespace) -> None:
         waiting=options.max_waiting,
         timeout=options.timeout,
     )
-    # Whoever opens the server to others without naming it takes any name.
-    own = LOOPBACK if _is_loopback(options.host) or options.allow_host else ("*",)
     app = functools.partial(
         create_app,
         options.model,
         jobs=options.jobs or max(1, default_jobs() // options.workers),
         limits=limits,
-        allowed_hosts=(*own, options.host, *options.allow_host),
+        allowed_hosts=allowed_hosts(options.host, options.allow_host),
         log_format=options.log_format,
     )
     if options.workers > 1:
@@ -64,6 +62,20 @@ def _announce(host: str, port: int) -> None:
     out.print(f"http://{name}:{port}/ (the API: /docs; Ctrl-C ends it)", markup=False)
     if sys.stdout is not None:
         sys.stdout.flush()
+
+
+def allowed_hosts(host: str, named: Sequence[str]) -> tuple[str, ...]:
+    """The names that clients may use: any where the server is open to other machines and no name is given.
+
+    Args:
+        host: What the server listens on.
+        named: The values of `--allow-host`.
+    """
+    if not named and not _is_loopback(host):
+        return ("*",)
+    from fer_zoo.serve.hosts import LOOPBACK
+
+    return (*LOOPBACK, host, *named)
 
 
 def _is_loopback(host: str) -> bool:

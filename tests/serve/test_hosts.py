@@ -6,7 +6,8 @@ import pytest
 from running import Serving
 from test_server import ask
 
-from fer_zoo.serve.hosts import HostCheck
+from fer_zoo.cli.serve import allowed_hosts
+from fer_zoo.serve.hosts import LOOPBACK, HostCheck
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,9 @@ def test_other_names_are_allowed_by_name_or_all() -> None:
     for allowed, expected in ((["faces.example"], [True, False]), (["*"], [True, True])):
         check = HostCheck(app, allowed)
         assert [check._allows(address) for address in ("//Faces.example:80", "https://evil.example")] == expected
+
+
+def test_any_name_is_allowed_only_where_other_machines_are_and_none_is_given() -> None:
+    assert set(allowed_hosts("127.0.0.1", [])) == set(LOOPBACK)
+    assert allowed_hosts("0.0.0.0", []) == ("*",)
+    assert set(allowed_hosts("0.0.0.0", ["faces.example"])) == {*LOOPBACK, "0.0.0.0", "faces.example"}
