@@ -12,6 +12,7 @@ _COMMANDS = {
     "compare": ("report.command", "compare_main", "what changed between two reports"),
     "crops": ("studies.command", "crops_main", "the comparison of face crops"),
     "processors": ("report.command", "processors_main", "the times of several machines in one page"),
+    "readme": ("report.command", "readme_main", "the README's tables"),
     "debug": ("studies.command", "debug_main", "where an int8 graph departs from float"),
     "sensitivity": ("studies.command", "sensitivity_main", "what rounding each layer costs"),
     "quantizers": ("studies.quantizers.command", "main", "what other quantizers would have made of a model"),

@@ -23,6 +23,7 @@ from ..table import read_record, terminal_table
 from ..training.rows import TrainingReport
 from . import processors
 from .merge import read_report
+from .readme import updated
 from .regression import BETTER, CHANGED, SAME, WORSE, Change, compare_reports, same_machine
 from .rows import Report
 
@@ -124,6 +125,17 @@ def processors_main(arguments: list[str]) -> int:
     path = (options.output or reports_folder(artifacts_dir())) / "processors.md"
     write_text(path, processors.to_markdown(latency, training))
     out.print(f"report: {path}", markup=False)
+    return 0
+
+
+def readme_main(arguments: list[str]) -> int:
+    """Put the tables of the reports into the README of the checkout."""
+    command_parser("readme", "Put the tables of the reports into README.md, in a checkout.").parse_args(arguments)
+    path = Path("README.md")
+    if not path.is_file():
+        raise UsageError("there is no README.md here; run it in the checkout")
+    write_text(path, updated(path.read_text(), artifacts_dir()))
+    out.print(f"{path} has the tables of {artifacts_dir() / 'reports'}", markup=False)
     return 0
 
 

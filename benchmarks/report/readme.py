@@ -1,17 +1,14 @@
-"""The tables on the README's first screen, from the reports: `python -m benchmarks.report.readme`."""
+"""The tables on the README's first screen, from the reports."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_zoo.console import out, run
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import write_text
-from fer_zoo.zoo import artifacts_dir, load_manifest
+from fer_zoo.zoo import load_manifest
 
 from ..accuracy.rows import SeedsReport, SeedsRow, TtaReport, TtaRow
 from ..cells import milliseconds, percent, size
@@ -22,7 +19,6 @@ from .model_table import ModelRow, model_rows
 from .published import LEFT_OUT, PUBLISHED, Published
 from .rows import Report
 
-README = Path("README.md")
 # Columns of words, which are set to the left.
 _WORDS = ("images", "views", "trainings", "checked")
 _CHOSEN = {"no": "one", "chosen": "one, its epoch chosen on these images", "unknown": "one, on data not published"}
@@ -49,14 +45,6 @@ class ReadmeRow:
     @property
     def private_test(self) -> float | None:
         return self.model.evaluation.private_test if self.model.evaluation else None
-
-
-def main(arguments: list[str]) -> int | None:
-    if arguments:
-        raise FerZooError("`python -m benchmarks.report.readme` takes no options; run it in the checkout")
-    write_text(README, updated(README.read_text("utf-8"), artifacts_dir()))
-    out.print(f"{README} has the tables of {artifacts_dir() / 'reports'}")
-    return 0
 
 
 def updated(readme: str, artifacts: Path) -> str:
@@ -203,9 +191,5 @@ def _evidence(row: Published) -> str:
 def _replaced(text: str, mark: str, content: str) -> str:
     block = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- /{mark} -->)", re.DOTALL)
     if not block.search(text):
-        raise FerZooError(f"{README} has no lines `<!-- {mark} -->` and `<!-- /{mark} -->` around its table")
+        raise FerZooError(f"the README has no lines `<!-- {mark} -->` and `<!-- /{mark} -->` around its table")
     return block.sub(lambda _: f"\n{content}\n\n", text)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
-from fer_zoo.console import out
+from fer_zoo.console import out, track
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, load_dataset, majority_labels
@@ -121,7 +120,7 @@ def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path 
     rows = []
     files = [a for a in load_manifest(artifacts) if (a.format, a.precision) == ("onnx", "int8")]
     files = [a for a in files if tuple(a.output["labels"]) == EXPRESSIONS and (not models or a.model in models)]
-    for artifact in track(sorted(files, key=lambda a: a.macs), "models", transient=True):
+    for artifact in track(sorted(files, key=lambda a: a.macs), "models"):
         answers = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
         training = normalized(artifact.output["prior"])
         for name, index in sets.items():
