@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -62,6 +63,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # asyncio does it for sockets of its own alone. Without it a response's body waits 40 ms for the client to
+        # acknowledge the header (Nagle's algorithm and delayed acknowledgements).
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._metrics.connections.inc()
         if len(self.connections) > self._limits.connections and not self._evict_idle():
             self._metrics.refused.inc()

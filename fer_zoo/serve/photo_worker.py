@@ -16,6 +16,11 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.pictures import PictureTooLargeError, read_picture
 
+# Of a picture that is decoded in the server's own process.
+SMALL_PIXELS = 256 * 256
+_SMALL_BYTES = 100_000
+_SMALL_FORMATS = (b"\x89PNG\r\n", b"\xff\xd8\xff")
+
 # glibc's options, and bytes that may be kept: enough for what a picture of usual size needs.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 32 << 20
@@ -84,6 +89,21 @@ def read_crops(
         return Crops(width, height, None, crop_centre(photo)[None])
     faces = detector.detect(photo)[:max_faces]
     return Crops(width, height, faces, np.array([crop_face(photo, face) for face in faces], np.uint8))
+
+
+def read_small_face(content: bytes) -> Crops | None:
+    """A small picture of one face: it is decoded in less time than it takes to send it to another process.
+
+    Returns:
+        `None` where it is not a PNG or JPEG of at most `SMALL_PIXELS`, or cannot be read.
+    """
+    if len(content) > _SMALL_BYTES or not content.startswith(_SMALL_FORMATS):
+        return None
+    try:
+        photo = read_picture(content, SMALL_PIXELS).pixels
+    except FerZooError:
+        return None
+    return Crops(photo.shape[1], photo.shape[0], None, crop_centre(photo)[None])
 
 
 def _keep_memory() -> None:

@@ -13,7 +13,7 @@ from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
-from fer_zoo.serve.photo_worker import Crops
+from fer_zoo.serve.photo_worker import Crops, read_small_face
 from fer_zoo.serve.photos import PhotoWorkers
 
 
@@ -49,6 +49,8 @@ class Service:
 
     async def crops(self, content: bytes, cropped: bool) -> Crops:
         """The faces of an image file; `PhotoWorkers.crops`."""
+        if cropped and (face := read_small_face(content)) is not None:
+            return face
         return await self._photos.crops(content, cropped)
 
     async def classify(self, model: ServedModel, faces: np.ndarray) -> np.ndarray:

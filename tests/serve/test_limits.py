@@ -113,6 +113,17 @@ def test_clients_that_do_not_read_are_ended_and_counted() -> None:
     in_process(replace(QUICK, timeout=0.3), test)
 
 
+def test_responses_are_sent_at_once() -> None:
+    async def test(server: InProcess) -> None:
+        await server.open()
+        while not server.server.server_state.connections:
+            await asyncio.sleep(0.01)
+        (connection,) = server.server.server_state.connections
+        assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    in_process(QUICK, test)
+
+
 def test_endless_headers_are_refused_also_behind_a_request_that_runs() -> None:
     async def test(server: InProcess) -> None:
         endless = b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000

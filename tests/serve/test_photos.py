@@ -8,11 +8,13 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from running import resident
 from starlette.exceptions import HTTPException
 
+from fer_zoo.serve.photo_worker import Crops, read_crops, read_small_face
 from fer_zoo.serve.photos import PhotoWorkers
 
 
@@ -53,6 +55,19 @@ def _pid(workers: PhotoWorkers) -> int:
     assert process is not None
     assert process.pid is not None
     return process.pid
+
+
+def test_small_faces_are_read_here_as_they_are_there(face_file: bytes) -> None:
+    there = read_crops(face_file, True, None, 50_000_000, 100)  # type: ignore[arg-type]
+    here = read_small_face(face_file)
+    assert isinstance(there, Crops)
+    assert here is not None
+    assert (here.width, here.height, here.faces) == (there.width, there.height, None)
+    np.testing.assert_array_equal(here.crops, there.crops)
+    gif = io.BytesIO()
+    Image.new("L", (48, 48)).save(gif, "GIF")
+    for other in (_photo(257, 256), face_file[:60], gif.getvalue(), b""):
+        assert read_small_face(other) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
