@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.data.training_data import FER2013, OWN, SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.files import write_text
@@ -64,7 +63,7 @@ def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | No
         lines.append(f"- command: `{config['command']}`")
     if data:
         lines.append(f"- data: {data.text}")
-    if len(original.output["labels"]) == len(FERPLUS_EXPRESSIONS):
+    if original.task == "FER+":
         others = "teach by their votes" if training.get("include_no_majority") else "are out"
         rest = "" if members else f"; other images {others}"
         lines.append(f"- labels: the expression that more than half of FER+'s annotators chose{rest}")
@@ -120,7 +119,7 @@ def _in_zoo(original: Artifact) -> bool:
 
 
 def _about(name: str, config: dict[str, Any]) -> str:
-    known = "ensemble" if config.get("members") else name.removesuffix("_ferplus")
+    known = "ensemble" if config.get("members") else config.get("training", {}).get("model", name)
     return describe_model(known) if known in list_models() else ""
 
 

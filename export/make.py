@@ -13,18 +13,20 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE, expressions_of
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled
 from fer_zoo.data.training_data import FER2013, OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits
+from fer_zoo.evaluation.model import trained_crop
 from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
-from fer_zoo.zoo import Artifact, fine_tuned, portable, read_keras, run_config, training_prior
+from fer_zoo.zoo import Artifact, fine_tuned, labels_of, portable, read_keras, run_config, training_prior
+from fer_zoo.zoo.artifact import task_of
 from fer_zoo.zoo.keras_file import oldest_keras
 
 from . import metadata
@@ -129,6 +131,7 @@ class Made:
             license=self.facts["license"],
             source=portable(self.command if parity else config.get("command", "")),
             commit=config.get("commit") or "",
+            task=self.trained_on.task if self.trained_on else task_of(self.facts["labels"]),
             oldest_keras=oldest_keras(path) if target.format == "keras" else "",
             shipped=earlier.shipped if earlier else not destination.in_zoo or _in_git(path, config),
         )
@@ -161,7 +164,7 @@ def make(
         with console.native_messages_dropped():
             classifier = load_classifier(folder / target.file, threads=cores())
             probabilities = classifier.predict_proba(test.images)
-        parities[target.file] = compare(reference, probabilities, test.labels)
+        parities[target.file] = compare(reference, probabilities, test.labels, test.expressions)
         evaluations[target.file] = evaluate_splits(test, probabilities, copies)
     tell(_table(targets, parities, folder))
     missed = [
@@ -198,24 +201,30 @@ def load_model(path: Path) -> keras.Model:
         raise UsageError(f"{path} does not exist; train a model first: python -m fer_zoo.train")
     model = read_keras(path)
     shapes = (model.input_shape, model.output_shape)
-    expected = ((None, IMAGE_SIZE, IMAGE_SIZE, 1), (None, len(EXPRESSIONS)))
-    if shapes not in (expected, (expected[0], (None, len(FERPLUS_EXPRESSIONS)))):
-        raise FerZooError(
-            f"{path} maps {shapes[0]} to {shapes[1]}; the zoo's models map {expected[0]} to {expected[1]}"
-        )
+    expected = (None, IMAGE_SIZE, IMAGE_SIZE, 1)
+    if shapes[0] != expected or len(shapes[1]) != 2:
+        raise FerZooError(f"{path} maps {shapes[0]} to {shapes[1]}; the zoo's models map {expected} to (None, classes)")
     return model
 
 
-def dataset_for(model: keras.Model, data: str | None, ferplus: Path | None, tell: Tell) -> Dataset:
-    """The images, with the labels of the expressions that `model` tells.
+def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Path | None, tell: Tell) -> Dataset:
+    """The images, with labels of the model's classes.
+
+    Args:
+        model: The Keras original.
+        source: Its file.
+        data: Folder, zip or CSV; `None` is the bundled sample.
+        ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
+        tell: Gets the notes on the data.
 
     Raises:
-        UsageError: The data cannot be read, or the model tells FER+'s eight and `ferplus` is `None`.
+        UsageError: The data cannot be read, or has no images of a class.
     """
-    dataset = load_dataset(data)
+    labels = labels_of(source, model.output_shape[1])
+    dataset = load_labelled(data, labels, ferplus, trained_crop(source))
     for note in dataset.notes:
         tell(note)
-    return labelled_as(dataset, expressions_of(model.output_shape[1]), ferplus)
+    return dataset
 
 
 def _write_files(
@@ -276,7 +285,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     prior = training_prior(source) if recorded else None
     return {
         "model": model.name,
-        "labels": list(expressions_of(model.output_shape[1])),
+        "labels": list(labels_of(source, model.output_shape[1])),
         "input": {
             "name": "image",
             "shape": [None, IMAGE_SIZE, IMAGE_SIZE, 1],
@@ -298,9 +307,9 @@ def _license(name: str, config: dict[str, Any]) -> str:
     """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
     trained_on = TrainingData.of_config(config)
     own = "not stated" if trained_on and trained_on.kind == OWN else "MIT"
-    alone = {"model": name, "fine_tuned": fine_tuned(config)}
-    tuned = [member["model"] for member in config.get("members", [alone]) if member["fine_tuned"]]
-    origins = dict.fromkeys(origin(member.removesuffix("_ferplus")) for member in tuned)
+    alone = {"model": config.get("training", {}).get("model", name), "fine_tuned": fine_tuned(config)}
+    tuned = [member for member in config.get("members", [alone]) if member["fine_tuned"]]
+    origins = dict.fromkeys(origin(member.get("architecture", member["model"])) for member in tuned)
     return f"{own}; fine-tuned from {'; '.join(origins)}" if origins else own
 
 

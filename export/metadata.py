@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.errors import FerZooError
-
-# Name of the buffer in a TFLite file, which holds the facts as one JSON object.
-BUFFER = "fer_zoo"
+from fer_zoo.inference.runtimes import TFLITE_FACTS
 
 
 def write(path: Path, facts: dict[str, Any]) -> None:
@@ -54,8 +52,8 @@ def _write_tflite(path: Path, facts: dict[str, Any]) -> None:
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     model.buffers.append(buffer)
-    entry.name, entry.buffer = BUFFER, len(model.buffers) - 1
-    model.metadata = [*(old for old in model.metadata or [] if old.name != BUFFER.encode()), entry]
+    entry.name, entry.buffer = TFLITE_FACTS, len(model.buffers) - 1
+    model.metadata = [*(old for old in model.metadata or [] if old.name != TFLITE_FACTS.encode()), entry]
     model.description = f"{facts.get('model', '')} {facts.get('precision', '')}".strip()
     flatbuffer.save(model, path)
 
@@ -65,7 +63,7 @@ def _read_tflite(path: Path) -> dict[str, Any]:
 
     model = flatbuffer.load(path)
     for entry in model.metadata or []:
-        if entry.name == BUFFER.encode():
+        if entry.name == TFLITE_FACTS.encode():
             return json.loads(bytes(model.buffers[entry.buffer].data))
     return {}
 

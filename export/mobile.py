@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.contract import IMAGE_SIZE, LABELS
+from fer_zoo.contract import IMAGE_SIZE, LABELS, translated
 from fer_zoo.data import Dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
@@ -77,7 +78,7 @@ def publish_mobile(
         output: The model's folder; `export` beside `source` where not given.
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
-        ferplus: FER+'s votes, which are the labels of a model of eight expressions.
+        ferplus: FER+'s votes, for a model of its expressions.
         into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
         force: Replace files of another model that lie there.
         command: What made the files, for `mobile.json`.
@@ -94,7 +95,7 @@ def publish_mobile(
     model = load_model(source)
     output = destination_of(source, model.name, output, into_zoo).folder
     _refuse_replacing(output, source, force)
-    dataset = dataset_for(model, data, ferplus, tell)
+    dataset = dataset_for(model, source, data, ferplus, tell)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def publish_mobile(
         folder = Path(temporary)
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
         entries = _measure(model, folder, dataset.subset("test"), bar, tell)
-        for name, content in task_metadata.label_files(_labels(model)).values():
+        for name, content in task_metadata.label_files(_translations(facts["labels"])).values():
             write_text(folder / name, content)
         facts = {"schema": 1, **facts, "command": portable(command), "files": entries}
         write_json(folder / "mobile.json", facts)
@@ -173,7 +174,7 @@ def _write_files(model: keras.Model, folder: Path, images: np.ndarray, facts: di
         take_rgb(graph, integers=phone.dtype == "uint8")
         flatbuffer.save(graph, path)
         metadata.write(path, facts | {"format": "tflite", "precision": phone.precision, "input": _input(phone)})
-        task_metadata.write(path, _task_metadata(model, phone))
+        task_metadata.write(path, _task_metadata(model.name, facts, phone))
 
 
 def _for_one_image(model: keras.Model) -> keras.Model:
@@ -193,7 +194,7 @@ def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress, tel
     for phone in bar.track(PHONES, description="parity"):
         path = folder / phone.file(model.name)
         answers = {kind: predict_proba(path, rgb) for kind, rgb in pictures.items()}
-        parities = {kind: compare(references[kind], answers[kind], test.labels) for kind in pictures}
+        parities = {kind: compare(references[kind], answers[kind], test.labels, test.expressions) for kind in pictures}
         for kind, parity in parities.items():
             _add_row(table, path, kind, parity, phone.precision)
             missed += [f"{path.name} on {kind} images: {failure}" for failure in failures(parity, phone.precision)]
@@ -240,14 +241,16 @@ def _input(phone: Phone) -> dict[str, Any]:
     }
 
 
-def _labels(model: keras.Model) -> dict[str, tuple[str, ...]]:
-    """The words for the model's expressions in each language."""
-    return {language: words[: model.output_shape[1]] for language, words in LABELS.items()}
+def _translations(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The labels, and their words in the other languages that have words for all of them."""
+    words = {language: translated(labels, language) for language in LABELS}
+    known = {language for language, known in LABELS.items() if set(words[language]) <= set(known)}
+    return {language: labels for language, labels in words.items() if language in known or language == "en"}
 
 
-def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetadata:
+def _task_metadata(name: str, facts: dict[str, Any], phone: Phone) -> task_metadata.TaskMetadata:
     return task_metadata.TaskMetadata(
-        name=f"{model.name} {phone.precision}",
+        name=f"{name} {phone.precision}",
         description=_DESCRIPTION,
         version=__version__,
         author="fer_zoo",
@@ -255,5 +258,5 @@ def _task_metadata(model: keras.Model, phone: Phone) -> task_metadata.TaskMetada
         image="A face that fills the picture, RGB, 0..255; the model turns it gray and scales it itself.",
         size=(IMAGE_SIZE, IMAGE_SIZE),
         probabilities="The probability of each expression.",
-        labels=_labels(model),
+        labels=_translations(facts["labels"]),
     )

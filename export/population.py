@@ -11,17 +11,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.contract import expressions_of
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json
 from fer_zoo.inference.prior import Prior, frequencies, normalized
-from fer_zoo.zoo import run_config
+from fer_zoo.zoo import labels_of, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 from .make import load_model
 from .publish import RUN_FILES
 
-# An expression that never occurs gets a logit that no other can be below.
+# A class that never occurs gets a logit that no other can be below.
 _LEAST = 1e-6
 
 
@@ -49,7 +48,7 @@ def adapted_to(source: Path, prior: Prior, training: tuple[float, ...] | None) -
         raise UsageError(f"{model.name} averages several models: it has no last bias; export one of them")
     if training is None:
         raise UsageError(f"{model.name} does not tell how often each class occurred in its training; train it again")
-    labels = expressions_of(model.output_shape[1])
+    labels = labels_of(source, model.output_shape[1])
     target = frequencies(prior, labels, normalized(training))
     if target is None:
         raise UsageError("an export needs fixed frequencies: estimate them first with `Classifier.estimate_prior`")
@@ -61,5 +60,5 @@ def adapted_to(source: Path, prior: Prior, training: tuple[float, ...] | None) -
             if (source.parent / name).exists():
                 shutil.copyfile(source.parent / name, folder / name)
         write_json(folder / "config.json", run_config(source.parent) | {"prior": target.tolist()})
-        save_keras(model, folder / source.name)
+        save_keras(model, folder / source.name, labels)
         yield folder / source.name

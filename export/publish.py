@@ -52,7 +52,7 @@ def publish(
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
         formats: `onnx`, `tflite` or both.
-        ferplus: FER+'s votes, which are the labels of a model of eight expressions.
+        ferplus: FER+'s votes, for a model of its expressions.
         leave_out: Files not to write, each `format:precision`.
         into_zoo: Publish in the artifacts folder, `artifacts/<model name>`, in place of `output`.
         force: Replace another model that lies there.
@@ -70,7 +70,7 @@ def publish(
     destination = destination_of(source, model.name, output, into_zoo)
     refuse_replacing(destination, source, force)
     targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
-    dataset = dataset_for(model, data, ferplus, tell)
+    dataset = dataset_for(model, source, data, ferplus, tell)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
     others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
     kept = others if destination.holds(source) else []
@@ -140,7 +140,7 @@ def complete(
         tell(f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again")
         return []
     model = load_model(source)
-    dataset = dataset_for(model, data, ferplus, tell)
+    dataset = dataset_for(model, source, data, ferplus, tell)
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
         for path in destination.folder.glob("*.json"):

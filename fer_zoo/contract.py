@@ -1,9 +1,9 @@
 """The facial expressions: seven of FER2013, eight of FER+, in the one order used everywhere, and how often FER2013 has
-each."""
+each. A model may have classes of somebody's own in their place."""
 
 from __future__ import annotations
 
-from fer_zoo.errors import UsageError
+from collections.abc import Sequence
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -26,13 +26,7 @@ FER2013_COUNTS = {
 IMAGE_SIZE = 48
 
 
-def expressions_of(classes: int) -> tuple[str, ...]:
-    """The expressions of a model or of labels with so many classes: 7, FER2013's, or 8, FER+'s.
-
-    Raises:
-        UsageError: Another number.
-    """
-    for expressions in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
-        if len(expressions) == classes:
-            return expressions
-    raise UsageError(f"there are 7 expressions (FER2013's) or 8 (FER+'s), not {classes}")
+def translated(labels: Sequence[str], language: str) -> tuple[str, ...]:
+    """A model's labels in a language of `LABELS`; a label without a translation stays as it is."""
+    words = dict(zip(FERPLUS_EXPRESSIONS, LABELS[language], strict=True))
+    return tuple(words.get(label, label) for label in labels)

@@ -13,8 +13,8 @@ LAYERS = (
     ("fer_zoo.serve", "benchmarks"),
     ("export",),
     ("fer_zoo.evaluation", "fer_zoo.training"),
-    ("fer_zoo.inference", "fer_zoo.faces", "fer_zoo.video"),
-    ("fer_zoo.models", "fer_zoo.data"),
+    ("fer_zoo.inference", "fer_zoo.video"),
+    ("fer_zoo.models", "fer_zoo.data", "fer_zoo.faces"),
     ("fer_zoo.zoo",),
     (
         "fer_zoo.backend",

@@ -19,7 +19,8 @@ def accuracy_of(probabilities: np.ndarray, dataset: Dataset, copies: np.ndarray 
         copies: bool `[n]`, which of them have an exact copy among the training images; `None` where that is not known.
     """
     labels = np.asarray(dataset.labels)
-    measures = evaluate_predictions(probabilities, labels, copies if copies is not None and copies.any() else None)
+    seen = copies if copies is not None and copies.any() else None
+    measures = evaluate_predictions(probabilities, labels, dataset.expressions, seen)
     private = dataset.splits == "private_test"
     correct = probabilities.argmax(1) == labels
     unseen = measures.without_train_copies or {}

@@ -11,7 +11,7 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, labelled_as
+from fer_zoo.data import load_labelled
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.augmentation import TEST_TIME_AUGMENTATIONS
 from fer_zoo.zoo import Artifact, load_manifest, verified_path
@@ -47,7 +47,7 @@ def measure_tta(options: Options) -> TtaReport:
         for tta in _KINDS:
             if any((row.sha256, row.tta) == (artifact.sha256, tta) for row in report.rows):
                 continue
-            row = _measure(artifact, options.artifacts, dataset, tta)
+            row = _measure(artifact, options, tta)
             report = replace(report, rows=(*report.rows, row))
             write_record(path, report)
     return report
@@ -100,9 +100,9 @@ def _files(options: Options) -> list[Artifact]:
     return sorted(found.values(), key=lambda artifact: artifact.macs)
 
 
-def _measure(artifact: Artifact, artifacts: Path, dataset: Dataset, tta: str) -> TtaRow:
-    classifier = load_classifier(verified_path(artifact, artifacts), threads=cores())
-    dataset = labelled_as(dataset, classifier.labels, None)
+def _measure(artifact: Artifact, options: Options, tta: str) -> TtaRow:
+    classifier = load_classifier(verified_path(artifact, options.artifacts), threads=cores())
+    dataset = load_labelled(options.data, classifier.labels).subset("test")
     augmentation = next((kind for kind in TEST_TIME_AUGMENTATIONS if kind == tta), None)
     parts = []
     for start in track(range(0, len(dataset), _CHUNK), f"{artifact.name}, {tta}"):

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.console import progress
-from fer_zoo.contract import expressions_of
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, majority_labels
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_dataset, load_labelled
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import GATES, compare, failures, goals_missed
 from fer_zoo.evaluation.significance import macro_f1_delta_interval, paired_test
@@ -107,11 +106,11 @@ class _Comparison:
             return ParityRow(file, "error", error=str(error))
 
     def test_images(self, artifact: Artifact) -> Dataset:
-        """The test images with labels of the expressions that `artifact` knows."""
-        expressions = expressions_of(len(artifact.output["labels"]))
-        if expressions not in self._labelled:
-            self._labelled[expressions] = majority_labels(next(iter(self._labelled.values())))
-        return self._labelled[expressions]
+        """The test images with labels of the classes that `artifact` predicts."""
+        labels = tuple(artifact.output["labels"])
+        if labels not in self._labelled:
+            self._labelled[labels] = load_labelled(self._options.data, labels).subset("test")
+        return self._labelled[labels]
 
     def _measured(self, file: ModelFile, artifact: Artifact, original: Artifact) -> ParityRow:
         reference = self._answers(original)
@@ -122,7 +121,7 @@ class _Comparison:
         classifier = load_classifier(local_path(artifact, self._options.artifacts), threads=cores())
         candidate = classifier.predict_proba(test.images)
         after = self._accuracy(candidate, original)
-        difference = _difference(reference, candidate, np.asarray(test.labels), before, after)
+        difference = _difference(reference, candidate, test, before, after)
         missed = tuple(failures(difference, artifact.precision))
         return ParityRow(
             file,
@@ -189,12 +188,13 @@ class _Comparison:
 
 
 def _difference(
-    reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray, before: Accuracy, after: Accuracy
+    reference: np.ndarray, candidate: np.ndarray, test: Dataset, before: Accuracy, after: Accuracy
 ) -> Difference:
+    labels = np.asarray(test.labels)
     guesses = [probabilities.argmax(1) for probabilities in (reference, candidate)]
     paired = paired_test(*(guess == labels for guess in guesses))
     return Difference(
-        **vars(compare(reference, candidate, labels)),
+        **vars(compare(reference, candidate, labels, test.expressions)),
         ece_delta=after.ece - before.ece,
         nll_delta=after.nll - before.nll,
         **vars(paired),

@@ -46,7 +46,7 @@ def compare_in_runtime(
             probabilities = keras_probabilities(path, images, name.removeprefix(_KERAS))
         else:
             probabilities = load_classifier(path, threads=cores(), runtime=name).predict_proba(images)
-        parity = compare(reference, probabilities, labels)
+        parity = compare(reference, probabilities, labels, artifact.output["labels"])
     except FerZooError as error:
         return RuntimeRow(name, "error", error=str(error))
     missed = tuple(failures(parity, artifact.precision))

@@ -227,7 +227,7 @@ def _row(
     correct: Correct,
     shares: np.ndarray | None,
 ) -> RobustnessRow:
-    measures = vars(evaluate_predictions(probabilities, labels))
+    measures = vars(evaluate_predictions(probabilities, labels, EXPRESSIONS))
     evaluation = ClassAccuracy(**{name: measures[name] for name in ClassAccuracy.__dataclass_fields__})
     guess = probabilities.argmax(1)
     accuracy = {

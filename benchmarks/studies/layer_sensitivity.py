@@ -85,10 +85,12 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
     ranges = _ranges(model, sorted({node.input[0] for node in found}), _float(calibration))
     batch = _float(images)
     reference = _probabilities(model, batch)
+    columns = [str(column) for column in range(reference.shape[1])]
     costs = []
 
     def add(layer: str, operation: str, nodes: list[Any], kind: str) -> None:
-        parity = compare(reference, _probabilities(_rounded(model, nodes, kind, weights, ranges), batch), labels)
+        candidate = _probabilities(_rounded(model, nodes, kind, weights, ranges), batch)
+        parity = compare(reference, candidate, labels, columns)
         costs.append(Cost(layer, operation, kind, parity.kl, parity.argmax_agreement, parity.accuracy_delta))
 
     for node in track(found, "layers"):

@@ -139,7 +139,7 @@ def _rows(
     }
     rows = []
     for prior, target in priors.items():
-        found = evaluate_predictions(adapt(answers, training, target), labels)
+        found = evaluate_predictions(adapt(answers, training, target), labels, EXPRESSIONS)
         recall = {name: values["recall"] for name, values in found.per_class.items()}
         rows.append(
             PopulationRow(

@@ -12,10 +12,11 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option
 from fer_zoo.console import err, out
 from fer_zoo.cpu import cores
-from fer_zoo.data import TrainingData, copies_of_train, load_dataset
+from fer_zoo.data import TrainingData, copies_of_train, load_labelled
 from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.evaluation.model import labelled_for, predict
+from fer_zoo.evaluation.model import predict, trained_crop
+from fer_zoo.faces.largest import CROP_HELP, CROPS
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import prior_text
 from fer_zoo.packages import require
@@ -34,10 +35,10 @@ def main(arguments: list[str]) -> int:
     if options.output and (options.output / "config.json").exists():
         raise UsageError(f"{options.output} holds a model with a report of its own; choose another --output")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=options.prior)
-    dataset = load_dataset(options.data)
+    crop = options.crop or trained_crop(classifier.path)
+    dataset = load_labelled(options.data, classifier.labels, options.ferplus, crop)
     for note in dataset.notes:
         err.print(note, markup=False)
-    dataset = labelled_for(classifier, dataset, options.ferplus)
     test = dataset.subset("test")
     probabilities = predict(classifier, test, options.batch_size, options.tta)
     name = [classifier.path.absolute().parent.name, classifier.path.name]
@@ -62,7 +63,10 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure a model on the labelled test images and write a report.")
     parser.add_argument("model", metavar="MODEL", help="a .keras, .onnx or .tflite file, or a name as in the manifest")
-    parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled sample)")
+    parser.add_argument(
+        "--data", type=Path, help="images with the model's classes: a folder, zip or CSV (default: the bundled sample)"
+    )
+    parser.add_argument("--crop", choices=CROPS, help=f"{CROP_HELP} (default: as in the model's training)")
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from fer_zoo.cli.model_options import fixed_prior
-from fer_zoo.cli.predict import add_model_options, positive, translated
+from fer_zoo.cli.predict import add_model_options, positive
 from fer_zoo.console import err, out
+from fer_zoo.contract import translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import check_writable, write_json, write_text
@@ -36,7 +38,7 @@ def main(arguments: list[str]) -> None:
     source = Camera(int(options.camera)) if options.camera.isdigit() else Video(options.camera, options.threads)
     prior = fixed_prior(options.prior)
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
-    labels = translated(classifier, options.language)
+    labels = translated(classifier.labels, options.language)
     tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
     keep = bool(options.output or options.plot)
     with source as video, Recorder(labels, options.annotate, video.rate, keep=keep) as recorder:
@@ -107,7 +109,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _view(window: bool | None, labels: list[str], title: str) -> View | None:
+def _view(window: bool | None, labels: Sequence[str], title: str) -> View | None:
     if window is not False:
         try:
             return Window(title)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.cli.predict_inputs import check_targets, find_drawings, find_inputs
 from fer_zoo.console import err, out, print_error, track, write_out
-from fer_zoo.contract import FERPLUS_EXPRESSIONS, LABELS
+from fer_zoo.contract import LABELS, translated
 from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import Face, FaceDetector, crop_face
+from fer_zoo.faces.largest import CROP_SIZE, is_crop
 from fer_zoo.faces.results import BAR, Failure, Prediction, Results
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
@@ -28,9 +30,6 @@ from fer_zoo.video import VIDEO_SUFFIXES
 _FORMATS = ("table", "json", "csv")
 # Of a file's name, and the form that it stands for.
 _SUFFIXES = {".json": "json", ".csv": "csv", ".txt": "table", "": "table"}
-
-# Pictures up to this size on both sides are face crops unless told otherwise: FER2013's have 48 pixels, other sets 64.
-_CROP_SIZE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     add_model_options(parser)
     parser.add_argument(
         "--top-k",
-        type=int,
-        choices=range(1, len(FERPLUS_EXPRESSIONS) + 1),
+        type=positive,
+        metavar="N",
         default=3,
         help="expressions to tell of each face (default: %(default)s)",
     )
@@ -110,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         "--crop",
         action=argparse.BooleanOptionalAction,
         help="every picture is a face already, cut as FER2013 cuts them; --no-crop: none is "
-        f"(default: those of at most {_CROP_SIZE}x{_CROP_SIZE} pixels are)",
+        f"(default: those of at most {CROP_SIZE}x{CROP_SIZE} pixels are)",
     )
     parser.add_argument(
         "--annotate",
@@ -154,12 +153,6 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def translated(classifier: Classifier, language: str) -> list[str]:
-    """The classifier's labels in a language."""
-    words = dict(zip(FERPLUS_EXPRESSIONS, LABELS[language], strict=True))
-    return [words.get(label, label) for label in classifier.labels]
-
-
 def form_of(chosen: str | None, output: Path | None) -> str:
     """The form of the answer: what was chosen, else as the output's name ends, else `table`.
 
@@ -184,7 +177,7 @@ def _answer(
 ) -> None:
     """Read the files and put their answers into `results`; on stdout too, as CSV, where that is `streamed`."""
     waiting: list[_Found] = []
-    labels = translated(classifier, options.language)
+    labels = translated(classifier.labels, options.language)
     detector: FaceDetector | None = None
     if streamed:
         write_out(results.csv_header())
@@ -193,7 +186,7 @@ def _answer(
             picture = read_picture(path)
             if picture.animated:
                 err.print(f"{printable(path)} is an animation: its first frame was read", markup=False)
-            if options.crop or (options.crop is None and max(picture.pixels.shape[:2]) <= _CROP_SIZE):
+            if options.crop or (options.crop is None and is_crop(picture.pixels)):
                 waiting.append(_Found(printable(path), [None], [crop_centre(picture.pixels)]))
                 if path in drawings:
                     err.print(f"{printable(path)} is a face as a whole: there is nothing to draw on it", markup=False)
@@ -223,7 +216,7 @@ def _in_photo(path: Path, photo: np.ndarray, detector: FaceDetector, drawn: Path
 
 
 def _classify(
-    classifier: Classifier, waiting: list[_Found], labels: list[str], results: Results, options: argparse.Namespace
+    classifier: Classifier, waiting: list[_Found], labels: Sequence[str], results: Results, options: argparse.Namespace
 ) -> None:
     """Answer what waits, all faces in batches, and empty the list."""
     crops = [crop for found in waiting for crop in found.crops]
@@ -252,7 +245,7 @@ def _classify(
     waiting.clear()
 
 
-def _draw(photo: np.ndarray, path: Path, faces: list[Face], answers: list[np.ndarray], labels: list[str]) -> None:
+def _draw(photo: np.ndarray, path: Path, faces: list[Face], answers: list[np.ndarray], labels: Sequence[str]) -> None:
     from fer_zoo.faces.annotate import annotate, caption, save_picture
 
     captions, colors = zip(*(caption(row, labels) for row in answers), strict=True) if answers else ((), ())

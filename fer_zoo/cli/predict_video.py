@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fer_zoo.cli.model_options import fixed_prior
-from fer_zoo.cli.predict import form_of, translated
+from fer_zoo.cli.predict import form_of
 from fer_zoo.cli.predict_inputs import check_targets
 from fer_zoo.console import err, out, track, write_out
+from fer_zoo.contract import translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_text
@@ -49,7 +50,7 @@ def predict_clip(options: argparse.Namespace) -> int:
         prior = fixed_prior(options.prior)
         classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
-        labels = translated(classifier, options.language)
+        labels = translated(classifier.labels, options.language)
         with Recorder(labels, options.annotate, video.rate, empty=options.empty) as recorder:
             try:
                 for frame in track(video, "frames", video.count or None):

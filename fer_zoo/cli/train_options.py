@@ -8,9 +8,11 @@ from pathlib import Path
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import HelpFormatter, err
 from fer_zoo.data.augment import AUGMENTATIONS
+from fer_zoo.faces.largest import CROP_HELP, CROPS
 from fer_zoo.models import list_models
 from fer_zoo.training.config import (
     BATCH_NORMS,
+    FORMER_FERPLUS_LABELS,
     FORMER_NAMES,
     OPTIMIZERS,
     PRECISIONS,
@@ -30,6 +32,9 @@ def present_names(arguments: list[str]) -> list[str]:
         if present := renamed.get(option):
             err.print(f"{option} is now called {present}; the old name will go in the next release", markup=False)
         words.append((present or option) + equals + value)
+    if FORMER_FERPLUS_LABELS in words:
+        err.print(f"{FORMER_FERPLUS_LABELS} is now --ferplus-labels; the old way will go in the next release")
+        words[words.index(FORMER_FERPLUS_LABELS)] = "--ferplus-labels"
     return words
 
 
@@ -63,19 +68,33 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", metavar="PATH", help="FER2013 or your own images: a folder, zip or CSV; else the bundled sample")
     add(
+        "--classes",
+        type=_names,
+        default=(),
+        metavar="A,B,C",
+        help="class folders to train on, in the order of the model's outputs; else FER2013's seven expressions where "
+        "the folders are called so, or all folders",
+    )
+    add("--crop", choices=CROPS, default=TrainingConfig.crop, help=f"{CROP_HELP} (default: %(default)s)")
+    add(
         "--clean",
         action="store_true",
         help="train without copies of test images and, with --ferplus, without non-faces",
     )
     add("--ferplus", metavar="CSV", help="FER+'s votes for these images: fer2013new.csv or ferplus.csv")
-    add("--include-no-majority", action="store_true", help="for FER+'s classes: images without a majority label too")
+    add("--ferplus-labels", action="store_true", help="train on FER+'s eight expressions, by the majority of its votes")
+    add("--include-no-majority", action="store_true", help="with --ferplus-labels: images without a majority label too")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--model", choices=list_models(), default=default.model, help="architecture")
-    add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="its arguments, such as classes=8")
+    add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="its arguments, such as size=128")
     add("--dropout", type=float, help="dropout rate; else the architecture's own")
     add("--warm-start", metavar="MODEL", help="start from a trained model's weights: a .keras file or a shipped name")
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fer_zoo.data.copies import train_copies
 from fer_zoo.data.dataset import Dataset, load_dataset
-from fer_zoo.data.ferplus import join_ferplus, labelled_as, majority_labels
+from fer_zoo.data.ferplus import join_ferplus, load_labelled, majority_labels
 from fer_zoo.data.training_data import TrainingData, copies_of_train
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "TrainingData",
     "copies_of_train",
     "join_ferplus",
-    "labelled_as",
     "load_dataset",
+    "load_labelled",
     "majority_labels",
     "train_copies",
 ]

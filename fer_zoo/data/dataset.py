@@ -1,4 +1,4 @@
-"""The labelled images of FER2013 as arrays, decoded once and memory-mapped from a cache after that."""
+"""Labelled face images as arrays, decoded once and memory-mapped from a cache after that: FER2013, or one's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.decoded import SPLITS, Decoded
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import UsageError
+from fer_zoo.faces.largest import CROPS, Crop
 from fer_zoo.files import cache_dir
 
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
@@ -36,9 +38,9 @@ class Dataset:
         splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for a test image that tells neither.
         names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
         source: What the user gave.
-        fingerprint: Hexadecimal key of the source's content, the name of its cache folder.
+        fingerprint: Hexadecimal key of the source's content and the chosen classes.
         notes: Plain sentences worth telling the user.
-        expressions: Names of the classes.
+        expressions: Names of the classes: FER2013's, FER+'s, or those of your own.
 
     Examples:
         >>> from fer_zoo import load_dataset
@@ -90,16 +92,26 @@ class Dataset:
         return self.splits != "train" if split == "test" else self.splits == split
 
 
-def load_dataset(path: str | os.PathLike[str] | None = None) -> Dataset:
-    """Load FER2013 from wherever it is, without decoding any image the second time.
+def load_dataset(
+    path: str | os.PathLike[str] | None = None, *, classes: Sequence[str] | None = None, crop: Crop = "auto"
+) -> Dataset:
+    """Load FER2013, or images of your own in class folders, without decoding any image the second time.
+
+    Class folders that are all called like FER2013's expressions, or by known synonyms, have the labels of all seven;
+    any others are classes of their own, in alphabetical order. Where no folders tell the splits, a fifth of each class
+    is held out as test images.
 
     Args:
-        path: A folder `train|test/<class>/` or `train|validation/<class>/` with images, that folder as a zip,
-            `fer2013.csv` or `icml_face_data.csv`; told apart by content. `None` takes the sample bundled with
+        path: A folder `train|test/<class>/`, `train|validation/<class>/` or `<class>/` with images, that folder as a
+            zip, `fer2013.csv` or `icml_face_data.csv`; told apart by content. `None` takes the sample bundled with
             the checkout.
+        classes: The classes to use, in the order of their labels; images of others are left out.
+        crop: Which images are searched for faces, of which the largest is cut out as `crop_face` does: `auto`, those
+            larger than 64 pixels (without a face they are taken whole), `always` (without a face they are left out) or
+            `never`.
 
     Raises:
-        UsageError: The path does not exist, is no known form of FER2013, or has unknown classes.
+        UsageError: The path does not exist, is no known form of a data set, or has no images of a class.
         FerZooError: Nothing in it can be read.
 
     Examples:
@@ -110,14 +122,17 @@ def load_dataset(path: str | os.PathLike[str] | None = None) -> Dataset:
     """
     if not isinstance(path, str | os.PathLike | None):
         raise UsageError(f"the data must be the path of a folder, a zip or a CSV, not {type(path).__name__}")
+    if crop not in CROPS:
+        raise UsageError(f"there is no crop {crop!r}; choose one of {', '.join(CROPS)}")
     source = open_source(bundled() if path is None else Path(path))
-    fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
+    content = f"{_VERSION} {source.fingerprint()}" + (f" {json.dumps(list(classes))}" if classes else "")
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
     shown = f"data/{BUNDLED.name}" if path is None else str(path)
-    folder = cache_dir() / fingerprint
-    arrays, notes = _load(folder)
+    folder = cache_dir() / f"{fingerprint}-{crop}"
+    arrays, names, notes = _load(folder)
     if not arrays:
-        decoded = source.read()
-        arrays, notes = {name: getattr(decoded, name) for name in _ARRAYS}, decoded.notes()
+        decoded = source.read(classes, crop)
+        arrays, names, notes = _arrays_of(decoded), decoded.classes.names, decoded.notes()
         reason = "it cannot be read back"
         try:
             _store(folder, decoded)
@@ -133,8 +148,7 @@ def load_dataset(path: str | os.PathLike[str] | None = None) -> Dataset:
             )
     for array in arrays.values():
         array.setflags(write=False)
-    images, labels, splits, names = (arrays[name] for name in _ARRAYS)
-    return Dataset(images, labels, splits, names, source=shown, fingerprint=fingerprint, notes=notes)
+    return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes, expressions=names)
 
 
 def bundled() -> Path:
@@ -151,22 +165,26 @@ def bundled() -> Path:
     return BUNDLED
 
 
-def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """The arrays and notes of a cache folder, nothing where it is missing or damaged."""
+def _arrays_of(decoded: Decoded) -> dict[str, np.ndarray]:
+    return {name: getattr(decoded, name) for name in _ARRAYS}
+
+
+def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+    """The arrays, class names and notes of a cache folder, nothing where it is missing or damaged."""
     try:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS[1:]}
         arrays["images"] = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        notes = tuple(map(str, meta["notes"]))
+        notes, names = tuple(map(str, meta["notes"])), tuple(map(str, meta["classes"]))
         intact = (
             all(len(array) == meta["count"] for array in arrays.values())
             and arrays["images"].shape[1:] == (IMAGE_SIZE, IMAGE_SIZE)
-            and arrays["labels"].max() < len(EXPRESSIONS)
+            and arrays["labels"].max() < len(names)
             and all(_checksum(arrays[name]) == meta["crc32"][name] for name in _ARRAYS)
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError):
-        return {}, ()
-    return (arrays, notes) if intact else ({}, ())
+        return {}, (), ()
+    return (arrays, names, notes) if intact else ({}, (), ())
 
 
 def _store(folder: Path, decoded: Decoded) -> None:
@@ -180,6 +198,7 @@ def _store(folder: Path, decoded: Decoded) -> None:
         meta = {
             "count": len(decoded.images),
             "crc32": {name: _checksum(getattr(decoded, name)) for name in _ARRAYS},
+            "classes": decoded.classes.names,
             "notes": decoded.notes(),
         }
         (temporary / "meta.json").write_text(json.dumps(meta, indent=2))

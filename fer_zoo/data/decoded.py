@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.data.classes import FER2013_CLASSES, Classes
+from fer_zoo.faces.largest import Crop
 from fer_zoo.text import plural, some
 
 SPLITS = ("train", "public_test", "private_test", "test")
+# One of so many images of a class is held out for the test where there are no train and test folders.
+TEST_SHARE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +22,17 @@ class Decoded:
 
     Attributes:
         images: uint8 `[n, 48, 48]`.
-        labels: int64 `[n]`, index into `EXPRESSIONS`.
+        labels: int64 `[n]`, index into `classes.names`.
         splits: str `[n]`, one of `SPLITS`.
-        names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
+        names: str `[n]`, such as `test/happy/PublicTest_123.png`, `happy/123.png` or `row 17`.
+        classes: What the labels mean.
+        held_out: Whether the test images were drawn, since no folder says which they are.
         unreadable: Name and reason of each image or folder that was left out.
-        resized: Names of the images that were not 48x48.
+        crop: Which images were searched for faces, as `LargestFace` takes it.
+        cropped: How many images a face was cut out of.
+        faceless: Names of the images in which no face was found.
+        crowded: Names of the images with several faces, of which the largest was taken.
+        resized: Names of the other images that were not 48x48.
         recoloured: Names of the images that were not 8-bit gray.
         outside: Image files that are in no class folder of a split, left out.
         no_images: Files that are no images, by their suffix, left out.
@@ -34,7 +44,13 @@ class Decoded:
     labels: np.ndarray
     splits: np.ndarray
     names: np.ndarray
+    classes: Classes = FER2013_CLASSES
+    held_out: bool = False
     unreadable: tuple[tuple[str, str], ...] = ()
+    crop: Crop = "never"
+    cropped: int = 0
+    faceless: tuple[str, ...] = ()
+    crowded: tuple[str, ...] = ()
     resized: tuple[str, ...] = ()
     recoloured: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
@@ -45,12 +61,23 @@ class Decoded:
     def notes(self) -> tuple[str, ...]:
         """One plain sentence for each thing worth telling the user."""
         notes = []
+        if self.classes.names != EXPRESSIONS:
+            notes.append(f"classes: {', '.join(self.classes.names)}")
+        if self.classes.left_out:
+            notes.append(f"left out, since they were not chosen: {', '.join(self.classes.left_out)}")
+        if self.held_out:
+            count = plural(int((self.splits == "test").sum()), "image")
+            notes.append(
+                f"there are no folders train and test: {count} of {len(self.images):,} are held out as test images, "
+                f"one in {TEST_SHARE} of each class"
+            )
         if self.unreadable:
             names = [f"{name} ({reason})" for name, reason in self.unreadable]
             notes.append(f"{plural(len(names), 'unreadable image')} left out: {some(names)}")
         if self.outside:
             count = plural(len(self.outside), "image")
-            notes.append(f"{count} outside train/<class>/ and test/<class>/ left out: {some(self.outside)}")
+            place = "the class folders" if self.held_out else "train/<class>/ and test/<class>/"
+            notes.append(f"{count} outside {place} left out: {some(self.outside)}")
         if self.no_images:
             count = plural(len(self.no_images), "file")
             notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
@@ -60,17 +87,26 @@ class Decoded:
         if self.duplicates:
             count = plural(len(self.duplicates), "name")
             notes.append(f"{count} more than once in the zip, the first was taken: {some(self.duplicates)}")
+        if self.cropped:
+            notes.append(f"{plural(self.cropped, 'face')} cut out of larger images")
+        if self.crowded:
+            count = plural(len(self.crowded), "image")
+            notes.append(f"{count} with several faces, the largest was taken: {some(self.crowded)}")
+        if self.faceless:
+            count, fate = plural(len(self.faceless), "image"), "left out" if self.crop == "always" else "taken as faces"
+            notes.append(f"{count} in which no face was found, {fate}: {some(self.faceless)}")
         if self.resized:
             notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:
             notes.append(f"{plural(len(self.recoloured), 'image')} in colour or another depth turned to 8-bit gray")
-        if unmarked := int((self.splits == "test").sum()):
+        unmarked = int((self.splits == "test").sum())
+        if unmarked and self.classes.names == EXPRESSIONS and not self.held_out:
             notes.append(
                 f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ "
                 "in the file name: they form one test split"
             )
         for split in SPLITS:
-            counts = np.bincount(self.labels[self.splits == split], minlength=len(EXPRESSIONS))
-            if alone := [name for name, count in zip(EXPRESSIONS, counts, strict=True) if count == 1]:
+            counts = np.bincount(self.labels[self.splits == split], minlength=len(self.classes.names))
+            if alone := [name for name, count in zip(self.classes.names, counts, strict=True) if count == 1]:
                 notes.append(f"only one image in {split} of the class {', '.join(alone)}")
         return tuple(notes)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from fer_zoo.contract import FERPLUS_EXPRESSIONS
-from fer_zoo.data.dataset import BUNDLED, Dataset
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.data.dataset import BUNDLED, Dataset, load_dataset
 from fer_zoo.data.readers import CSV_SPLITS
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.faces.largest import Crop
 
 FERPLUS_CLASSES = (
     "neutral",
@@ -158,12 +160,35 @@ def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.nda
     return votes, matched
 
 
-def labelled_as(dataset: Dataset, expressions: tuple[str, ...], path: str | Path | None = None) -> Dataset:
-    """`dataset` where its labels are of `expressions` already, else `majority_labels` of it, with the same errors."""
-    return dataset if expressions == dataset.expressions else majority_labels(dataset, path)
+def load_labelled(
+    data: str | os.PathLike[str] | None,
+    labels: tuple[str, ...],
+    ferplus: str | os.PathLike[str] | None = None,
+    crop: Crop = "auto",
+) -> Dataset:
+    """Load images with the labels that a model predicts, to measure it on.
+
+    Args:
+        data: What `load_dataset` takes.
+        labels: The model's classes. FER2013's images get those of FER+ from its annotators (`majority_labels`); other
+            labels are classes of the data.
+        ferplus: A FER+ file; `None` takes the bundled votes.
+        crop: As `load_dataset` takes it.
+
+    Raises:
+        UsageError: The data has no images of a class, or as in `load_dataset` and `majority_labels`.
+        FerZooError: Nothing in it can be read.
+    """
+    if labels in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        dataset = load_dataset(data, crop=crop)
+        if dataset.expressions == labels:
+            return dataset
+        if dataset.expressions == EXPRESSIONS:
+            return majority_labels(dataset, ferplus)
+    return load_dataset(data, classes=labels, crop=crop)
 
 
-def majority_labels(dataset: Dataset, path: str | Path | None = None, ambiguous: bool = False) -> Dataset:
+def majority_labels(dataset: Dataset, path: str | os.PathLike[str] | None = None, ambiguous: bool = False) -> Dataset:
     """The images of `dataset` on whose expression most FER+ annotators agree, with that as their label.
 
     The majority protocol of the paper's own code: a class with a single vote counts as none, the rest must give more
@@ -182,7 +207,7 @@ def majority_labels(dataset: Dataset, path: str | Path | None = None, ambiguous:
     Raises:
         UsageError: There is no file, it has none of the images, or no majority for any.
     """
-    path = path or BUNDLED_VOTES
+    path = Path(path or BUNDLED_VOTES)
     if path == BUNDLED_VOTES and not BUNDLED_VOTES.is_file():
         raise UsageError("FER+'s eight expressions need its votes, which come with a checkout; pass --ferplus")
     votes, _ = join_ferplus(dataset, path)

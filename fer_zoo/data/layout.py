@@ -1,31 +1,20 @@
-"""Split and class of an image file, by the folders it lies in."""
+"""Splits and classes of image files, by the folders they lie in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fer_zoo.contract import EXPRESSIONS
-from fer_zoo.data.decoded import SPLITS
+from fer_zoo.data.classes import Classes, choose_classes
+from fer_zoo.data.decoded import SPLITS, TEST_SHARE
 from fer_zoo.errors import UsageError
 
 LAYOUT = (
-    "expected train/<class>/ and test/<class>/ (or validation/<class>/) with images (a folder or a zip), "
-    "or FER2013's CSV with the columns emotion, pixels, Usage"
+    "expected train/<class>/ and test/<class>/ (or validation/<class>/) with images, or <class>/ alone (a folder or a "
+    "zip), or FER2013's CSV with the columns emotion, pixels, Usage"
 )
 
-_FOLDER_CLASSES = {name: label for label, name in enumerate(EXPRESSIONS)} | {
-    alias: EXPRESSIONS.index(name)
-    for name, aliases in {
-        "angry": ("anger",),
-        "disgust": ("disgusted",),
-        "fear": ("fearful", "afraid", "scared"),
-        "happy": ("happiness",),
-        "sad": ("sadness",),
-        "surprise": ("surprised",),
-    }.items()
-    for alias in aliases
-}
 _FOLDER_SPLITS = {
     "train": "train",
     "training": "train",
@@ -37,6 +26,7 @@ _FOLDER_SPLITS = {
     "val": "validation",
 }
 _FILE_SPLITS = {"PublicTest_": "public_test", "PrivateTest_": "private_test"}
+_NO_SPLIT = ""
 
 
 @dataclass(frozen=True)
@@ -45,9 +35,9 @@ class LabelledPath:
 
     Attributes:
         path: In its source.
-        name: The last three parts of it, such as `test/happy/PublicTest_123.png`.
+        name: The folders of split and class, and the file, such as `test/happy/PublicTest_123.png` or `happy/1.png`.
         split: One of `SPLITS`.
-        label: Index into `EXPRESSIONS`.
+        label: Index into the names of the classes.
     """
 
     path: str
@@ -56,43 +46,77 @@ class LabelledPath:
     label: int
 
 
-def label_paths(source: str, paths: Iterable[str]) -> tuple[list[LabelledPath], list[str]]:
-    """Split and class of each image path, in the order of split, class and name, and the paths that have none.
+@dataclass(frozen=True)
+class Layout:
+    """What the folders of a data set tell.
+
+    Attributes:
+        images: In the order of split, class and name.
+        classes: What the labels mean.
+        outside: Images in no class folder.
+        held_out: Whether the test images were drawn, since no folder says which they are.
+    """
+
+    images: tuple[LabelledPath, ...]
+    classes: Classes
+    outside: tuple[str, ...]
+    held_out: bool
+
+
+def find_layout(source: str, paths: Sequence[str], chosen: Sequence[str] | None = None) -> Layout:
+    """Find split and class of each image.
 
     Args:
         source: To call it in messages.
         paths: Of image files, with slashes.
+        chosen: The classes to use, as `choose_classes` takes them.
 
     Raises:
-        UsageError: A class is not known, no path has a split and a class, or there are several data sets.
+        UsageError: No path has a class, there are several data sets, or as in `choose_classes`.
     """
-    labelled, outside, roots, unknown = [], [], set(), set()
-    for path in paths:
-        parts = path.split("/")
-        split = _FOLDER_SPLITS.get(parts[-3].casefold().replace("_", "").replace("-", "")) if len(parts) > 2 else None
-        if split is None:
-            outside.append(path)
-            continue
-        roots.add("/".join(parts[:-3]))
-        label = _FOLDER_CLASSES.get(parts[-2].strip().casefold())
-        if label is None:
-            unknown.add("/".join(parts[:-1]))
-            continue
-        if split == "test":
-            split = next((name for prefix, name in _FILE_SPLITS.items() if parts[-1].startswith(prefix)), split)
-        labelled.append(LabelledPath(path, "/".join(parts[-3:]), split, label))
-    if unknown:
-        raise UsageError(
-            f"unknown class folder{'s' if len(unknown) > 1 else ''} {', '.join(sorted(unknown))} in {source}; "
-            f"the classes are {', '.join(EXPRESSIONS)}"
-        )
-    if not labelled:
-        raise UsageError(f"no images of FER2013 found in {source}; {LAYOUT}")
-    labelled = _without_validation(labelled)
+    splits = {path: _split_of(path) for path in paths}
+    held_out = not any(splits.values())  # Folders of classes alone, not of splits and classes.
+    depth = 2 if held_out else 3
+    inside = [path for path in paths if ("/" in path if held_out else splits[path])]
+    if not inside:
+        raise UsageError(f"no images in class folders found in {source}; {LAYOUT}")
+    roots = {"/".join(path.split("/")[:-depth]) for path in inside}
     if len(roots) > 1:
         several = ", ".join(root or "the top folder" for root in sorted(roots))
         raise UsageError(f"{source} holds more than one data set ({several}); pass one of them")
-    return sorted(labelled, key=lambda entry: (SPLITS.index(entry.split), entry.label, entry.name)), sorted(outside)
+    classes = choose_classes((path.split("/")[-2] for path in inside), chosen)
+    images = []
+    for path in inside:
+        parts = path.split("/")
+        if (label := classes.labels[parts[-2]]) is not None:
+            images.append(LabelledPath(path, "/".join(parts[-depth:]), splits[path], label))
+    images = _with_test_images(images) if held_out else _without_validation(images)
+    images.sort(key=lambda image: (SPLITS.index(image.split), image.label, image.name))
+    return Layout(tuple(images), classes, tuple(sorted(set(paths).difference(inside))), held_out)
+
+
+def _split_of(path: str) -> str:
+    """The split that the folder around the class folder, or the file's name, tells; empty where it tells none."""
+    parts = path.split("/")
+    if len(parts) < 3:
+        return _NO_SPLIT
+    split = _FOLDER_SPLITS.get(parts[-3].casefold().replace("_", "").replace("-", ""), _NO_SPLIT)
+    if split == "test":
+        return next((name for prefix, name in _FILE_SPLITS.items() if parts[-1].startswith(prefix)), split)
+    return split
+
+
+def _with_test_images(images: list[LabelledPath]) -> list[LabelledPath]:
+    """The images, a part of each class as test images: those whose names' hashes come first.
+
+    The choice is the same on every machine, and an image that is added moves few others from one part to the other.
+    """
+    by_hash = sorted(images, key=lambda image: hashlib.sha256(image.name.encode(errors="surrogateescape")).digest())
+    test: set[str] = set()
+    for label in {image.label for image in images}:
+        members = [image.path for image in by_hash if image.label == label]
+        test.update(members[: max(round(len(members) / TEST_SHARE), int(len(members) > 2))])
+    return [replace(image, split="test" if image.path in test else "train") for image in images]
 
 
 def _without_validation(labelled: list[LabelledPath]) -> list[LabelledPath]:

@@ -1,4 +1,4 @@
-"""Readers for the forms FER2013 is found in: a folder of images, that folder as a zip, the official CSV."""
+"""Readers for the forms a data set is found in: a folder of images, that folder as a zip, FER2013's official CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -20,10 +20,11 @@ import numpy as np
 
 from fer_zoo.console import track
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
-from fer_zoo.crops import crop_centre
+from fer_zoo.data.classes import Classes, choose_classes
 from fer_zoo.data.decoded import Decoded
-from fer_zoo.data.layout import LAYOUT, LabelledPath, label_paths
+from fer_zoo.data.layout import LAYOUT, LabelledPath, find_layout
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.faces.largest import Crop, LargestFace
 from fer_zoo.files import sha256
 from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
 from fer_zoo.text import reason
@@ -45,16 +46,20 @@ _MAX_DEPTH = 3
 
 
 class Source(Protocol):
-    """A place FER2013 can be read from."""
+    """A place a data set can be read from."""
 
     def fingerprint(self) -> str:
         """A hexadecimal key that changes with the content; opens no image."""
 
-    def read(self) -> Decoded:
+    def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
         """Decode everything.
 
+        Args:
+            classes: Those to read, in the order of their labels; `None` as in `choose_classes`.
+            crop: Which images are searched for faces, as `LargestFace` takes it. Rows of a CSV are faces.
+
         Raises:
-            UsageError: This is not FER2013 in a known form.
+            UsageError: This is no data set in a known form, or it has no images of a class.
             FerZooError: Nothing in it can be read.
         """
 
@@ -87,20 +92,6 @@ def open_source(path: str | Path) -> Source:
     raise UsageError(f"{path} is neither a zip nor a CSV; {LAYOUT}")
 
 
-def read_image(source: Path | bytes) -> tuple[np.ndarray, bool, bool]:
-    """Read one image file, as prediction does with a picture that shows one face.
-
-    Returns:
-        The image as uint8 `[48, 48]`, whether it had another size, whether it had another mode than 8-bit gray.
-
-    Raises:
-        PictureError: It is not a readable image.
-    """
-    picture = read_picture(source)
-    resized = picture.pixels.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE)
-    return crop_centre(picture.pixels), resized, picture.mode != "L"
-
-
 @dataclass
 class _Listing:
     """The files of a source, sorted by what becomes of them; the lists of `Decoded` have the same names."""
@@ -113,7 +104,7 @@ class _Listing:
 
 
 class FolderSource:
-    """`train|test/<class>/<image>`, directly in the folder or one folder deeper."""
+    """`train|test/<class>/<image>` or `<class>/<image>`, directly in the folder or one folder deeper."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,8 +115,8 @@ class FolderSource:
     def fingerprint(self) -> str:
         return self._key.hexdigest()
 
-    def read(self) -> Decoded:
-        return _read_images(str(self.path), self._listing, lambda name: self.path / name)
+    def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
+        return _read_images(str(self.path), self._listing, lambda name: self.path / name, classes, crop)
 
     def _scan(self, folder: Path, prefix: str, depth: int) -> None:
         """List the files at most `depth` folders down."""
@@ -164,7 +155,7 @@ class ZipSource:
     def fingerprint(self) -> str:
         return sha256(self.path)
 
-    def read(self) -> Decoded:
+    def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
         listing = _Listing()
         members: dict[str, zipfile.ZipInfo] = {}
         with zipfile.ZipFile(self.path) as archive:
@@ -185,7 +176,7 @@ class ZipSource:
                     raise PictureError(name, f"has more than {_MAX_MEMBER_BYTES / 1e6:g} MB")
                 return archive.read(members[name])
 
-            return _read_images(str(self.path), listing, content)
+            return _read_images(str(self.path), listing, content, classes, crop)
 
 
 class CsvSource:
@@ -203,13 +194,13 @@ class CsvSource:
     def fingerprint(self) -> str:
         return sha256(self.path)
 
-    def read(self) -> Decoded:
+    def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
         try:
-            return self._read()
+            return self._read(choose_classes(EXPRESSIONS, classes))
         except (csv.Error, *_ZIP_DAMAGE) as error:
             raise FerZooError(f"{self.path} is damaged ({reason(error)}); get it again") from error
 
-    def _read(self) -> Decoded:
+    def _read(self, classes: Classes) -> Decoded:
         with self._open() as file:
             total = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
         images, labels, splits, names = [], [], [], []
@@ -219,9 +210,12 @@ class CsvSource:
             columns = self._columns(next(rows, []))
             for number, row in enumerate(track(rows, "Reading the CSV", max(total - 1, 1))):
                 try:
-                    label, split, image = _read_row(row, *columns)
+                    expression, split, image = _read_row(row, *columns)
                 except ValueError as error:
                     unreadable.append((f"row {number}", str(error)))
+                    continue
+                label = classes.labels[expression]
+                if label is None:
                     continue
                 images.append(image)
                 labels.append(label)
@@ -235,6 +229,7 @@ class CsvSource:
             labels=np.array(labels, np.int64),
             splits=np.array(splits),
             names=np.array(names),
+            classes=classes,
             unreadable=tuple(unreadable),
         )
 
@@ -282,30 +277,48 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" or part.casefold() in _SYSTEM_FILES for part in parts)
 
 
-def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | bytes]) -> Decoded:
+def _read_images(
+    source: str,
+    listing: _Listing,
+    locate: Callable[[str], Path | bytes],
+    chosen: Sequence[str] | None,
+    crop: Crop,
+) -> Decoded:
     """Read the images that `locate` finds by their names."""
-    labelled, outside = label_paths(source, listing.images)
-    images = np.empty((len(labelled), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    layout = find_layout(source, listing.images, chosen)
+    images = np.empty((len(layout.images), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     kept: list[LabelledPath] = []
-    unreadable, resized, recoloured = list(listing.unreadable), [], []
-    for entry in track(labelled, "Decoding images", len(labelled)):
+    unreadable, resized, recoloured, faceless, crowded = list(listing.unreadable), [], [], [], []
+    cropped, largest = 0, LargestFace(crop)
+    for entry in track(layout.images, "Decoding images", len(layout.images)):
         try:
-            image, other_size, other_mode = read_image(locate(entry.path))
+            picture = read_picture(locate(entry.path))
         except PictureError as error:
             unreadable.append((entry.name, error.reason))
             continue
         except (ValueError, OSError, *_ZIP_DAMAGE) as error:
             unreadable.append((entry.name, f"cannot be read: {reason(error)}"))
             continue
-        images[len(kept)] = image
+        face = largest.of(picture)
+        if face.faces == 0:
+            faceless.append(entry.name)
+        if face.image is None:
+            continue
+        images[len(kept)] = face.image
         kept.append(entry)
-        if other_size:
+        if face.faces:
+            cropped += 1
+            if face.faces > 1:
+                crowded.append(entry.name)
+        elif picture.pixels.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE):
             resized.append(entry.name)
-        if other_mode:
+        if picture.mode != "L":
             recoloured.append(entry.name)
+    if not kept and faceless:
+        raise FerZooError(f"no face was found in any of the {len(faceless):,} readable images in {source}")
     if not kept:
         raise FerZooError(
-            f"none of the {len(labelled):,} images in {source} can be read "
+            f"none of the {len(layout.images):,} images in {source} can be read "
             f"({unreadable[0][0]}: {unreadable[0][1]}); get the data again"
         )
     return Decoded(
@@ -313,17 +326,23 @@ def _read_images(source: str, listing: _Listing, locate: Callable[[str], Path | 
         labels=np.array([entry.label for entry in kept], np.int64),
         splits=np.array([entry.split for entry in kept]),
         names=np.array([entry.name for entry in kept]),
+        classes=layout.classes,
+        held_out=layout.held_out,
         unreadable=tuple(unreadable),
+        crop=crop,
+        cropped=cropped,
+        faceless=tuple(faceless),
+        crowded=tuple(crowded),
         resized=tuple(resized),
         recoloured=tuple(recoloured),
-        outside=tuple(outside),
+        outside=layout.outside,
         no_images=tuple(listing.no_images),
         broken_links=tuple(listing.broken_links),
         duplicates=tuple(listing.duplicates),
     )
 
 
-def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[int, str, np.ndarray]:
+def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[str, str, np.ndarray]:
     if len(row) <= max(emotion, pixels, usage):
         raise ValueError("too few columns")
     split = CSV_SPLITS.get(row[usage].strip().casefold())
@@ -339,4 +358,4 @@ def _read_row(row: list[str], emotion: int, pixels: int, usage: int) -> tuple[in
     if len(values) != IMAGE_SIZE**2:
         raise ValueError(f"{len(values):,} pixels instead of {IMAGE_SIZE**2:,}")
     image = np.frombuffer(values, np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE)
-    return EXPRESSIONS.index(CSV_EXPRESSIONS[int(number)]), split, image
+    return CSV_EXPRESSIONS[int(number)], split, image

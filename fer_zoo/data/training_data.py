@@ -12,7 +12,7 @@ import numpy as np
 from fer_zoo.contract import EXPRESSIONS, FER2013_COUNTS
 from fer_zoo.data.copies import known_copies, pixel_hashes, train_copies
 from fer_zoo.data.dataset import Dataset
-from fer_zoo.zoo.info import OWN_IMAGES
+from fer_zoo.zoo.artifact import OWN_IMAGES, task_of
 
 FER2013, SAMPLE, OWN = "FER2013", "FER2013's bundled sample", OWN_IMAGES
 
@@ -43,7 +43,7 @@ class TrainingData:
         images: All labelled images, whatever their split.
         splits: Images by split: `train` as trained on, `held_out` where a tenth of it was held out, and test splits.
         chosen_on: The split that the epoch was chosen on, a key of `SPLIT_NAMES`.
-        labels: The expressions, in the order of the model's outputs.
+        labels: The classes, in the order of the model's outputs.
         class_counts: Images of each label in `train` as trained on; empty in records of earlier versions.
     """
 
@@ -90,6 +90,11 @@ class TrainingData:
         return asdict(self)
 
     @property
+    def task(self) -> str:
+        """Whose labels were learned: `FER2013`, `FER+` or `own images`. Accuracies of two tasks do not compare."""
+        return OWN if self.kind == OWN else task_of(self.labels)
+
+    @property
     def name(self) -> str:
         """For people, such as `FER2013` or `own images (faces.zip)`."""
         return f"{self.kind} ({Path(self.source).name})" if self.kind == OWN else self.kind
@@ -106,6 +111,8 @@ class TrainingData:
 
 def kind_of(dataset: Dataset) -> str:
     """`FER2013`, `FER2013's bundled sample` or `own images`, by the images and labels of all splits."""
+    if dataset.expressions != EXPRESSIONS:
+        return OWN
     train = dataset.take(np.flatnonzero(dataset.splits == "train"))
     test = dataset.take(np.flatnonzero(dataset.splits != "train"))
     hashes = pixel_hashes(train.images)
@@ -118,6 +125,8 @@ def kind_of(dataset: Dataset) -> str:
 
 def is_fer2013_test(test: Dataset) -> bool:
     """Whether these are FER2013's 7,178 test images with their own labels, as published figures are measured on."""
+    if test.expressions != EXPRESSIONS:
+        return False
     copies = int(train_copies(test).sum())
     return _counts(test) == FER2013_COUNTS["test"] and copies >= _KNOWN_SHARE * len(known_copies()[0])
 

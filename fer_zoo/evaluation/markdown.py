@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from fer_zoo.data.training_data import SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS, Evaluation
+from fer_zoo.zoo.artifact import task_of
 
 _NAMES = SPLIT_NAMES | {"test": "test (all)"}
 _PAIRS = 10
@@ -39,7 +40,7 @@ def to_markdown(
     pairs = picture("confused_pairs.png", "Most confused pairs with example faces")
     sections = (
         f"# Evaluation of {title}",
-        _headline(whole, beside_original),
+        _headline(whole, beside_original, trained_on),
         "\n".join(f"- {name}: {value}" for name, value in details.items()),
         _splits(evaluations, trained_on),
         _copies(evaluations),
@@ -52,14 +53,14 @@ def to_markdown(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _headline(whole: Evaluation, beside_original: bool) -> str:
+def _headline(whole: Evaluation, beside_original: bool, trained_on: TrainingData | None) -> str:
     low, high = whole.accuracy_interval
     change = 100 * (whole.accuracy - original.ACCURACY)
     text = (
         f"**{_percent(whole.accuracy)}** of {whole.n:,} test images are right (95 % interval {_percent(low)} to "
         f"{_percent(high)}), macro-F1 {whole.macro_f1:.3f}."
     )
-    if not original.comparable(whole.per_class):
+    if (trained_on.task if trained_on else task_of(tuple(whole.per_class))) == "FER+":
         return f"{text} Labels are FER+'s majority, which cannot be compared with accuracy on FER2013's own."
     if not beside_original:
         return text

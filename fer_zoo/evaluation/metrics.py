@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -9,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.contract import expressions_of
 from fer_zoo.errors import FerZooError
 
 CALIBRATION_BINS = 15
@@ -42,7 +42,7 @@ class Evaluation:
 
     Attributes:
         n: Number of images.
-        accuracy: Share of images whose most probable expression is the labelled one.
+        accuracy: Share of images whose most probable class is the labelled one.
         accuracy_interval: Wilson 95 % interval of the accuracy.
         macro_precision: Mean precision of the classes that have images or predictions.
         macro_recall: Mean recall of the same classes.
@@ -50,7 +50,7 @@ class Evaluation:
         weighted_f1: Mean F1 weighted by the number of images.
         nll: Mean negative log-likelihood of the label, in nats.
         ece: Expected calibration error with 15 bins of equal width (Guo et al. 2017, arXiv:1706.04599).
-        per_class: `precision`, `recall`, `f1` and `support` by expression.
+        per_class: `precision`, `recall`, `f1` and `support` by class.
         confusion: Counts; rows are labels, columns predictions, both in the order of `per_class`.
         confused_pairs: Every pair that was confused at least once, most frequent first.
         calibration: The bins behind `ece`.
@@ -92,31 +92,31 @@ class Evaluation:
 
 
 def evaluate_predictions(
-    probabilities: np.ndarray, labels: np.ndarray, train_copies: np.ndarray | None = None
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train_copies: np.ndarray | None = None
 ) -> Evaluation:
     """Measure predictions against labels.
 
     Args:
-        probabilities: float `[n, classes]`, each row adding up to 1, columns in the order of `expressions_of(classes)`.
+        probabilities: float `[n, classes]`, each row adding up to 1.
         labels: int `[n]`, which column.
+        classes: Names of the columns.
         train_copies: bool `[n]`, the images that have an exact copy in train; `None` where that is not known.
 
     Raises:
-        FerZooError: The arrays do not fit together, there are no images, a label is outside the expressions, or a
+        FerZooError: The arrays do not fit together, there are no images, a label is no column, or a
             row is not a probability distribution.
     """
     from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-    _check(probabilities, labels, train_copies)
-    expressions = expressions_of(probabilities.shape[1])
-    classes = range(len(expressions))
+    _check(probabilities, labels, classes, train_copies)
+    columns = range(len(classes))
     predictions = probabilities.argmax(axis=1)
     correct = predictions == labels
     present = np.union1d(labels, predictions)
     precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predictions, labels=classes, zero_division=0
+        labels, predictions, labels=columns, zero_division=0
     )
-    confusion = confusion_matrix(labels, predictions, labels=classes)
+    confusion = confusion_matrix(labels, predictions, labels=columns)
     calibration = calibration_bins(probabilities.max(axis=1), correct)
     return Evaluation(
         n=len(labels),
@@ -126,7 +126,7 @@ def evaluate_predictions(
         macro_recall=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
         weighted_f1=float(np.average(f1, weights=support)),
-        nll=float(log_loss(labels, probabilities, labels=classes)),
+        nll=float(log_loss(labels, probabilities, labels=columns)),
         ece=sum(bin.count * abs(bin.accuracy - bin.confidence) for bin in calibration) / len(labels),
         per_class={
             name: {
@@ -135,10 +135,10 @@ def evaluate_predictions(
                 "f1": float(f1[i]),
                 "support": int(support[i]),
             }
-            for i, name in enumerate(expressions)
+            for i, name in enumerate(classes)
         },
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
-        confused_pairs=_confused_pairs(confusion, expressions),
+        confused_pairs=_confused_pairs(confusion, classes),
         calibration=calibration,
         without_train_copies=None if train_copies is None else _accuracy(correct[~train_copies]),
     )
@@ -182,18 +182,20 @@ def _accuracy(correct: np.ndarray) -> dict[str, Any] | None:
     return {"n": len(correct), "accuracy": float(correct.mean()), "accuracy_interval": interval}
 
 
-def _confused_pairs(confusion: np.ndarray, expressions: tuple[str, ...]) -> tuple[ConfusedPair, ...]:
+def _confused_pairs(confusion: np.ndarray, classes: Sequence[str]) -> tuple[ConfusedPair, ...]:
     pairs = [
-        ConfusedPair(expressions[i], expressions[j], int(count), float(count / confusion[i].sum()))
+        ConfusedPair(classes[i], classes[j], int(count), float(count / confusion[i].sum()))
         for (i, j), count in np.ndenumerate(confusion)
         if i != j and count
     ]
     return tuple(sorted(pairs, key=lambda pair: -pair.count))
 
 
-def _check(probabilities: np.ndarray, labels: np.ndarray, train_copies: np.ndarray | None) -> None:
-    if probabilities.ndim != 2 or probabilities.shape[1] not in (7, 8):
-        raise FerZooError(f"probabilities must have shape [n, 7] or [n, 8], not {list(probabilities.shape)}")
+def _check(
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train_copies: np.ndarray | None
+) -> None:
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+        raise FerZooError(f"probabilities must have shape [n, {len(classes)}], not {list(probabilities.shape)}")
     if labels.shape != (len(probabilities),):
         raise FerZooError(f"{len(probabilities)} rows of probabilities need as many labels, not {list(labels.shape)}")
     if train_copies is not None and train_copies.shape != labels.shape:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.console import progress
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, labelled_as, load_dataset
-from fer_zoo.errors import FerZooError
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled
+from fer_zoo.errors import UsageError
 from fer_zoo.evaluation.metrics import Evaluation
 from fer_zoo.evaluation.report import evaluate_splits
+from fer_zoo.faces.largest import Crop
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.inference.augmentation import TestTimeAugmentation
 from fer_zoo.packages import require
@@ -25,6 +25,7 @@ def evaluate(
     data: Dataset | str | os.PathLike[str] | None = None,
     *,
     ferplus: str | os.PathLike[str] | None = None,
+    crop: Crop | None = None,
     batch_size: int = 256,
     tta: TestTimeAugmentation | None = None,
 ) -> dict[str, Evaluation]:
@@ -32,8 +33,10 @@ def evaluate(
 
     Args:
         model: A classifier, or what `load_classifier` takes: a name of the zoo or a model file.
-        data: A data set, or what `load_dataset` takes: a folder, zip or CSV; `None` is the bundled sample.
+        data: A data set with the model's classes, or what `load_dataset` takes: a folder, zip or CSV; `None` is the
+            bundled sample.
         ferplus: FER+'s votes, which label the images for a model of its eight expressions; `None` is the bundled file.
+        crop: Which images are searched for faces, as `load_dataset` takes it; `None` as in the model's training.
         batch_size: Images in one call of the runtime.
         tta: Test-time augmentation, as in `Classifier.predict_proba`.
 
@@ -41,8 +44,9 @@ def evaluate(
         The measures of `test` (all test images), and of `public_test` and `private_test` where the data has them.
 
     Raises:
-        UsageError: There is no such model or data, the data has no test images, or scikit-learn is not installed.
-        FerZooError: The model or the data cannot be read, or the model has other classes.
+        UsageError: There is no such model or data, the data has no test images or other classes, or scikit-learn
+            is not installed.
+        FerZooError: The model or the data cannot be read.
 
     Examples:
         >>> from fer_zoo import evaluate
@@ -52,24 +56,24 @@ def evaluate(
     """
     require("sklearn")
     classifier = model if isinstance(model, Classifier) else load_classifier(model, threads=cores())
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    dataset = labelled_for(classifier, dataset, ferplus)
+    if isinstance(data, Dataset):
+        dataset = data
+        if dataset.expressions != classifier.labels:
+            raise UsageError(
+                f"the data has the classes {', '.join(dataset.expressions)}, and {classifier.path} "
+                f"{', '.join(classifier.labels)}"
+            )
+    else:
+        dataset = load_labelled(data, classifier.labels, ferplus, crop or trained_crop(classifier.path))
     test = dataset.subset("test")
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
     copies = copies_of_train(dataset, test, trained_on)
     return evaluate_splits(test, predict(classifier, test, batch_size, tta), copies)
 
 
-def labelled_for(classifier: Classifier, dataset: Dataset, ferplus: str | os.PathLike[str] | None) -> Dataset:
-    """The images with labels of the expressions of `classifier`.
-
-    Raises:
-        UsageError: They need FER+'s votes, which are not there.
-        FerZooError: The model has other classes than FER2013 and FER+.
-    """
-    if classifier.labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
-        raise FerZooError(f"{classifier.path} has the classes {', '.join(classifier.labels)}, not FER2013's or FER+'s")
-    return labelled_as(dataset, classifier.labels, ferplus if ferplus is None else Path(ferplus))
+def trained_crop(path: Path) -> Crop:
+    """Which images were searched for faces when a model was trained, as the `config.json` beside its file says."""
+    return run_config(path.parent).get("training", {}).get("crop", "auto")
 
 
 def predict(classifier: Classifier, dataset: Dataset, batch_size: int, tta: TestTimeAugmentation | None) -> np.ndarray:

@@ -48,7 +48,7 @@ def write_report(
         folder: Made where it does not exist.
         title: Which model this is.
         dataset: The `n` test images.
-        probabilities: float `[n, 7]`, in the same order.
+        probabilities: float `[n, classes]`, in the same order.
         details: More facts for the head of the report, such as the file and the runtime.
         trained_on: The model's training data, where it is recorded. The original project's figures stand beside a model
             of the full FER2013 and its 7,178 test images, nowhere else.
@@ -97,7 +97,7 @@ def evaluate_splits(
 
     Args:
         dataset: The `n` test images.
-        probabilities: float `[n, 7]`, in the same order.
+        probabilities: float `[n, classes]`, in the same order.
         copies: bool `[n]`, the images that the model has seen in training; `None` where that is not known.
     """
     evaluations = {}
@@ -106,7 +106,9 @@ def evaluate_splits(
         if chosen.any():
             # Without any copy the figure would stand there twice.
             seen = copies[chosen] if copies is not None and copies[chosen].any() else None
-            evaluations[split] = evaluate_predictions(probabilities[chosen], dataset.labels[chosen], seen)
+            evaluations[split] = evaluate_predictions(
+                probabilities[chosen], dataset.labels[chosen], dataset.expressions, seen
+            )
     return evaluations
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, photo_array
@@ -22,7 +22,16 @@ from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import read_image
 from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
 from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino, Runtime
-from fer_zoo.zoo import FORMATS, artifact_path, checked_file, find_file, load_manifest, training_prior, verified_path
+from fer_zoo.zoo import (
+    FORMATS,
+    artifact_path,
+    checked_file,
+    find_file,
+    labels_of,
+    load_manifest,
+    training_prior,
+    verified_path,
+)
 
 # The best single model by accuracy, under corruptions, in calibration and with the labels of other raters
 # (docs/models.md, "The default").
@@ -50,7 +59,8 @@ class Classifier:
     Attributes:
         path: The model file.
         runtime: `onnxruntime`, `litert`, `openvino` or `keras`.
-        labels: The expressions, in the order of the probabilities.
+        labels: The classes, in the order of the probabilities: FER2013's seven expressions, FER+'s eight, or those of
+            your own.
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
         training_prior: float64 `[len(labels)]`, how often each class occurred in training; `None` where neither the
             file nor a manifest nor a run's config beside it tells.
@@ -71,13 +81,15 @@ class Classifier:
         self._loaded: Runtime | None = load()
         model = self._loaded
         self.runtime = model.name
-        self.labels = model.labels or (FERPLUS_EXPRESSIONS if model.output_shape[1:] == (8,) else EXPRESSIONS)
         self.input_shape = model.input_shape
         self._detector: FaceDetector | None = None
         expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
         if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
             raise FerZooError(f"it takes images of shape {_text(self.input_shape)}, not {_text((None, *expected))}")
-        if len(model.output_shape) != 2 or model.output_shape[1] != len(self.labels):
+        if len(model.output_shape) != 2 or not (outputs := model.output_shape[1]):
+            raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not [*, classes]")
+        self.labels = model.labels or labels_of(path, outputs)
+        if len(self.labels) != outputs:
             classes = _text((None, len(self.labels)))
             raise FerZooError(f"it gives an output of shape {_text(model.output_shape)}, not {classes}")
         known = model.prior or training_prior(path)
@@ -111,7 +123,7 @@ class Classifier:
     def predict_proba(
         self, images: Faces, batch_size: int = 256, tta: TestTimeAugmentation | None = None
     ) -> np.ndarray:
-        """The probability of each expression.
+        """The probability of each class.
 
         Args:
             images: Faces, cut out as `crop_face` does. uint8 or float, gray, 0..255: `[n, 48, 48]`, `[n, 48, 48, 1]`,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 
+# The buffer of a TFLite file that has the facts about the model as JSON.
+TFLITE_FACTS = "fer_zoo"
+
 _NO_FEATURES = "the model averages the answers of several: it has no features before its logits; embed with one of them"
 
 
@@ -61,9 +64,7 @@ class OnnxRuntime:
         self._input, self._output = inputs[0].name, outputs[0].name
         self.input_shape = _shape(inputs[0].shape)
         self.output_shape = _shape(outputs[0].shape)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self.labels = _labels(metadata["labels"]) if metadata.get("labels") else None
-        self.prior = _prior(metadata["prior"]) if metadata.get("prior") else None
+        self.labels, self.prior = _told_by_session(self._session)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([self._output], {self._input: batch})[0]
@@ -86,8 +87,6 @@ class LiteRT:
     """
 
     name = "litert"
-    labels = None
-    prior = None
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -100,6 +99,7 @@ class LiteRT:
             self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=kernels)
             self._interpreter.allocate_tensors()
         self._lock = threading.Lock()
+        self.labels, self.prior = _told_by_tflite(path)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
         _expect_float32(*(np.dtype(tensor["dtype"]).name for tensor in inputs + outputs))
@@ -127,8 +127,6 @@ class OpenVino:
     """
 
     name = "openvino"
-    labels = None
-    prior = None
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -142,6 +140,7 @@ class OpenVino:
             # On some processors it would compute in bfloat16 unless told otherwise.
             "INFERENCE_PRECISION_HINT": "f32",
         }
+        self.labels, self.prior = (_told_by_onnx if path.suffix == ".onnx" else _told_by_tflite)(path)
         self._core = openvino.Core()
         self._model = self._core.read_model(path)
         _expect_one(len(self._model.inputs), len(self._model.outputs))
@@ -170,7 +169,7 @@ class Keras:
     """
 
     name = "keras"
-    labels = None
+    labels = None  # `labels_of` finds them.
     prior = None
 
     def __init__(self, path: Path, threads: int, backend: str | None) -> None:
@@ -264,23 +263,49 @@ def _expect_float32(taken: str, given: str) -> None:
         raise FerZooError(f"the model must give float32 probabilities, not {given}")
 
 
-def _labels(text: str) -> tuple[str, ...]:
-    """The labels that a file names, as JSON."""
-    try:
-        labels = json.loads(text)
-    except (ValueError, RecursionError):
-        labels = None
-    if problem := labels_problem(labels):
-        raise FerZooError(f"{problem}, in the metadata of the file")
-    return tuple(labels)
+# The labels that a file tells, and the frequencies of the classes in training; `None` for what it does not tell.
+_Told = tuple[tuple[str, ...] | None, tuple[float, ...] | None]
 
 
-def _prior(text: str) -> tuple[float, ...]:
-    """The frequencies of the classes in training that a file tells, as JSON."""
+def _told_by_session(session: onnxruntime.InferenceSession) -> _Told:
+    metadata = session.get_modelmeta().custom_metadata_map
+    return _told(*(_parsed(metadata[name]) if metadata.get(name) else None for name in ("labels", "prior")))
+
+
+def _told_by_onnx(path: Path) -> _Told:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    return _told_by_session(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+
+
+def _told_by_tflite(path: Path) -> _Told:
+    """From the buffer that `export.metadata` writes; nothing without ai_edge_litert, which OpenVINO does not need."""
     try:
-        prior = json.loads(text)
-    except (ValueError, RecursionError):
-        prior = None
-    if problem := prior_problem(prior):
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError:
+        return None, None
+    model = schema.Model.GetRootAs(path.read_bytes())
+    for entry in map(model.Metadata, range(model.MetadataLength())):
+        if entry.Name() == TFLITE_FACTS.encode():
+            facts = _parsed(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+            return _told(facts.get("labels"), facts.get("prior")) if isinstance(facts, dict) else (None, None)
+    return None, None
+
+
+def _told(labels: Any, prior: Any) -> _Told:
+    """What a file tells, if it can be used."""
+    problems = (labels is not None and labels_problem(labels), prior is not None and prior_problem(prior))
+    for problem in filter(None, problems):
         raise FerZooError(f"{problem}, in the metadata of the file")
-    return tuple(prior)
+    return labels and tuple(labels), prior and tuple(prior)
+
+
+def _parsed(text: str | bytes) -> Any:
+    """JSON, or an empty text where it is none, which is neither a list nor an object."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return ""

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fer_zoo.backend import select_backend
-from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo import load_model, trained_models
 
@@ -67,9 +66,8 @@ def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras
 
     Returns:
         A Keras model on the zoo's one input contract: `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
-        `probabilities`, float32 `[batch, classes]`. Its last two layers are `logits` and `probabilities`. 7 classes are
-        FER2013's expressions; 8 are FER+'s, and the model is called `<name>_ferplus`. Any other number is for labels of
-        your own and Keras's `fit`: `train`, export and `load_classifier` know these two sets only.
+        `probabilities`, float32 `[batch, classes]`. Its last two layers are `logits` and `probabilities`. Which
+        classes these are is for whoever trains it to say.
 
     Raises:
         UsageError: There is no such model, it has no such option, or an option has an impossible value; no Keras
@@ -93,14 +91,12 @@ def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras
             raise UsageError(f"{name} has no option {option!r}; it has {', '.join(known)}")
         _refuse_other_kinds(name, option, value, known[option].default)
     try:
-        model = function(**options)
+        return function(**options)
     except ValueError as error:
         if not options:
             raise
         given = ", ".join(f"{option}={value}" for option, value in options.items())
         raise UsageError(f"{name} cannot be built with {given}: {str(error).splitlines()[0]}") from error
-    model.name += _suffix(model.output_shape[1])
-    return model
 
 
 def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.Model:
@@ -120,11 +116,11 @@ def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.
         raise UsageError(f"{name} averages several models and has no last layer to replace; take one of them")
     x = keras.layers.Dense(classes, name="logits")(logits.input)
     x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(model.input, x, name=model.name.removesuffix("_ferplus") + _suffix(classes))
+    return keras.Model(model.input, x, name=_architecture_of(name))
 
 
-def _suffix(classes: int) -> str:
-    return "_ferplus" if classes == len(FERPLUS_EXPRESSIONS) else ""
+def _architecture_of(name: str) -> str:
+    return next(model.architecture for model in trained_models() if model.name == name)
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, LABELS
+from fer_zoo.contract import translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.own import own_files
@@ -24,10 +24,8 @@ from fer_zoo.zoo import (
 
 PRECISIONS = ("fp32", "int8")
 
-# By a model's labels: what it tells, and the data set of its accuracy. Accuracies compare within one only.
-TASKS = {EXPRESSIONS: "seven expressions (FER2013)", FERPLUS_EXPRESSIONS: "eight expressions (FER+)"}
-_DATA_SETS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}
-
+# By a model's task, which is also the data set of its accuracy. Accuracies compare within one only.
+TASKS = {"FER2013": "seven expressions (FER2013)", "FER+": "eight expressions (FER+)"}
 
 # What a built page has where no model is chosen: small ones of either task.
 BUILT = (DEFAULT_MODEL, "fernet_tiny:onnx:int8", "fernet_nano:onnx:int8", "fernet_base_ferplus:onnx:int8")
@@ -163,23 +161,22 @@ def catalog(models: list[ServedModel], default: ServedModel) -> Catalog:
 def _entry(model: ServedModel) -> ModelEntry:
     artifact = model.artifact
     labels = artifact.output["labels"]
-    indonesian = dict(zip(FERPLUS_EXPRESSIONS, LABELS["id"], strict=True))
     test = artifact.metrics.get("test", {})
     return ModelEntry(
         name=model.name,
         model=artifact.model,
         precision=artifact.precision,
-        task="your own models" if model.own else TASKS.get(tuple(labels), f"{len(labels)} expressions"),
+        task="your own models" if model.own else TASKS.get(artifact.task, "your own models"),
         file=model.address,
         bytes=artifact.bytes,
         sha256=artifact.sha256,
         params=artifact.params,
         macs=artifact.macs,
-        data_set=None if model.own else _DATA_SETS.get(tuple(labels)),
+        data_set=None if model.own or artifact.task not in TASKS else artifact.task,
         accuracy=test.get("accuracy"),
         accuracy_interval=test.get("accuracy_interval"),
         test_images=test.get("n"),
         labels=labels,
-        labels_indonesian=[indonesian.get(label, label) for label in labels],
+        labels_indonesian=list(translated(labels, "id")),
         license=artifact.license,
     )

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.contract import expressions_of
-from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
+from fer_zoo.data import TrainingData, copies_of_train, load_labelled
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
@@ -18,7 +17,7 @@ from fer_zoo.training.calibration import calibrate, calibrated_loss
 from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.warm_start import layer_shapes
-from fer_zoo.zoo import read_keras, run_config
+from fer_zoo.zoo import common_labels, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 _COPIED = ("history.csv", "history.json", "curves.png")
@@ -58,7 +57,8 @@ def average(
     for path, other in zip(paths, models, strict=True):
         if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights cannot be averaged")
-    dataset = labelled_as(load_dataset(data), expressions_of(models[0].output_shape[1]))
+    classes = common_labels(paths, [other.output_shape[1] for other in models])
+    dataset = load_labelled(data, classes)
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
@@ -81,7 +81,7 @@ def average(
     calibration = calibrate(model, images, labels, class_offsets)
     with locked(folder):
         with atomic_path(folder / "model.keras") as temporary:
-            save_keras(model, temporary)
+            save_keras(model, temporary, classes)
         joined = [paths[member] for member in sorted(members)]
         for name in _COPIED:
             if (joined[0].parent / name).exists():

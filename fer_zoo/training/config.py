@@ -10,11 +10,15 @@ from typing import Any
 from fer_zoo.cpu import fastest_training_precision
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.faces.largest import CROPS, Crop
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_NORMS = ("trained", "frozen")
+
+# The model option that was `ferplus_labels` in the first release.
+FORMER_FERPLUS_LABELS = "classes=8"
 
 # Fields of `TrainingConfig` by their names in the first release, which its `config.json` files and options have.
 FORMER_NAMES = {
@@ -75,6 +79,8 @@ class TrainingConfig:
         model: Registry name.
         backend: `tensorflow`, `jax` or `torch`.
         data: Folder, zip or CSV; `None` is the bundled sample.
+        classes: Of the data, in the order of the model's outputs; empty as `load_dataset` finds them.
+        crop: Which images are searched for faces, as `load_dataset` takes it.
         epochs: Passes over the training images.
         batch_size: Images a step.
         optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
@@ -93,7 +99,8 @@ class TrainingConfig:
         class_weights: Weigh the loss inversely to class frequency.
         clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
         ferplus: FER+'s file of votes for these images.
-        include_no_majority: For FER+'s eight expressions, train on images without a majority label too, with their
+        ferplus_labels: Train on FER+'s eight expressions, the majority of its annotators, in place of FER2013's labels.
+        include_no_majority: With `ferplus_labels`, train on images without a majority label too, with their
             votes as soft labels.
         vote_weight: Weight of FER+'s vote distribution in the soft labels, 0 to 1; the rest is the hard label.
         teachers: Models to distill the mean prediction of: files, or names that `load_classifier` takes.
@@ -110,7 +117,7 @@ class TrainingConfig:
         class_offsets: With `calibrate`, add an offset to the logits of each class, fitted with the temperature.
         warm_start: A trained model whose weights the run starts from, of the same architecture or a deeper one with the
             same first layers: a `.keras` file, or a name in the artifacts; `None` for random weights.
-        model_options: Arguments of the model's function, each `name=value`.
+        model_options: Arguments of the model's function, each `name=value`; the number of classes follows the labels.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
         precision: Of the compute in a training step: `float32`, `bfloat16`, or `auto` for what is faster on this CPU
@@ -130,6 +137,8 @@ class TrainingConfig:
     model: str = "baseline_cnn"
     backend: str = "tensorflow"
     data: str | None = None
+    classes: tuple[str, ...] = ()
+    crop: Crop = "auto"
     epochs: int = 30
     batch_size: int = 128
     optimizer: str = "adam"
@@ -145,6 +154,7 @@ class TrainingConfig:
     class_weights: bool = False
     clean: bool = False
     ferplus: str | None = None
+    ferplus_labels: bool = False
     include_no_majority: bool = False
     vote_weight: float = 0.0
     teachers: tuple[str, ...] = ()
@@ -178,6 +188,7 @@ class TrainingConfig:
             ("distillation_temperature", self.distillation_temperature > 0, "above 0"),
             ("augmented_views", self.augmented_views >= 0, "at least 0"),
             ("seed", self.seed >= 0, "at least 0"),
+            ("crop", self.crop in CROPS, f"one of {', '.join(CROPS)}"),
             ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
             ("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
             ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
@@ -189,6 +200,15 @@ class TrainingConfig:
             raise UsageError("class offsets are fitted with the temperature; pass --calibrate too")
         if self.vote_weight and self.ferplus is None:
             raise UsageError("FER+'s votes are in a file of their own; pass it with --ferplus")
+        if self.include_no_majority and not self.ferplus_labels:
+            raise UsageError("--include-no-majority is for FER+'s eight expressions; pass --ferplus-labels too")
+        if self.ferplus_labels and self.classes:
+            raise UsageError("--ferplus-labels takes FER+'s eight expressions; leave --classes out")
+        if any(option.startswith("classes=") for option in self.model_options):
+            raise UsageError(
+                "the number of classes follows from the labels; leave classes= out of --model-options, and pass "
+                "--ferplus-labels for FER+'s eight expressions"
+            )
         if self.include_no_majority and not self.vote_weight:
             raise UsageError(
                 "images without a majority label have nothing but their votes as soft labels; pass --ferplus and "
@@ -198,6 +218,8 @@ class TrainingConfig:
             raise UsageError(
                 "--votes-as-teacher adds to other teachers; pass --ferplus with FER+'s file, and --teachers"
             )
+        if self.votes_as_teacher and self.ferplus_labels:
+            raise UsageError("FER+'s eight expressions are labelled by its votes; leave --votes-as-teacher out")
         if bool(self.teachers) != bool(self.distillation_weight):
             raise UsageError("--teachers and --distillation-weight go together; pass both")
         if self.average_views and not self.teachers:
@@ -244,6 +266,7 @@ class TrainingConfig:
             augmentation = values.pop("augmentation")
             values["teachers"] = tuple(values.get("teachers", ()))
             values["model_options"] = tuple(values.get("model_options", ()))
+            values["classes"] = tuple(values.get("classes", ()))
             values["transfer"] = Transfer(**values["transfer"]) if values.get("transfer") else None
             return cls(**values, augmentation=Augmentation(**augmentation) if augmentation else None)
         except FileNotFoundError as error:
@@ -254,7 +277,11 @@ class TrainingConfig:
 
 def current_names(settings: dict[str, Any]) -> dict[str, Any]:
     """The entry `training` of a `config.json`, with fields of former names under their present ones."""
-    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+    present = {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+    if FORMER_FERPLUS_LABELS in (options := present.get("model_options", ())):
+        present["model_options"] = [option for option in options if option != FORMER_FERPLUS_LABELS]
+        present["ferplus_labels"] = True
+    return present
 
 
 def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.contract import expressions_of
-from fer_zoo.data import TrainingData, copies_of_train, labelled_as, load_dataset
+from fer_zoo.data import TrainingData, copies_of_train, load_labelled
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.files import atomic_path, sha256, write_json
@@ -16,7 +15,7 @@ from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.training.folder_lock import locked
-from fer_zoo.zoo import fine_tuned_file, load_manifest, obtain, read_keras, run_config
+from fer_zoo.zoo import common_labels, fine_tuned_file, load_manifest, obtain, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 
@@ -32,7 +31,7 @@ def build_ensemble(
     """Average the probabilities of trained models in one model, and evaluate it.
 
     Args:
-        paths: `.keras` files on the zoo's contract, all of seven expressions or all of FER+'s eight.
+        paths: `.keras` files on the zoo's contract, all of the same classes.
         folder: Gets `model.keras`, named after the folder, `config.json` and the evaluation report.
         backend: Keras's, for the record.
         data: Folder, zip or CSV; `None` is the bundled sample.
@@ -44,19 +43,13 @@ def build_ensemble(
         The evaluation on each test split.
 
     Raises:
-        UsageError: A file is missing, the models predict different expressions, or there are no PublicTest images to
+        UsageError: A file is missing, the models have different classes, or there are no PublicTest images to
             fit on.
         FerZooError: A file is no model of the zoo's contract.
     """
     members = [_load(path) for path in paths]
-    classes = members[0].output_shape[1]
-    for path, member in zip(paths, members, strict=True):
-        if member.output_shape[1] != classes:
-            raise UsageError(
-                f"{paths[0]} predicts {classes} expressions and {path} {member.output_shape[1]}; "
-                "the members of an ensemble must predict the same ones"
-            )
-    dataset = labelled_as(load_dataset(data), expressions_of(classes))
+    labels = common_labels(paths, [member.output_shape[1] for member in members])
+    dataset = load_labelled(data, labels)
     test = dataset.subset("test")
     images = test.images[..., None]
     temperature = 1.0
@@ -74,6 +67,7 @@ def build_ensemble(
         {
             "path": str(path),
             "model": member.name,
+            "architecture": run_config(path.parent).get("training", {}).get("model", member.name),
             "sha256": sha256(path),
             "weight": share / sum(shares),
             # Whether its training started from published weights.
@@ -88,7 +82,7 @@ def build_ensemble(
     copies = copies_of_train(dataset, test, trained_on)
     with locked(folder):
         with atomic_path(folder / "model.keras") as temporary:
-            save_keras(model, temporary)
+            save_keras(model, temporary, labels)
         write_json(
             folder / "config.json",
             {
@@ -147,7 +141,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
         made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
-        save_keras(made, temporary)
+        save_keras(made, temporary, facts["data"].get("labels", ()))
     return folder / "model.keras"
 
 

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from fer_zoo.contract import expressions_of
 from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import copies_of_train
 from fer_zoo.data.batches import Batches, augmented_views
@@ -87,13 +86,16 @@ def train(
     with locked(folder), all_cores(config.batch_size), seeded(config.seed):
         config = config.with_precision()
         _make_deterministic()
-        model = _new_model(config)
-        splits = load_splits(config, expressions_of(model.output_shape[1]), reporter)
+        splits = load_splits(config, reporter)
+        labels = splits.record.labels
+        model = _new_model(config, len(labels))
         if resume:
             refuse_changed_images(folder, splits)
         checkpoint = Checkpoint(folder, model, resume)
         if not checkpoint.history:
-            _load_initial_weights(config, model)
+            _load_initial_weights(config, model, labels)
+        if config.ferplus_labels:
+            model.name += "_ferplus"
         batches = _make_batches(config, splits, reporter)
         if not resume:
             delete_run(folder)
@@ -115,7 +117,7 @@ def train(
             selection = splits.selection
             calibration = calibrate(model, selection.images, selection.labels, config.class_offsets)
         with atomic_path(folder / "model.keras") as temporary:
-            save_keras(model, temporary)
+            save_keras(model, temporary, labels)
         facts = recalibration.facts() if recalibration else {}
         facts |= calibration.facts(splits.selection.expressions) if calibration else {}
         evaluations = _evaluate(config, folder, model, splits, facts, reporter)
@@ -131,16 +133,16 @@ def _make_deterministic() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _new_model(config: TrainingConfig) -> keras.Model:
+def _new_model(config: TrainingConfig, classes: int) -> keras.Model:
     options = parse_options(config.model_options) | ({} if config.dropout is None else {"dropout": config.dropout})
-    return build_model(config.model, **options)
+    return build_model(config.model, classes=classes, **options)
 
 
-def _load_initial_weights(config: TrainingConfig, model: keras.Model) -> None:
+def _load_initial_weights(config: TrainingConfig, model: keras.Model, labels: tuple[str, ...]) -> None:
     if config.transfer:
         load_backbone(model, config.transfer.weights)
     if config.warm_start:
-        warm_start(model, config.warm_start)
+        warm_start(model, config.warm_start, labels)
 
 
 def _make_batches(config: TrainingConfig, splits: Splits, reporter: Reporter) -> Batches:

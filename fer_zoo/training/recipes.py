@@ -145,7 +145,7 @@ RECIPES = {
         replace(
             _STRONG,
             model="fernet_base",
-            model_options=("classes=8",),
+            ferplus_labels=True,
             warm_start="fernet_base",
             epochs=14,
             learning_rate=0.05,
@@ -188,7 +188,8 @@ RECIPES = {
         replace(
             _TRANSFER,
             model="mobilenet_face",
-            model_options=("size=128", "blocks=12", "classes=8"),
+            model_options=("size=128", "blocks=12"),
+            ferplus_labels=True,
             warm_start="artifacts/fernet_ensemble/members/mobilenet_face.keras",
             epochs=11,
             learning_rate=6e-4,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset, TrainingData, load_dataset, majority_labels
 from fer_zoo.data.copies import pixel_hashes
 from fer_zoo.data.ferplus import FERPLUS_CLASSES, join_ferplus
@@ -48,38 +49,53 @@ class Splits:
         return key.hexdigest()
 
 
-def load_splits(config: TrainingConfig, expressions: tuple[str, ...], reporter: Reporter) -> Splits:
+def load_splits(config: TrainingConfig, reporter: Reporter) -> Splits:
     """Read the images of a run.
 
     Args:
         config: The run's settings.
-        expressions: The labels that the model predicts.
         reporter: Hears the notes on the data.
 
     Raises:
-        UsageError: The data cannot be used for these labels, or is too little.
+        UsageError: The data cannot be used, or is too little.
     """
-    dataset = load_dataset(config.data)
+    dataset = load_dataset(config.data, classes=config.classes or None, crop=config.crop)
     for note in dataset.notes:
         reporter.message(note)
     kind = kind_of(dataset)
-    if expressions != dataset.expressions:
+    if dataset.expressions != EXPRESSIONS:
+        _refuse_classes_of_ones_own(config, dataset)
+    if config.ferplus_labels:
         if config.data and not config.ferplus:
             raise UsageError("FER+'s eight expressions need its votes for these images; pass them with --ferplus")
         dataset = majority_labels(dataset, config.ferplus, config.include_no_majority)
-    elif config.include_no_majority:
-        raise UsageError("--include-no-majority is for FER+'s eight expressions; pass --model-options classes=8")
     training = dataset.subset("train")
     test = dataset.subset("test") if dataset.has("test") else None
     if dataset.has("public_test"):
         selection = dataset.subset("public_test")
     else:
-        reporter.message("no PublicTest images: the best epoch is chosen on a tenth held out of the training images")
+        count = len(training)
         training, selection = _hold_out(training, config.seed)
+        reporter.message(
+            f"no PublicTest images: the best epoch is chosen on a tenth held out of the {count:,} training images, "
+            f"{len(selection):,} of them"
+        )
     if config.clean:
         training = cleaned(training, test, config.ferplus)
     record = TrainingData.of(kind, dataset, training, selection)
     return Splits(dataset, training, selection, test, record, config.ferplus)
+
+
+def _refuse_classes_of_ones_own(config: TrainingConfig, dataset: Dataset) -> None:
+    """Refuse what knows FER2013's expressions only, and classes that nothing can be learned of."""
+    if config.ferplus or config.ferplus_labels:
+        raise UsageError(
+            f"FER+'s votes are for FER2013's expressions, not for {', '.join(dataset.expressions)}; leave --ferplus "
+            "and --ferplus-labels out"
+        )
+    counts = np.bincount(dataset.subset("train").labels, minlength=len(dataset.expressions))
+    if absent := [name for name, count in zip(dataset.expressions, counts, strict=True) if not count]:
+        raise UsageError(f"{dataset.source} has no training images of the class {', '.join(absent)}")
 
 
 def cleaned(training: Dataset, test: Dataset | None, ferplus: str | None) -> Dataset:

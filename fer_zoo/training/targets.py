@@ -10,7 +10,6 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import Dataset
 from fer_zoo.data.batches import one_hot
 from fer_zoo.data.ferplus import columns_of, join_ferplus
@@ -65,13 +64,15 @@ def distilled(
         float32 `[views, n, classes]`.
 
     Raises:
-        UsageError: A teacher predicts other expressions, or the votes are of none of the images or decide the labels.
+        UsageError: A teacher has other classes, or the votes are of none of the images.
     """
     teachers = [load_classifier(teacher, threads=2) for teacher in config.teachers]
-    classes = labels.shape[-1]
     for teacher in teachers:
-        if len(teacher.labels) != classes:
-            raise UsageError(f"the teacher {teacher.path} predicts {len(teacher.labels)} expressions, not {classes}")
+        if teacher.labels != training.expressions:
+            raise UsageError(
+                f"the teacher {teacher.path} has the classes {', '.join(teacher.labels)}, not "
+                f"{', '.join(training.expressions)}; teachers must have those of the data"
+            )
 
     def mean_prediction(images: np.ndarray) -> np.ndarray:
         return np.mean([_cached_prediction(teacher, images) for teacher in teachers], axis=0)
@@ -79,8 +80,6 @@ def distilled(
     others: tuple[np.ndarray, ...] = ()
     exponents = np.ones(1)
     if config.votes_as_teacher and config.ferplus:
-        if classes != len(EXPRESSIONS):
-            raise UsageError("FER+'s eight expressions are labelled by its votes; leave --votes-as-teacher out")
         of_training, of_selection = predict_from_votes(config.ferplus, training, selection)
         others = (of_training,)
         exponents = fit_exponents((mean_prediction(selection.images), of_selection), selection.labels)

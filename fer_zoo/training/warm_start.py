@@ -1,20 +1,21 @@
-"""A run that begins with the weights of a trained model: on other images, longer, or for other expressions."""
+"""A run that begins with the weights of a trained model: on other images, longer, or for other classes."""
 
 from __future__ import annotations
 
 import keras
 
 from fer_zoo.errors import UsageError
-from fer_zoo.zoo import keras_path, read_keras
+from fer_zoo.zoo import keras_path, labels_of, read_keras
 
 
-def warm_start(model: keras.Model, source: str) -> None:
+def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None:
     """Give a model the weights of a trained one of the same architecture, layer by layer.
 
     Args:
         model: The same network as the trained one, or its first layers; its layer `logits` keeps its own weights where
-            the trained one has another input or predicts other expressions.
+            the trained one has another input or has other classes.
         source: A `.keras` file, or the name of a model in the artifacts.
+        labels: The model's classes.
 
     Raises:
         UsageError: There is no such model, or it is of another architecture.
@@ -29,7 +30,7 @@ def warm_start(model: keras.Model, source: str) -> None:
         if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
             differs = f"{_text(found.get(name))}, not {_text(wanted.get(name))}"
             raise UsageError(f"{path} is no {model.name}: its layer {name} has {differs}")
-    if found == wanted:
+    if found == wanted and labels_of(path, trained.output_shape[1]) == labels:
         names.append("logits")
     for name in names:
         model.get_layer(name).set_weights(trained.get_layer(name).get_weights())

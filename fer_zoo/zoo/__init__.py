@@ -6,6 +6,7 @@ from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.download import models_address, obtain
 from fer_zoo.zoo.find import checked_file, entry_of, find_artifact, find_file, original_path, unknown_model
 from fer_zoo.zoo.info import Latency, ModelInfo, model_info, trained_models
+from fer_zoo.zoo.labels import common_labels, labels_of
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import artifacts_dir, in_package, lists_original, load_manifest, update_manifest
 from fer_zoo.zoo.paths import artifact_path, has_checksum, local_path, verified, verified_path
@@ -23,6 +24,7 @@ __all__ = [
     "artifact_path",
     "artifacts_dir",
     "checked_file",
+    "common_labels",
     "entry_of",
     "find_artifact",
     "find_file",
@@ -31,6 +33,7 @@ __all__ = [
     "has_checksum",
     "in_package",
     "keras_path",
+    "labels_of",
     "labels_problem",
     "lists_original",
     "load_manifest",

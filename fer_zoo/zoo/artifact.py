@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.zoo.reference import Reference
+
+# The task of models that learned neither FER2013's labels nor FER+'s.
+OWN_IMAGES = "own images"
+
+
+def task_of(labels: Sequence[str]) -> str:
+    """Whose labels these are, for models that do not tell their task: `FER2013`, `FER+` or `own images`."""
+    return {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}.get(tuple(labels), OWN_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Artifact:
         license: SPDX expression for the weights, and what else binds them.
         source: The command that made it.
         commit: Of the project when it was made.
+        task: Whose labels it learned: `FER2013`, `FER+` or `own images`. Accuracies of two tasks do not compare.
         oldest_keras: The oldest Keras that loads it, e.g. `3.10`; of `.keras` files.
         shipped: Whether a clone of the project has it; other files are downloaded, or made by `python -m export`.
     """
@@ -59,6 +69,7 @@ class Artifact:
     license: str = "MIT"
     source: str = ""
     commit: str = ""
+    task: str = ""
     oldest_keras: str = ""
     shipped: bool = True
 

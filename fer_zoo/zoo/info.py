@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.find import unknown_model
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
 from fer_zoo.zoo.paths import artifact_path
 from fer_zoo.zoo.provenance import run_config
-
-# How `fer_zoo.data.training_data` calls a set that is not FER2013.
-OWN_IMAGES = "own images"
-_TASKS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class ModelInfo:
         architecture: What `build_model` builds untrained.
         task: Whose labels it learned: `FER2013`, `FER+`, or `own images` where a model of your own was published.
             Accuracies of two tasks do not compare.
-        labels: The expressions, in the order of the probabilities.
+        labels: The classes, in the order of the probabilities.
         params: Number of weights.
         macs: Multiply-accumulates of one image.
         accuracy: Share of right answers of the Keras original, 0..1, by split: `test` (all test images), `public_test`
@@ -110,11 +105,10 @@ def _info(name: str, files: tuple[Artifact, ...], latencies: dict[str, Latency])
     labels = tuple(original.output["labels"])
     config = run_config(artifact_path(original, artifacts_dir()).parent)
     int8 = next((file for file in files if (file.format, file.precision) == ("onnx", "int8")), None)
-    own = config.get("data", {}).get("kind") == OWN_IMAGES
     return ModelInfo(
         name=name,
         architecture="ensemble" if "members" in config else config.get("training", {}).get("model", name),
-        task=OWN_IMAGES if own else _TASKS.get(labels, f"{len(labels)} expressions"),
+        task=original.task,
         labels=labels,
         params=original.params,
         macs=original.macs,

@@ -1,17 +1,23 @@
-"""`.keras` files that older Keras 3 reads too."""
+"""`.keras` files that older Keras 3 reads too, and that tell the labels of their outputs."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fer_zoo.errors import FerZooError
+from fer_zoo.zoo.schema import labels_problem
 
 if TYPE_CHECKING:
     import keras
 
 _CONFIG = "config.json"
+# A member of the zip archive that Keras does not look at.
+_FACTS = "fer_zoo.json"
 _OLDEST = "3.10"
 
 
@@ -37,19 +43,44 @@ _NEW_KEYS = {
 }
 
 
-def save_keras(model: keras.Model, path: Path) -> None:
+def save_keras(model: keras.Model, path: Path, labels: Sequence[str] = ()) -> None:
     """Write `model` as a `.keras` file that Keras 3.10 and newer read, if its layers exist there.
 
     Keras writes every setting of a layer, those that older versions do not know among them. Such settings are left out
     where they have their default value, which is what an older version computes anyway. Weights are not touched.
+
+    Args:
+        model: What to write.
+        path: The file.
+        labels: Of the model's outputs, in their order, for `keras_labels`; without any, the file does not tell them.
     """
     model.save(path)
     with zipfile.ZipFile(path) as file:
         content = {entry.filename: file.read(entry) for entry in file.infolist()}
     content[_CONFIG] = json.dumps(_without_new_keys(json.loads(content[_CONFIG]))).encode()
+    if labels:
+        content[_FACTS] = json.dumps({"labels": list(labels)}).encode()
     with zipfile.ZipFile(path, "w") as file:
         for name, data in content.items():
             file.writestr(name, data)
+
+
+def keras_labels(path: Path) -> tuple[str, ...] | None:
+    """The labels of the outputs that a `.keras` file tells, in their order; `None` where it tells none.
+
+    Raises:
+        FerZooError: What it tells are no labels.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            labels = json.loads(file.read(_FACTS))["labels"]
+    except KeyError:  # No such member.
+        return None
+    except (ValueError, TypeError) as error:
+        raise FerZooError(f"the labels in {path} cannot be read ({error})") from error
+    if problem := labels_problem(labels):
+        raise FerZooError(f"{problem}, in {path}")
+    return tuple(labels)
 
 
 def oldest_keras(path: Path) -> str:

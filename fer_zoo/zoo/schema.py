@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from fer_zoo.zoo.artifact import Artifact
+from fer_zoo.zoo.artifact import Artifact, task_of
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS
 
 SCHEMA = 1
@@ -99,7 +99,8 @@ def _artifact(entry: Any, where: str) -> Artifact:
         accuracy = measures.get("accuracy") if isinstance(measures, dict) else None
         valid = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
         _require(valid, f"metrics of {where} must have an accuracy in 0..1 for each split")
-    return artifact
+    # Manifests of earlier versions tell no task.
+    return artifact if artifact.task else replace(artifact, task=task_of(artifact.output["labels"]))
 
 
 def _plain(value: Any) -> bool:

@@ -27,11 +27,11 @@ def empty_cache(tmp_path, monkeypatch) -> Path:
 def no_decoding(monkeypatch):
     """From the call on, every attempt to decode fails."""
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise AssertionError("decoded although it is cached")
 
     def forbid() -> None:
-        monkeypatch.setattr("fer_zoo.data.readers.read_image", refuse)
+        monkeypatch.setattr("fer_zoo.data.readers.read_picture", refuse)
         monkeypatch.setattr("fer_zoo.data.readers._read_row", refuse)
 
     return forbid
@@ -121,13 +121,13 @@ def test_a_damaged_cache_is_rebuilt(name, damage, files, tmp_path, empty_cache, 
     path = write_zip(tmp_path / "fer.zip", files)
     first = load_dataset(path)
     wanted = {field: np.array(getattr(first, field)) for field in ("images", "labels", "splits", "names")}
-    damage(empty_cache / first.fingerprint / name)
+    damage(empty_cache / f"{first.fingerprint}-auto" / name)
     rebuilt = load_dataset(path)
     no_decoding()
     for data in (rebuilt, load_dataset(path)):
         for field, array in wanted.items():
             np.testing.assert_array_equal(getattr(data, field), array)
-    assert [entry.name for entry in empty_cache.iterdir()] == [first.fingerprint]
+    assert [entry.name for entry in empty_cache.iterdir()] == [f"{first.fingerprint}-auto"]
 
 
 def test_a_cache_that_cannot_be_written_is_a_note(files, tmp_path, monkeypatch):

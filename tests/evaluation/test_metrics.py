@@ -24,7 +24,7 @@ def certain(predictions: np.ndarray, confidence: float | np.ndarray) -> np.ndarr
 
 
 def test_three_of_the_seven_classes_by_hand():
-    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS)
     assert evaluation.n == 10
     assert evaluation.accuracy == pytest.approx(0.7)
     angry, disgust, happy = (evaluation.per_class[name] for name in ("angry", "disgust", "happy"))
@@ -41,7 +41,7 @@ def test_three_of_the_seven_classes_by_hand():
 
 
 def test_rows_of_the_confusion_matrix_are_labels():
-    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS)
     assert evaluation.confusion[0] == (3, 1, 0, 0, 0, 0, 0)
     assert evaluation.confusion[1] == (1, 2, 0, 0, 0, 0, 0)
     assert evaluation.confusion[3] == (1, 0, 0, 2, 0, 0, 0)
@@ -50,7 +50,7 @@ def test_rows_of_the_confusion_matrix_are_labels():
 
 def test_confused_pairs_are_ordered_by_count():
     labels = np.array([2, 2, 2, 5, 5, 6])
-    evaluation = evaluate_predictions(certain(np.array([5, 5, 2, 2, 5, 6]), 0.5), labels)
+    evaluation = evaluate_predictions(certain(np.array([5, 5, 2, 2, 5, 6]), 0.5), labels, EXPRESSIONS)
     pairs = [(pair.true, pair.predicted, pair.count) for pair in evaluation.confused_pairs]
     assert pairs == [("fear", "sad", 2), ("sad", "fear", 1)]
     assert evaluation.confused_pairs[0].share == pytest.approx(2 / 3)
@@ -60,7 +60,7 @@ def test_calibration_error_by_hand():
     labels = np.zeros(10, int)
     predictions = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
     confidence = np.array([0.95] * 4 + [0.55] * 6)
-    evaluation = evaluate_predictions(certain(predictions, confidence), labels)
+    evaluation = evaluate_predictions(certain(predictions, confidence), labels, EXPRESSIONS)
     assert evaluation.ece == pytest.approx(0.4 * abs(3 / 4 - 0.95) + 0.6 * abs(3 / 6 - 0.55), abs=1e-6)
     filled = [(round(bin.lower * 15), bin.count, bin.accuracy) for bin in evaluation.calibration if bin.count]
     assert filled == [(8, 6, 0.5), (14, 4, 0.75)]
@@ -82,15 +82,18 @@ def test_wilson_interval(successes, n, interval):
 def test_the_accuracy_without_train_copies_leaves_them_out():
     copies = np.zeros(10, bool)
     copies[[0, 1, 2, 9]] = True
-    rest = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, copies).without_train_copies
+    rest = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS, copies).without_train_copies
     assert (rest["n"], rest["accuracy"]) == (6, pytest.approx(4 / 6))
     assert rest["accuracy_interval"] == pytest.approx(wilson_interval(4, 6))
-    assert evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS).without_train_copies is None
-    assert evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, np.ones(10, bool)).without_train_copies is None
+    assert evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS).without_train_copies is None
+    assert (
+        evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS, np.ones(10, bool)).without_train_copies
+        is None
+    )
 
 
 def test_everything_goes_into_json():
-    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, np.arange(10) < 3)
+    evaluation = evaluate_predictions(certain(PREDICTIONS, 0.7), LABELS, EXPRESSIONS, np.arange(10) < 3)
     content = json.loads(json.dumps(evaluation.to_json()))
     assert tuple(content["per_class"]) == EXPRESSIONS
     assert content["confusion"][0] == [3, 1, 0, 0, 0, 0, 0]
@@ -101,7 +104,7 @@ def test_everything_goes_into_json():
 @pytest.mark.parametrize(
     ("probabilities", "labels", "words"),
     [
-        (np.full((3, 5), 0.2), np.zeros(3, int), r"\[n, 8\], not \[3, 5\]"),
+        (np.full((3, 5), 0.2), np.zeros(3, int), r"\[n, 7\], not \[3, 5\]"),
         (np.full((3, 7), 1 / 7), np.zeros(2, int), "3 rows"),
         (np.full((0, 7), 1 / 7), np.zeros(0, int), "no images"),
         (np.full((3, 7), 1 / 7), np.full(3, 7), "not 7..7"),
@@ -112,4 +115,12 @@ def test_everything_goes_into_json():
 )
 def test_arrays_that_do_not_fit_are_refused(probabilities, labels, words):
     with pytest.raises(FerZooError, match=words):
-        evaluate_predictions(probabilities, labels)
+        evaluate_predictions(probabilities, labels, EXPRESSIONS)
+
+
+def test_any_number_of_classes_with_names_of_ones_own():
+    probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.6, 0.4]])
+    evaluation = evaluate_predictions(probabilities, np.array([0, 1, 1]), ("smile", "no smile"))
+    assert evaluation.confusion == ((1, 0), (1, 1))
+    assert list(evaluation.per_class) == ["smile", "no smile"]
+    assert [(pair.true, pair.predicted) for pair in evaluation.confused_pairs] == [("no smile", "smile")]

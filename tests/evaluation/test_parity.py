@@ -20,7 +20,7 @@ def labels() -> np.ndarray:
 
 
 def test_a_model_equals_itself(reference, labels):
-    parity = compare(reference, reference, labels)
+    parity = compare(reference, reference, labels, EXPRESSIONS)
     assert (parity.n, parity.argmax_agreement, parity.max_abs_diff, parity.kl) == (500, 1, 0, 0)
     assert set(parity.per_class_recall_delta) == set(EXPRESSIONS)
     assert all(failures(parity, precision) == [] for precision in GATES)
@@ -28,7 +28,7 @@ def test_a_model_equals_itself(reference, labels):
 
 def test_measures_equal_scikit_learn(reference, labels):
     candidate = np.random.default_rng(2).dirichlet(np.ones(7), 500)
-    parity = compare(reference, candidate, labels)
+    parity = compare(reference, candidate, labels, EXPRESSIONS)
     before, after = reference.argmax(1), candidate.argmax(1)
     f1 = [f1_score(labels, guess, average="macro") for guess in (before, after)]
     recall = [recall_score(labels, guess, average=None) for guess in (before, after)]
@@ -41,7 +41,7 @@ def test_measures_equal_scikit_learn(reference, labels):
 def test_known_differences():
     reference = np.eye(7)[[0, 1]] * 0.4 + 0.6 / 7
     candidate = np.eye(7)[[0, 2]] * 0.4 + 0.6 / 7
-    parity = compare(reference, candidate, np.array([0, 1]))
+    parity = compare(reference, candidate, np.array([0, 1]), EXPRESSIONS)
     assert parity.argmax_agreement == 0.5
     assert parity.accuracy_delta == -0.5
     assert parity.max_abs_diff == pytest.approx(0.4)
@@ -53,20 +53,20 @@ def test_known_differences():
 
 def test_a_class_without_images_counts_nowhere():
     probabilities = np.eye(7)[[0, 1]]
-    parity = compare(probabilities, probabilities, np.array([0, 1]))
+    parity = compare(probabilities, probabilities, np.array([0, 1]), EXPRESSIONS)
     assert parity.macro_f1_delta == 0
     assert set(parity.per_class_recall_delta) == {"angry", "disgust"}
 
 
 def test_an_exact_zero_keeps_kl_finite():
     candidate = np.eye(7)[[0, 1]]
-    assert np.isfinite(compare(candidate * 0.93 + 0.01, candidate, np.array([0, 1])).kl)
+    assert np.isfinite(compare(candidate * 0.93 + 0.01, candidate, np.array([0, 1]), EXPRESSIONS).kl)
 
 
 def test_gates_of_each_precision(reference, labels):
     shifted = reference.copy()
     shifted[0, :2] += (2e-4, -2e-4)
-    shifted = compare(reference, shifted, labels)
+    shifted = compare(reference, shifted, labels, EXPRESSIONS)
     assert failures(shifted, "fp32") == [f"max_abs_diff is {shifted.max_abs_diff:.6g}, must be ≤ 0.0001"]
     assert failures(shifted, "fp16") == failures(shifted, "int8") == []
 
@@ -74,7 +74,7 @@ def test_gates_of_each_precision(reference, labels):
     order = flipped[:3].argsort(1)
     for row, ranks in enumerate(order):
         flipped[row, ranks[[-1, -2]]] = flipped[row, ranks[[-2, -1]]]
-    flipped = compare(reference, flipped, reference.argmax(1))
+    flipped = compare(reference, flipped, reference.argmax(1), EXPRESSIONS)
     assert flipped.argmax_agreement == pytest.approx(0.994)
     assert [check.measure for check in checks(flipped, "fp32") if not check.passed] == [
         "argmax_agreement",
@@ -86,12 +86,12 @@ def test_gates_of_each_precision(reference, labels):
 
 def test_int8_gate_is_two_sided(reference):
     better = reference[:, ::-1]
-    assert failures(compare(reference, better, better.argmax(1)), "int8")
+    assert failures(compare(reference, better, better.argmax(1), EXPRESSIONS), "int8")
 
 
 def test_not_a_number_never_passes(reference, labels):
     broken = np.full_like(reference, np.nan)
-    assert all(failures(compare(reference, broken, labels), precision) for precision in GATES)
+    assert all(failures(compare(reference, broken, labels, EXPRESSIONS), precision) for precision in GATES)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,20 @@ def test_not_a_number_never_passes(reference, labels):
 )
 def test_shapes_that_do_not_belong_together(left, right, count):
     with pytest.raises(FerZooError, match="cannot compare"):
-        compare(np.ones(left), np.ones(right), np.zeros(count, int))
+        compare(np.ones(left), np.ones(right), np.zeros(count, int), EXPRESSIONS)
 
 
 def test_unknown_precision(reference, labels):
     with pytest.raises(FerZooError, match="no parity gate for precision 'int4'"):
-        failures(compare(reference, reference, labels), "int4")
+        failures(compare(reference, reference, labels, EXPRESSIONS), "int4")
+
+
+def test_one_image_alone_misses_no_gate_for_agreement_or_accuracy():
+    """A small test set: one answer of 40 is 2.5 %, five times what int8 may lose."""
+    reference = np.tile([0.8, 0.2], (40, 1))
+    for wrong, passed in ((1, True), (2, False)):
+        candidate = reference.copy()
+        candidate[:wrong] = [0.4, 0.6]
+        parity = compare(reference, candidate, np.zeros(40, int), ("smile", "no smile"))
+        assert [not failures(parity, precision) for precision in ("fp16", "int8")] == [passed, passed]
+        assert failures(parity, "fp32")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,12 +108,17 @@ def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPa
     assert loss[1] < loss[0] + 0.02, "a teacher that is never right has an exponent of 0"
 
 
-def test_votes_do_not_teach_what_they_decided(training: Dataset, ferplus: Path) -> None:
-    config = TrainingConfig(
-        teachers=("fernet_base_ferplus",), distillation_weight=1.0, ferplus=str(ferplus), votes_as_teacher=True
-    )
+def test_votes_do_not_teach_what_they_decided() -> None:
+    options = {"teachers": ("a.onnx",), "distillation_weight": 1.0, "ferplus": "votes.csv", "votes_as_teacher": True}
     with pytest.raises(UsageError, match="leave --votes-as-teacher out"):
-        distilled(one_hot(training.labels, 8), [training.images], config, training, training)
+        TrainingConfig(**options, ferplus_labels=True)
+
+
+def test_a_teacher_has_the_classes_of_the_data(training: Dataset) -> None:
+    config = TrainingConfig(teachers=("fernet_nano:onnx:int8",), distillation_weight=1.0)
+    own = replace(training, expressions=("smile", "no smile"))
+    with pytest.raises(UsageError, match="not smile, no smile; teachers must have those of the data"):
+        distilled(one_hot(training.labels), [training.images], config, own, own)
 
 
 def test_the_product_of_two_experts_fits_better_than_either() -> None:
@@ -135,7 +141,11 @@ def test_the_product_of_two_experts_fits_better_than_either() -> None:
         ({"vote_weight": 0.5}, "--ferplus"),
         ({"votes_as_teacher": True}, "--ferplus"),
         ({"votes_as_teacher": True, "ferplus": "votes.csv"}, "--teachers"),
-        ({"include_no_majority": True, "ferplus": "votes.csv"}, "--vote-weight"),
+        ({"include_no_majority": True, "ferplus": "votes.csv"}, "--ferplus-labels"),
+        ({"include_no_majority": True, "ferplus": "votes.csv", "ferplus_labels": True}, "--vote-weight"),
+        ({"ferplus_labels": True, "classes": ("happy", "sad")}, "leave --classes out"),
+        ({"model_options": ("classes=3",)}, "the number of classes follows from the labels"),
+        ({"crop": "sometimes"}, "crop is sometimes; it must be one of auto, always, never"),
         ({"teachers": ("a.onnx",)}, "--distillation-weight"),
         ({"teachers": ("a.onnx",), "distillation_weight": 0.5, "augmentation": Augmentation()}, "--augmented-views"),
         ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
@@ -177,4 +187,4 @@ def test_the_recipe_of_ferplus_asks_for_its_votes(ferplus: Path) -> None:
     with pytest.raises(UsageError, match="pass it with --ferplus"):
         _new(parser.parse_args([]))
     _, config = _new(parser.parse_args(["--ferplus", str(ferplus)]))
-    assert (config.model_options, config.warm_start, config.vote_weight) == (("classes=8",), "fernet_base", 1.0)
+    assert (config.ferplus_labels, config.warm_start, config.vote_weight) == (True, "fernet_base", 1.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.inference import load_classifier
@@ -23,7 +24,7 @@ def test_all_weights_are_taken_over() -> None:
     from fer_zoo.zoo import artifacts_dir
 
     model = build_model("fernet_nano")
-    warm_start(model, "fernet_nano")
+    warm_start(model, "fernet_nano", EXPRESSIONS)
     trained = keras.models.load_model(artifacts_dir() / "fernet_nano" / "model.keras")
     for ours, theirs in zip(model.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -35,14 +36,24 @@ def test_other_expressions_keep_their_own_logits() -> None:
 
     model = build_model("baseline_cnn", classes=8)
     before = model.get_layer("logits").get_weights()
-    warm_start(model, "baseline_cnn")
+    warm_start(model, "baseline_cnn", FERPLUS_EXPRESSIONS)
     for ours, first in zip(model.get_layer("logits").get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, first)
     seven = build_model("baseline_cnn")
-    warm_start(seven, "baseline_cnn")
+    warm_start(seven, "baseline_cnn", EXPRESSIONS)
     for name in [layer.name for layer in model.layers if layer.weights and layer.name != "logits"]:
         for ours, theirs in zip(model.get_layer(name).get_weights(), seven.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_so_do_as_many_classes_with_other_names() -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    model = build_model("baseline_cnn")
+    before = model.get_layer("logits").get_weights()[0]
+    warm_start(model, "baseline_cnn", tuple("abcdefg"))
+    np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], before)
 
 
 def test_the_first_part_of_a_network_keeps_its_own_logits(tmp_path: Path) -> None:
@@ -54,7 +65,7 @@ def test_the_first_part_of_a_network_keeps_its_own_logits(tmp_path: Path) -> Non
     build_model("mobilenet_face").save(tmp_path / "whole.keras")
     model = build_model("mobilenet_face", blocks=2)
     before = model.get_layer("logits").get_weights()
-    warm_start(model, str(tmp_path / "whole.keras"))
+    warm_start(model, str(tmp_path / "whole.keras"), EXPRESSIONS)
     for ours, first in zip(model.get_layer("logits").get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, first)
     whole = keras.models.load_model(tmp_path / "whole.keras")
@@ -63,7 +74,7 @@ def test_the_first_part_of_a_network_keeps_its_own_logits(tmp_path: Path) -> Non
 
     model.save(tmp_path / "part.keras")
     with pytest.raises(UsageError, match="its layer conv_dw_3 has no weights, not "):
-        warm_start(build_model("mobilenet_face"), str(tmp_path / "part.keras"))
+        warm_start(build_model("mobilenet_face"), str(tmp_path / "part.keras"), EXPRESSIONS)
 
 
 def test_a_layer_between_others_is_not_left_out(tmp_path: Path) -> None:
@@ -72,7 +83,7 @@ def test_a_layer_between_others_is_not_left_out(tmp_path: Path) -> None:
 
     build_model("fernet_nano", squeeze=8).save(tmp_path / "squeeze.keras")
     with pytest.raises(UsageError, match=r"is no fernet_nano: its layer .* has .*, not no weights"):
-        warm_start(build_model("fernet_nano"), str(tmp_path / "squeeze.keras"))
+        warm_start(build_model("fernet_nano"), str(tmp_path / "squeeze.keras"), EXPRESSIONS)
 
 
 def test_another_architecture_is_refused_with_what_differs() -> None:
@@ -80,7 +91,7 @@ def test_another_architecture_is_refused_with_what_differs() -> None:
     from fer_zoo.training.warm_start import warm_start
 
     with pytest.raises(UsageError, match=r"is no fernet_tiny: its layer .* has .*, not "):
-        warm_start(build_model("fernet_tiny"), "fernet_nano")
+        warm_start(build_model("fernet_tiny"), "fernet_nano", EXPRESSIONS)
 
 
 def test_a_damaged_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
@@ -89,9 +100,9 @@ def test_a_damaged_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
 
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(FerZooError, match="not a Keras model that can be loaded"):
-        warm_start(build_model("fernet_nano"), str(tmp_path / "broken.keras"))
+        warm_start(build_model("fernet_nano"), str(tmp_path / "broken.keras"), EXPRESSIONS)
     with pytest.raises(UsageError, match="there is no model 'absent'; `fer-zoo models` lists all"):
-        warm_start(build_model("fernet_nano"), "absent")
+        warm_start(build_model("fernet_nano"), "absent", EXPRESSIONS)
 
 
 @pytest.mark.slow

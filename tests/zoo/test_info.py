@@ -11,7 +11,6 @@ from fer_zoo import console
 from fer_zoo.cli import main as cli
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.errors import UsageError
-from fer_zoo.files import write_json
 from fer_zoo.models import list_models
 from fer_zoo.zoo import find_file, load_manifest, model_info, trained_models, update_manifest
 
@@ -50,8 +49,8 @@ def test_a_model_without_a_report_has_no_latency(monkeypatch: pytest.MonkeyPatch
 
 def test_a_published_model_of_own_images_is_not_called_fer2013(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     artifact = model_info("fernet_nano").files[0]
-    update_manifest([dataclasses.replace(artifact, model="mine", path="mine/model.keras")], tmp_path)
-    write_json(tmp_path / "mine" / "config.json", {"data": {"kind": "own images"}})
+    mine = dataclasses.replace(artifact, model="mine", path="mine/model.keras", task="own images")
+    update_manifest([mine], tmp_path)
     monkeypatch.setenv("FER_ZOO_ARTIFACTS", str(tmp_path))
     assert model_info("mine").task == "own images"
 

@@ -1,4 +1,4 @@
-"""`.keras` files that older Keras 3 reads."""
+"""`.keras` files that older Keras 3 reads, and the labels in them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_zoo.errors import FerZooError
 from fer_zoo.models import build_model
-from fer_zoo.zoo import load_manifest, read_keras
-from fer_zoo.zoo.keras_file import oldest_keras, save_keras
+from fer_zoo.zoo import labels_of, load_manifest, read_keras
+from fer_zoo.zoo.keras_file import keras_labels, oldest_keras, save_keras
 
 # The settings in config.json that the layers of the zoo have in Keras 3.10.0.
 _LAYER = {"name", "trainable", "dtype"}
@@ -119,3 +121,33 @@ def _settings(config: object) -> list[tuple[str, set[str]]]:
     inner = config.get("config")
     here = [(config["class_name"], set(inner))] if "class_name" in config and isinstance(inner, dict) else []
     return here + [found for part in config.values() for found in _settings(part)]
+
+
+def test_labels_in_the_file_are_read_back_and_keras_does_not_mind_them(saved: Path, tmp_path: Path) -> None:
+    model = build_model("baseline_cnn", classes=3)
+    path = tmp_path / "model.keras"
+    save_keras(model, path, ("smile", "no smile", "mouth open"))
+    assert keras_labels(path) == labels_of(path, 3) == ("smile", "no smile", "mouth open")
+    for ours, theirs in zip(read_keras(path).get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert keras_labels(saved) is None
+
+
+def test_labels_of_files_that_do_not_tell_them(saved: Path, tmp_path: Path, root: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(saved.read_bytes())
+    assert labels_of(root / "artifacts" / "fernet_base_ferplus" / "model.keras", 8) == FERPLUS_EXPRESSIONS
+    assert (labels_of(path, 7), labels_of(path, 8)) == (EXPRESSIONS, FERPLUS_EXPRESSIONS)
+    with pytest.raises(FerZooError, match="has 2 outputs, and neither the file nor"):
+        labels_of(path, 2)
+    (tmp_path / "config.json").write_text('{"data": {"labels": ["smile", "no smile"]}}')
+    assert labels_of(path, 2) == ("smile", "no smile")
+    assert labels_of(path, 7) == EXPRESSIONS  # The config is of another model.
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"labels": ["a", "a"]}', '{"labels": 3}'])
+def test_labels_that_cannot_be_used(tmp_path: Path, content: str) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as file:
+        file.writestr("fer_zoo.json", content)
+    with pytest.raises(FerZooError, match="label"):
+        keras_labels(tmp_path / "model.keras")

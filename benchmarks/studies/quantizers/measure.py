@@ -85,7 +85,7 @@ def _measure(
     remark = quantizer.write(models, file)
     with console.native_messages_dropped():
         probabilities = load_classifier(file).predict_proba(test.images)
-    parity = compare(reference, probabilities, test.labels)
+    parity = compare(reference, probabilities, test.labels, test.expressions)
     paired = paired_test(*(values.argmax(1) == test.labels for values in (reference, probabilities)))
     return QuantizerRow(
         name=quantizer.name,

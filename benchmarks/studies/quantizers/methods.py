@@ -134,10 +134,10 @@ def _onnx_selective(count: int, models: Models, path: Path) -> str:
         full = Path(folder) / "full.onnx"
         _convert.to_onnx(models.folded, full)
         reference = classify(full)
-        divergence = {}
+        divergence, columns = {}, [str(column) for column in range(reference.shape[1])]
         for name in names:
             _onnx(CalibrationMethod.MinMax, models, full, in_float=(name,))
-            divergence[name] = compare(reference, classify(full), models.labels).kl
+            divergence[name] = compare(reference, classify(full), models.labels, columns).kl
     chosen = tuple(sorted(names, key=divergence.__getitem__)[:count])
     _onnx(CalibrationMethod.MinMax, models, path, in_float=chosen)
     return "in float: " + ", ".join(name.split(".")[0].split("/")[0] for name in chosen)

@@ -47,7 +47,7 @@ def load_backbone(model: keras.Model, source: str) -> None:
     """Put pretrained weights into the backbone of a model.
 
     Args:
-        model: One of the registry's models with a backbone.
+        model: One of the registry's models with a backbone, called as `build_model` calls it.
         source: `imagenet` for keras.applications' download, or a file: `.h5` of keras.applications' network (Keras 3 or
             older), `.npz` with the published names of EfficientNet-Lite0 (PyTorch) or of the folded MobileNetV1.
 
@@ -55,7 +55,7 @@ def load_backbone(model: keras.Model, source: str) -> None:
         UsageError: The file does not exist, or it belongs to another network; says what differs.
         FerZooError: It cannot be read or downloaded.
     """
-    name = model.name.removesuffix("_ferplus")
+    name = model.name
     if source == "imagenet":
         weights = _download(name)
     elif not Path(source).is_file():

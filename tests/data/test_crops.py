@@ -1,0 +1,65 @@
+"""Faces cut out of the photos of a data set, as prediction cuts them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_fer2013 import write_folder
+from PIL import Image
+
+from fer_zoo.data import load_dataset
+from fer_zoo.errors import FerZooError
+from fer_zoo.faces import FaceDetector, crop_face, read_photo
+
+
+@pytest.fixture
+def photos(files, happy_photo: Path, tmp_path: Path) -> Path:
+    """A photo of one face, one of the same face twice, one without, and an image of 48x48 pixels."""
+    one = Image.open(happy_photo)
+    two = Image.new("RGB", (960, 480))
+    two.paste(one)
+    two.paste(one.resize((300, 300)), (500, 100))
+    content = {}
+    for name, picture in (("one", one), ("two", two), ("none", Image.new("RGB", (200, 200), "gray"))):
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        content[f"train/smile/{name}.png"] = file.getvalue()
+    small = next(iter(files.values()))
+    return write_folder(tmp_path / "photos", content | {"train/other/small.png": small, "test/other/a.png": small})
+
+
+def test_the_largest_face_of_each_photo_is_cut_out_as_prediction_does(photos: Path) -> None:
+    dataset = load_dataset(photos, crop="auto")
+    images = dict(zip(dataset.names.tolist(), dataset.images, strict=True))
+    for name, count in (("train/smile/one.png", 1), ("train/smile/two.png", 2)):
+        photo = read_photo(photos / name)
+        faces = FaceDetector().detect(photo)
+        assert len(faces) == count
+        largest = max(faces, key=lambda face: face.box[2])
+        np.testing.assert_array_equal(images[name], crop_face(photo, largest))
+    assert len(images) == 5
+    assert dataset.notes[1:4] == (
+        "2 faces cut out of larger images",
+        "1 image with several faces, the largest was taken: train/smile/two.png",
+        "1 image in which no face was found, taken as faces: train/smile/none.png",
+    )
+
+
+def test_whether_faces_are_cut_out_is_part_of_the_cache_key(photos: Path) -> None:
+    cut, whole, strict = (load_dataset(photos, crop=crop) for crop in ("auto", "never", "always"))
+    assert cut.fingerprint == whole.fingerprint
+    assert not np.array_equal(cut.images, whole.images)
+    assert "train/smile/none.png" not in strict.names
+    assert any("in which no face was found, left out" in note for note in strict.notes)
+    np.testing.assert_array_equal(load_dataset(photos, crop="auto").images, cut.images)
+
+
+def test_photos_without_any_face(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (90, 90)).save(file, "PNG")
+    folder = write_folder(tmp_path, {f"train/{name}/a.png": file.getvalue() for name in ("smile", "other")})
+    with pytest.raises(FerZooError, match="no face was found in any of the 2 readable images"):
+        load_dataset(folder, crop="always")
