@@ -15,7 +15,7 @@ from benchmarks.parity.rows import ParityReport, RuntimeRow
 from benchmarks.report.merge import merge
 from benchmarks.report.page import to_markdown
 from benchmarks.table import read_record
-from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.data.training_data import OWN
 from fer_zoo.errors import FerZooError, UsageError
 
@@ -149,7 +149,8 @@ def test_rows_of_other_gates_or_fewer_runtimes_are_measured_anew(zoo, options, m
 
 def test_eight_expressions_are_held_against_the_majority_of_ferplus(zoo, options):
     comparison = measure._Comparison(replace(options, data=None), [], zoo.predict_original)
-    seven, eight = (types.SimpleNamespace(output={"labels": list("abcdefgh"[:count])}) for count in (7, 8))
+    labels = EXPRESSIONS, FERPLUS_EXPRESSIONS
+    seven, eight = (types.SimpleNamespace(output={"labels": list(names)}) for names in labels)
     assert [len(comparison.test_images(artifact)) for artifact in (seven, eight)] == [7178, 6352]
     assert comparison.test_images(eight).expressions[7] == "contempt"
 
