@@ -147,6 +147,7 @@ def test_a_file_name_that_is_no_text(predict, faces, monkeypatch):
         (["a.png", "--output", "a.png", "--format", "csv"], "would write over that input"),
         (["a.png", "--output", "A/../a.png", "--format", "csv"], "would write over that input"),
         (["a.png", "--annotate", "a.png"], "would write over that input"),
+        (["a.png", "--annotate", "b.png/folder"], "cannot be written (Not a directory)"),
         (["a.png", "--output", "r.xlsx"], "must end in .json, .csv or .txt (a table)"),
         (["a.png", "--output", "A", "--format", "csv"], "is a folder"),
         (["a.png", "--output", "a.png/r.csv"], "cannot be written"),

@@ -79,13 +79,8 @@ def main(arguments: list[str]) -> int:
         # What is answered so far is kept.
         problem = error
         err.print(f"stopped after {len(results.answers):,} of {plural(len(inputs.files), 'file')}")
-    if options.output and (results.answers or problem is None):
-        write_text(options.output, results.to_text(form))
-    elif form == "table" and not options.output and out.is_terminal:
-        if results.answers:
-            print_table(results.to_table(), optional=[BAR])
-    elif form != "csv" and not options.output:
-        write_out(results.to_text(form))
+    if results.answers or problem is None:
+        _write(results, form, options.output)
     if problem:
         raise problem
     return 1 if results.failures else 0
@@ -201,6 +196,17 @@ def _answer(
             _classify(classifier, waiting, labels, results, options)
             if streamed:
                 write_out(results.csv_rows(answered))
+
+
+def _write(results: Results, form: str, output: Path | None) -> None:
+    """Write the answers to a file or to stdout, where those in CSV are already."""
+    if output:
+        write_text(output, results.to_text(form))
+    elif form == "table" and out.is_terminal:
+        if results.answers:
+            print_table(results.to_table(), optional=[BAR])
+    elif form != "csv":
+        write_out(results.to_text(form))
 
 
 def _fail(results: Results, failure: Failure) -> None:

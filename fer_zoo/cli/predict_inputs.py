@@ -83,6 +83,7 @@ def find_drawings(files: list[Path], target: Path | None, single: bool) -> dict[
         check_picture_name(target)
         check_targets(files, annotate=target)
         return {files[0]: target}
+    check_writable(target / "drawing.jpg")
     inputs = {file.absolute() for file in files}
     counts: dict[str, int] = {}
     drawings: dict[Path, Path] = {}
