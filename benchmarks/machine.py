@@ -27,7 +27,7 @@ _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 
 @dataclass(frozen=True)
 class Platform:
-    """Processor and software: where they are the same, so is what a model answers.
+    """Processor and software: where they are the same, so are the predictions of a model.
 
     Attributes:
         cpu: Name of the processor.

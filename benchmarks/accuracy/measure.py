@@ -1,4 +1,4 @@
-"""How good the answers of a model are."""
+"""How good the predictions of a model are."""
 
 from __future__ import annotations
 

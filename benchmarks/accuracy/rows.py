@@ -10,11 +10,11 @@ from ..rows import ImageSet
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How good the answers of one file are; shares are in 0..1, intervals at 95 %.
+    """How good the predictions of one file are; shares are in 0..1, intervals at 95 %.
 
     Attributes:
         n: Number of images.
-        accuracy: Share of images with the right answer.
+        accuracy: Share of images with the right prediction.
         accuracy_interval: Wilson interval.
         macro_f1: Mean F1 of the classes.
         ece: Expected calibration error.

@@ -58,10 +58,11 @@ def to_markdown(rows: Iterable[TtaRow]) -> str:
     rows = list(rows)
     sections = [
         "# Test-time augmentation",
-        "The mean answer for each test image and its mirror image (twice the time), and for ten crops (ten times): the "
-        "image, four that are shifted by two pixels towards a corner, and the mirror images of these five. All models "
-        "were trained on shifted and mirrored images. Of shifts by 1, 2 and 3 pixels and of crops of 46 to 40 pixels "
-        "enlarged to 48, PublicTest preferred this one on average over fernet_nano, fernet_tiny and baseline_cnn. "
+        "The mean prediction for each test image and its mirror image (twice the time), and for ten crops (ten times): "
+        "the image, four that are shifted by two pixels towards a corner, and the mirror images of these five. All "
+        "models were trained on shifted and mirrored images. Of shifts by 1, 2 and 3 pixels and of crops of 46 to 40 "
+        "pixels enlarged to 48, PublicTest preferred this one on average over fernet_nano, fernet_tiny and "
+        "baseline_cnn. "
         '`fer-zoo evaluate --tta ten-crop`, `predict_proba(images, tta="ten-crop")`.',
     ]
     columns: Columns[list[TtaRow]] = [

@@ -1,4 +1,4 @@
-"""The first answer of a fresh process, and the memory it took.
+"""The first prediction of a fresh process, and the memory it took.
 
 `python -m benchmarks.latency.cold_start MODEL THREADS LAUNCHED [PEER]` reads one gray face of 48 by 48 pixels (2,304
 bytes) from stdin and prints JSON. LAUNCHED is the parent's `time.monotonic_ns()` just before it started this process;

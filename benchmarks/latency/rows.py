@@ -1,4 +1,4 @@
-"""The tables of time: each query, and the first answer of a fresh process."""
+"""The tables of time: each query, and the first prediction of a fresh process."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ class LatencyRow(Times):
 
 @dataclass(frozen=True)
 class Start:
-    """The first answer of a fresh process.
+    """The first prediction of a fresh process.
 
     Attributes:
-        cold_start_ms: From before the process exists to its first answer.
+        cold_start_ms: From before the process exists to its first prediction.
         python_ms: Of these, until Python runs.
         import_ms: For imports.
         load_ms: For loading the model.

@@ -95,7 +95,7 @@ class _Comparison:
             if earlier and self._is_current(earlier, artifact, original):
                 return earlier
             row = self._measured(file, artifact, original)
-            path, reference = local_path(artifact, self._options.artifacts), self._answers(original)
+            path, reference = local_path(artifact, self._options.artifacts), self._predictions_of(original)
             test = self.test_images(artifact)
             others = (
                 compare_in_runtime(name, artifact, path, reference, test.images, np.asarray(test.labels))
@@ -113,7 +113,7 @@ class _Comparison:
         return self._labelled[labels]
 
     def _measured(self, file: ModelFile, artifact: Artifact, original: Artifact) -> ParityRow:
-        reference = self._answers(original)
+        reference = self._predictions_of(original)
         before = self._accuracy(reference, original)
         if artifact is original:
             return ParityRow(file, "reference", evaluation=before)
@@ -171,7 +171,7 @@ class _Comparison:
         full = next((a for a in same if a.precision == "fp32"), None)
         return artifact.bytes / full.bytes if full else None
 
-    def _answers(self, original: Artifact) -> np.ndarray:
+    def _predictions_of(self, original: Artifact) -> np.ndarray:
         """The probabilities of an original, computed once."""
         if original.path not in self._probabilities:
             try:

@@ -1,4 +1,4 @@
-"""The same files on other Keras backends and in other runtimes, beside the same answers of the original."""
+"""The same files on other Keras backends and in other runtimes, beside the same predictions of the original."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def runtimes_for(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[
 def compare_in_runtime(
     name: str, artifact: Artifact, path: Path, reference: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> RuntimeRow:
-    """Run a file by a backend or runtime and hold its answers against the original's.
+    """Run a file by a backend or runtime and hold its predictions against the original's.
 
     Args:
         name: One of `runtimes_for`.
@@ -54,7 +54,7 @@ def compare_in_runtime(
 
 
 def keras_probabilities(path: Path, images: np.ndarray, backend: str | None = None) -> np.ndarray:
-    """What a `.keras` file answers, in a process of its own; `None` is the default backend."""
+    """What a `.keras` file predicts, in a process of its own; `None` is the default backend."""
     process = KerasProcess(path, cores(), backend)
     try:
         return process.predict_proba(images)

@@ -36,7 +36,7 @@ class Difference(Parity):
 
 @dataclass(frozen=True)
 class RuntimeRow:
-    """A file run by another Keras backend or runtime than its own, beside the same answers of the original.
+    """A file run by another Keras backend or runtime than its own, beside the same predictions of the original.
 
     Attributes:
         runtime: Its name, such as `Keras on jax` or `openvino`.

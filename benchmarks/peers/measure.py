@@ -50,7 +50,7 @@ class Contestant:
         file: What the report repeats of it.
         load: Gives the classifier (`run` and `predict_proba`) for a number of threads.
         inputs: Turns uint8 faces `[n, 48, 48]` into what `run` takes.
-        start: Gives the first answer of a fresh process for one face of 2,304 bytes.
+        start: Gives the first prediction of a fresh process for one face of 2,304 bytes.
     """
 
     file: PeerFile

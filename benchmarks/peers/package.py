@@ -16,10 +16,10 @@ from fer_zoo.errors import FerZooError
 
 
 class PackageProcess:
-    """A package that answers until `close`.
+    """A package that responses until `close`.
 
     Attributes:
-        facts: `version`, `call`, `peak_memory_bytes` after the first answer, and `cold_start_ms` until then.
+        facts: `version`, `call`, `peak_memory_bytes` after the first prediction, and `cold_start_ms` until then.
 
     Args:
         package: `fer` or `facex`.

@@ -1,7 +1,7 @@
 """Run a PyPI package of a peer through its own public call: `PYTHON package_call.py fer|facex FACES.npy`.
 
 Stands alone (NumPy and the package only), so that it runs in an environment of the package's own. It reads one JSON
-object a line from stdin and answers each with one on stdout: `{"queries": …, "seconds": …, "settle_seconds": …}` gets
+object a line from stdin and responses each with one on stdout: `{"queries": …, "seconds": …, "settle_seconds": …}` gets
 the nanoseconds of each query, `{"predict": true}` the class of each face.
 """
 
@@ -40,19 +40,19 @@ def _facex() -> tuple[Call, str]:
 
 
 def main(package: str, faces: str) -> None:
-    # What libraries print must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w")
+    # What libraries print must not come between the responses.
+    responses = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     call, words = {"fer": _fer, "facex": _facex}[package]()
     images = [np.repeat(face[..., None], 3, axis=2) for face in np.load(faces)]
     call(images[0])
     memory = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     ready = {"version": importlib.metadata.version(package), "call": words}
-    print(json.dumps(ready | {"peak_memory_bytes": int(memory.split()[1]) * 1024}), file=answers, flush=True)
+    print(json.dumps(ready | {"peak_memory_bytes": int(memory.split()[1]) * 1024}), file=responses, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        answer: Any = [max(s, key=s.__getitem__) for s in map(call, images)] if "predict" in request else None
-        print(json.dumps(answer or _time(call, images, **request)), file=answers, flush=True)
+        response: Any = [max(s, key=s.__getitem__) for s in map(call, images)] if "predict" in request else None
+        print(json.dumps(response or _time(call, images, **request)), file=responses, flush=True)
 
 
 def _time(call: Call, images: list[np.ndarray], queries: int, seconds: float, settle_seconds: float) -> list[int]:

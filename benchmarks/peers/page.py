@@ -114,7 +114,7 @@ def to_markdown(report: PeersReport) -> str:
         f"Every row had {settings.warmup_seconds} s of warm-up, then {settings.queries:,} queries or "
         f"{settings.seconds:g} s in {settings.rounds} rounds, in each of which all take turns in a new order. "
         "p50, p90, p99 are nearest-rank percentiles; cold start is from before a fresh Python process exists to its "
-        "first answer, and memory the largest resident memory of that process.",
+        "first prediction, and memory the largest resident memory of that process.",
         *(["## Left out", "\n".join(f"- {sentence}" for sentence in report.left_out)] if report.left_out else []),
         "## Provenance",
         "\n".join(f"- {line}" for line in _provenance(report)),

@@ -90,8 +90,8 @@ class PackageRow:
         model: Name of the peer whose file it uses.
         version: Of the package; `None`, as all below, where it was skipped.
         call: As its users write it.
-        peak_memory_bytes: Largest resident memory of its process after the first answer.
-        cold_start_ms: Until that answer.
+        peak_memory_bytes: Largest resident memory of its process after the first prediction.
+        cold_start_ms: until that prediction.
         latency: One face a call.
         skipped: Why it was not timed.
     """

@@ -40,7 +40,7 @@ class ModelRow:
         int8_bytes: Size of the int8 file.
         int8_ms: Its p50 in the same setting.
         int8_points: Change of accuracy from the Keras original, -1..1.
-        int8_agreement: Share of images with the same answer as the original.
+        int8_agreement: Share of images with the same prediction as the original.
     """
 
     file: ModelFile

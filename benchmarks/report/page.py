@@ -146,7 +146,7 @@ def _parity(report: Report) -> list[str]:
 _REASONS = {
     "size": "An int8 weight takes a quarter of its bytes; a bias of 32 bits and a scale for each channel come on top, "
     "and the first layers stay in float, which all weighs most in the smallest files.",
-    "argmax_agreement": "Where answers differ, two expressions were nearly as likely: see max Δp and mean Δp.",
+    "argmax_agreement": "Where predictions differ, two expressions were nearly as likely: see max Δp and mean Δp.",
 }
 
 
@@ -244,7 +244,7 @@ def _cold_start(report: Report) -> list[str]:
         ("Python", lambda row: milliseconds(_of(row.cold_start, "python_ms"))),
         ("imports", lambda row: milliseconds(_of(row.cold_start, "import_ms"))),
         ("load", lambda row: milliseconds(_of(row.cold_start, "load_ms"))),
-        ("first answer", lambda row: milliseconds(_of(row.cold_start, "answer_ms"))),
+        ("first prediction", lambda row: milliseconds(_of(row.cold_start, "answer_ms"))),
         ("peak memory", lambda row: size(_of(row.cold_start, "peak_memory_bytes"))),
         ("n", lambda row: str(_of(row.cold_start, "n"))),
     ]
@@ -293,7 +293,7 @@ def _explanation(report: Report) -> Iterator[str]:
     )
     yield "- **images/s per core**: at the batch and threads where it is highest."
     yield (
-        "- **cold start**: from before a fresh Python process exists to its first answer (median), and its parts. "
+        "- **cold start**: from before a fresh Python process exists to its first prediction (median), and its parts. "
         "**memory**: the largest resident memory of that process, Python and runtime included."
     )
     yield (

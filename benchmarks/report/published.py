@@ -14,7 +14,7 @@ class Published:
         weights: Number of weights, as they round it; empty where they do not say.
         accuracy: 0 to 1.
         split: The images it was measured on.
-        views: Crops or augmented views of each image whose answers were averaged.
+        views: Crops or augmented views of each image whose predictions were averaged.
         runs: Whether it is the best or the mean, and of how many trainings.
         source: Address of the claim; empty for the original project's own.
         evidence: Address of the code or paper that shows split and views; empty where neither could be had and the row

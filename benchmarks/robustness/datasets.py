@@ -89,7 +89,7 @@ class LabelledFaces:
         images: uint8 `[n, 48, 48]`, gray, only those whose class is one of `EXPRESSIONS`.
         labels: int64 `[n]`, index into `EXPRESSIONS`.
         names: Of the files, relative to the folder.
-        contempt: uint8 `[m, 48, 48]`, faces labelled contempt, which no answer of ours can be right about.
+        contempt: uint8 `[m, 48, 48]`, faces labelled contempt, which no model here can predict.
         absent: Expressions that no image has.
         left_out: How many images have another class (none, uncertain, no face), by its name.
         unreadable: One sentence for each image that cannot be read.

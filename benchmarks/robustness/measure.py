@@ -46,7 +46,7 @@ from .rows import (
 )
 from .votes import against_votes, majority, sides, vote_shares
 
-# Number of right answers by corruption and severity, then by the file's hash.
+# Number of right predictions by corruption and severity, then by the file's hash.
 Correct = dict[tuple[str, int], dict[str, int]]
 
 BASE = "baseline_cnn onnx fp32"
@@ -109,8 +109,8 @@ def run_robustness(
 
         def predict(batch: np.ndarray, names: Iterable[str] = tuple(classifiers)) -> dict[str, np.ndarray]:
             """By file; models side by side use the cores better than small networks split among them."""
-            answers = pool.map(lambda name: classifiers[name].predict_proba(batch), names)
-            return dict(zip(names, answers, strict=True))
+            predictions = pool.map(lambda name: classifiers[name].predict_proba(batch), names)
+            return dict(zip(names, predictions, strict=True))
 
         task = bar.add_task("clean", total=1 + len(CORRUPTIONS) * len(SEVERITIES))
         probabilities = predict(images)
@@ -119,8 +119,8 @@ def run_robustness(
             bar.update(task, description=f"{corruption} {severity}")
             known = correct.setdefault((corruption, severity), {})
             if new := {s.name: s.sha256 for s in subjects if s.sha256 not in known}:
-                answers = predict(corrupt(images[chosen], corruption, severity), new)
-                found = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in answers.items()}
+                predictions = predict(corrupt(images[chosen], corruption, severity), new)
+                found = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in predictions.items()}
                 journal.add("corrupted", {"of": [corruption, severity], "right": found})
                 known |= found
             bar.advance(task)
@@ -137,7 +137,7 @@ def run_robustness(
         base=BASE if any(row.name == BASE for row in rows) else None,
         left_out=tuple(left_out),
         raters=_raters(labels, shares, ferplus) if shares is not None else None,
-        contempt={name: tuple(_counts(answer)) for name, answer in contempt.items()} or None,
+        contempt={name: tuple(_counts(prediction)) for name, prediction in contempt.items()} or None,
     )
     write_record(path, report)
     journal.finish()
@@ -165,7 +165,7 @@ def _images(dataset: Dataset | None, faces: LabelledFaces | None) -> tuple[np.nd
 
 
 def _measured_before(path: Path, machine: Machine, fingerprint: str, images: int) -> Correct:
-    """Right answers in the report of an earlier run on the same machine and images."""
+    """Right predictions in the report of an earlier run on the same machine and images."""
     report, correct = read_record(path, RobustnessReport), Correct()
     if report is None or (report.machine.platform, report.data.fingerprint, report.corrupted_images) != (
         machine.platform,

@@ -77,7 +77,7 @@ def to_markdown(report: RobustnessReport, plots: list[str]) -> str:
         "## Classes",
         _classes(report),
         "## Confused pairs",
-        "\n".join(_answers(report)),
+        "\n".join(_questions_of_the_original(report)),
         _pairs(report),
         _picture("confused_pairs", "Confused pairs", plots),
         _picture("confused_faces", "The surest mistakes", plots),
@@ -108,11 +108,11 @@ _SUMMARY_COLUMNS: Columns[RobustnessRow] = [
 def _notes(data: FaceSet) -> Iterator[str]:
     """What is special about the images."""
     if data.absent:
-        yield f"It has no image of {', '.join(data.absent)}: to answer so is wrong, and means leave them out."
+        yield f"It has no image of {', '.join(data.absent)}: to predict so is wrong, and means leave them out."
     if data.contempt:
         yield (
             f"{plural(data.contempt, 'image')} labelled contempt are in no figure but the table at the end: no model "
-            "here can answer that."
+            "here can predict that."
         )
     for name, count in data.left_out.items():
         yield f"{plural(count, 'image')} labelled {name} left out."
@@ -220,7 +220,7 @@ def _pairs(report: RobustnessReport) -> str:
     )
 
 
-def _answers(report: RobustnessReport) -> Iterator[str]:
+def _questions_of_the_original(report: RobustnessReport) -> Iterator[str]:
     """What the figures say about the original project's questions, for our most accurate file."""
     best = max(_ours(report), key=_accuracy, default=None)
     if best is None:

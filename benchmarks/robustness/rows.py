@@ -14,7 +14,7 @@ class ClassAccuracy:
 
     Attributes:
         n: Number of images.
-        accuracy: Share of images with the right answer.
+        accuracy: Share of images with the right prediction.
         accuracy_interval: Wilson 95 % interval.
         macro_f1: Mean F1 of the classes.
         ece: Expected calibration error.
@@ -72,7 +72,7 @@ class VoteAgreement:
     Attributes:
         n: Images whose votes count.
         decided: Of these, images whose majority is clear.
-        accuracy: Share of the decided images where the model's answer is the majority's.
+        accuracy: Share of the decided images where the model's prediction is the majority's.
         nll: Mean cross-entropy in nats.
         entropy: Its least possible value, the votes' own entropy.
         kl: The difference of the two.
@@ -191,7 +191,7 @@ class FaceSet(ImageSet):
 
     Attributes:
         absent: Expressions that no image has.
-        contempt: Images labelled contempt, which no model here can answer.
+        contempt: Images labelled contempt, which no model here can predict.
         left_out: Images with another class, by its name.
         unreadable: Images that could not be read.
     """

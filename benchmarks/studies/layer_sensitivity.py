@@ -35,14 +35,14 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Cost:
-    """What rounding one thing did to the answers.
+    """What rounding one thing did to the predictions.
 
     Attributes:
         layer: Name of the operation's output in the float graph; `all` for every layer at once.
         operation: `Conv`, `depthwise Conv`, `Gemm` or `MatMul`.
         rounded: Which of `_KINDS`.
-        kl: Mean Kullback-Leibler divergence from the float answers, nats.
-        agreement: Share of images with the same answer.
+        kl: Mean Kullback-Leibler divergence from the float predictions, nats.
+        agreement: Share of images with the same prediction.
         accuracy_change: Against float, share of 1.
     """
 
@@ -68,7 +68,7 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
 
     Args:
         path: A float32 ONNX graph on the zoo's contract.
-        images: uint8 `[n, 48, 48]`, whose answers are compared.
+        images: uint8 `[n, 48, 48]`, whose predictions are compared.
         labels: int `[n]`.
         calibration: uint8 `[n, 48, 48]`, from which the ranges of activations are taken.
 
@@ -187,8 +187,8 @@ def _session(model: Any) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Optimized, a graph whose activations are rounded and whose weights are not gives other answers (1.32: KL 0.87 from
-    # float for mobilenet_face, where 0.001 is right).
+    # Optimized, a graph whose activations are rounded and whose weights are not gives other predictions (1.32: KL 0.87
+    # from float for mobilenet_face, where 0.001 is right).
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 

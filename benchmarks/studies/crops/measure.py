@@ -90,18 +90,18 @@ def _measure(
             crops.append(_crops(candidates, picture, faces[0]))
     labels = split.labels[found]
     whole = classifier.predict_proba(split.images[found])
-    answers = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
-    losses = [-np.log(answer[np.arange(len(labels)), labels].clip(1e-7)) for answer in answers]
+    predictions = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
+    losses = [-np.log(prediction[np.arange(len(labels)), labels].clip(1e-7)) for prediction in predictions]
     chosen = losses[candidates.index(CHOSEN)]
     scores = [
         CropScore(
-            accuracy=float((answer.argmax(axis=1) == labels).mean()),
-            agreement=float((answer.argmax(axis=1) == whole.argmax(axis=1)).mean()),
+            accuracy=float((prediction.argmax(axis=1) == labels).mean()),
+            agreement=float((prediction.argmax(axis=1) == whole.argmax(axis=1)).mean()),
             loss=float(loss.mean()),
             loss_over_chosen=float((loss - chosen).mean()),
             loss_over_chosen_95=float(1.96 * (loss - chosen).std() / len(labels) ** 0.5),
         )
-        for answer, loss in zip(answers, losses, strict=True)
+        for prediction, loss in zip(predictions, losses, strict=True)
     ]
     facts = SplitFacts(
         n=len(split),
@@ -163,8 +163,8 @@ def _on_photos(
 ) -> list[PhotoScore]:
     """What each candidate does on real photos.
 
-    How far the eyes and the mouth lie from where FER2013 has them, how much the answer moves when a photo is mirrored,
-    shrunk or tilted, and the probability of the expression that a photo's folder is named after.
+    How far the eyes and the mouth lie from where FER2013 has them, how much the prediction moves when a photo is
+    mirrored, shrunk or tilted, and the probability of the expression that a photo's folder is named after.
     """
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     detector = FaceDetector()
@@ -175,19 +175,19 @@ def _on_photos(
     for file in track(files, "photos"):
         photo = Image.fromarray(read_photo(file)).convert("L")
         photo.thumbnail((640, 640))
-        answers = []
+        predictions = []
         for variant in _variants(photo):
             image = np.asarray(variant)
             faces = detector.detect(image)
             if not faces:
                 continue
-            answers.append(classifier.predict_proba(np.stack(_crops(candidates, image, faces[0]))))
+            predictions.append(classifier.predict_proba(np.stack(_crops(candidates, image, faces[0]))))
             for candidate, distances in zip(candidates, away, strict=True):
                 distances.append(_misplaced(candidate, image, faces[0], wanted))
-        if not answers:
+        if not predictions:
             continue
         for i in range(len(candidates)):
-            own = np.stack([answer[i] for answer in answers])
+            own = np.stack([prediction[i] for prediction in predictions])
             steps[i] += (np.abs(own[1:] - own[0]).sum(axis=1) / 2).tolist()
             if file.parent.name in EXPRESSIONS:
                 probability[i].append(float(own[:, EXPRESSIONS.index(file.parent.name)].mean()))
@@ -213,7 +213,7 @@ def _misplaced(candidate: Candidate, image: np.ndarray, face: Face, wanted: np.n
 
 
 def _variants(photo: Image.Image) -> Iterator[Image.Image]:
-    """The photo itself, then changes that must not change the answer."""
+    """The photo itself, then changes that must not change the prediction."""
     yield photo
     yield photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for share in (0.8, 0.65, 0.5, 0.35):

@@ -68,7 +68,7 @@ def _columns(report: CropReport) -> Columns[CropRow]:
     columns: Columns[CropRow] = [
         ("crop", name),
         *((f"{split}: accuracy", accuracy(split)) for split in report.splits),
-        ("same answer", lambda row: percent(row.scores[first].agreement)),
+        ("same prediction", lambda row: percent(row.scores[first].agreement)),
         ("loss", lambda row: f"{row.scores[first].loss:.3f}"),
         ("loss over the chosen", over_chosen),
     ]
@@ -81,7 +81,7 @@ def _columns(report: CropReport) -> Columns[CropRow]:
 def _explanation(report: CropReport) -> str:
     text = (
         "Bold is what `fer_zoo.faces.crop_face` does. `box` is the mean of the detected box's width and height; `level "
-        "eyes` turns the picture first. `same answer` compares with the images as given, `loss` is the negative "
+        "eyes` turns the picture first. `same prediction` compares with the images as given, `loss` is the negative "
         "log-likelihood and `loss over the chosen` its paired difference with a 95 % interval, all on the first split. "
         "A crop larger than FER2013's own sees stretched border here, so large margins are judged a little too hard."
     )

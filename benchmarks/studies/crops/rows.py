@@ -53,7 +53,7 @@ class CropScore:
 
     Attributes:
         accuracy: On the faces that were found again, 0..1.
-        agreement: Share of them with the same answer as the uncut image.
+        agreement: Share of them with the same prediction as the uncut image.
         loss: Mean negative log-likelihood, in nats.
         loss_over_chosen: Its paired difference from the chosen candidate.
         loss_over_chosen_95: Half of the 95 % interval of that.

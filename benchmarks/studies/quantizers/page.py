@@ -83,7 +83,7 @@ def draw(path: Path, rows: Sequence[QuantizerRow]) -> None:
     size.bar_label(size.barh(range(len(from_below)), shares, color=colors), fmt="%.0f", padding=3, fontsize=8)
     accuracy.axvline(0, color="#666666", linewidth=0.8)
     divergence.set_xscale("log")
-    titles = ("change of accuracy, points", "other answer, %", "mean KL, logarithmic", "size, % of float32")
+    titles = ("change of accuracy, points", "other prediction, %", "mean KL, logarithmic", "size, % of float32")
     for axes, title in zip((accuracy, other, divergence, size), titles, strict=True):
         axes.set_title(title, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)

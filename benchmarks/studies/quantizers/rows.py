@@ -19,7 +19,7 @@ class QuantizerRow:
         accuracy_delta: File minus original, -1..1.
         accuracy_delta_interval: Its 95 % paired interval.
         mcnemar_p: Exact, two-sided.
-        agreement: Share of images with the same answer, 0..1.
+        agreement: Share of images with the same prediction, 0..1.
         kl: Mean divergence from the original, in nats.
         mean_abs_diff: Mean |Δp|, 0..1.
     """
