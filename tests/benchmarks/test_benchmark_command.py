@@ -50,7 +50,7 @@ def test_all_leaves_every_report(zoo, arguments, capsys):
     assert all(row.cold_start for row in report.artifacts[1:])
     captured = capsys.readouterr()
     assert "linear onnx int8" in captured.out
-    assert captured.err == "", "nothing but failures is told where there is no terminal"
+    assert captured.err == "", "nothing but failures is printed where there is no terminal"
 
 
 def test_a_missed_gate_is_exit_code_1(zoo, arguments, capsys):
@@ -91,16 +91,16 @@ def test_empty_manifest(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (["--artifacts", "/nowhere"], "there is no folder /nowhere"),
         (["--models", "no_such_model"], "no artifact 'no_such_model'"),
         (["--data", "/nowhere"], "/nowhere"),
     ],
 )
-def test_wrong_usage(arguments, wrong, told, capsys):
+def test_wrong_usage(arguments, wrong, message, capsys):
     assert run(main, [*arguments, *wrong]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [["--batch", "0"], ["--seconds", "nan"], ["--queries", "-1"], ["peers"]])

@@ -81,7 +81,7 @@ def test_without_the_original_nothing_can_be_compared(zoo, options):
     assert all("Keras original" in row.error for row in rows)
 
 
-def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
+def test_an_interrupted_run_goes_on_after_its_rows(zoo, options, monkeypatch):
     classify, seen = measure.load_classifier, []
 
     def classifier(path, **settings):
@@ -104,7 +104,7 @@ def test_an_interrupted_run_keeps_its_rows(zoo, options, monkeypatch):
     assert seen[3:] == [], "the numbers would be the same"
 
 
-def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, monkeypatch):
+def test_an_interrupted_run_loses_no_earlier_rows(zoo, options, monkeypatch):
     before = run_parity(options, zoo.predict_original).rows
     row, calls = measure._Comparison.row, []
 
@@ -121,7 +121,7 @@ def test_an_interrupted_run_keeps_earlier_rows_it_has_not_reached(zoo, options, 
     assert before[2] in stored(zoo).rows
 
 
-def test_a_changed_artifact_is_not_kept(zoo, options, monkeypatch):
+def test_a_changed_artifact_is_measured_again(zoo, options, monkeypatch):
     run_parity(options, zoo.predict_original)
     zoo.add_onnx("int8", zoo.weights * np.float32(1.01))
     classify, seen = measure.load_classifier, []

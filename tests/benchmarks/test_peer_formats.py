@@ -73,8 +73,8 @@ def test_graph_model(tmp_path):
     images = rng.normal(0, 1, (2, 8, 8, 1))
     rectified = np.maximum(images[:, ::2, ::2] * weights["kernel"][0, 0, 0] + weights["bias"], 0)
     powers = np.exp(rectified.mean(axis=(1, 2)))
-    given = run(tfjs.graph_model_to_onnx(tmp_path / "model.json"), images)
-    np.testing.assert_allclose(given, powers / powers.sum(1, keepdims=True), atol=1e-6)
+    found = run(tfjs.graph_model_to_onnx(tmp_path / "model.json"), images)
+    np.testing.assert_allclose(found, powers / powers.sum(1, keepdims=True), atol=1e-6)
     write_graph_model(tmp_path / "model.json", weights, relu="Elu")
     with pytest.raises(FerZooError, match="Elu"):
         tfjs.graph_model_to_onnx(tmp_path / "model.json")
@@ -99,19 +99,19 @@ def test_hybrid_weights_declared_as_uint8_are_int8():
     constants = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in arrays.items()]
     graph = helper.make_graph(nodes, "hybrid", values[:1], values[1:], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    given = run(with_float_weights(onnx, model), np.array([[[1.0, 0]], [[0, 1]], [[2, 2]]]))
-    assert given.ravel().tolist() == [0.5, -1.0, -1.0], "254 is -2, and the batch is free"
+    found = run(with_float_weights(onnx, model), np.array([[[1.0, 0]], [[0, 1]], [[2, 2]]]))
+    assert found.ravel().tolist() == [0.5, -1.0, -1.0], "254 is -2, and the batch is free"
 
 
 def test_faces_are_prepared_as_users_code_does():
     peer = next(peer for peer in PEERS if peer.kind == "face_api")
     images = np.zeros((2, 48, 48), np.uint8)
     images[1] = 255
-    given = prepare(peer, images)
-    assert given.shape == (2, 112, 112, 3)
-    assert given.dtype == np.float32
-    np.testing.assert_allclose(given[0, 5, 5], -np.array(peer.mean) / 255, rtol=1e-5)
-    np.testing.assert_allclose(given[1, 50, 50], (255 - np.array(peer.mean)) / 255, rtol=1e-5)
+    found = prepare(peer, images)
+    assert found.shape == (2, 112, 112, 3)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[0, 5, 5], -np.array(peer.mean) / 255, rtol=1e-5)
+    np.testing.assert_allclose(found[1, 50, 50], (255 - np.array(peer.mean)) / 255, rtol=1e-5)
     ramp = np.tile(np.arange(48, dtype=np.uint8), (1, 48, 1))
     row = prepare(PEERS[0], ramp)[0, 0, :, 0] * 127.5 + 127.5
     np.testing.assert_allclose(row[:3], [0, 0.625, 1.375], atol=1e-4, err_msg="half-pixel centres, edges repeated")

@@ -29,7 +29,7 @@ def faces() -> np.ndarray:
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_corruptions_are_seeded_and_grow(name, faces):
-    kept = faces.copy()
+    before = faces.copy()
     changes = []
     for severity in SEVERITIES:
         changed = corrupt(faces, name, severity)
@@ -38,7 +38,7 @@ def test_corruptions_are_seeded_and_grow(name, faces):
         changes.append(float(np.abs(changed.astype(int) - faces).mean()))
     assert changes == sorted(changes)
     assert 0 < changes[0] < changes[-1]
-    np.testing.assert_array_equal(faces, kept)
+    np.testing.assert_array_equal(faces, before)
 
 
 def test_fifteen_corruptions_in_five_severities():
@@ -155,7 +155,7 @@ def test_affect_net_boxes_and_other_classes(tmp_path):
     (tmp_path / "validation.csv").write_text(header + "".join(rows))
     found = load_faces(tmp_path)
     assert [EXPRESSIONS[label] for label in found.labels] == ["sad"]
-    assert found.images[0, 8:40, 8:40].min() == 200, "only the box is kept"
+    assert found.images[0, 8:40, 8:40].min() == 200, "only the box is before"
     assert found.left_out == {"uncertain": 1, "no face": 1}
 
 

@@ -52,13 +52,13 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_small_channel_is_lost_with_one_scale_for_all(graph: Path) -> None:
     images = RNG.integers(0, 256, (32, 48, 48)).astype("uint8")
     costs = {(cost.layer, cost.rounded): cost for cost in measure(graph, images, np.zeros(32, int), images)}
-    lost, kept = costs["depthwise.Conv", "per tensor"], costs["depthwise.Conv", "per channel"]
-    assert lost.operation == "depthwise Conv"
-    assert lost.kl > 100 * kept.kl
+    one_scale, many_scales = costs["depthwise.Conv", "per tensor"], costs["depthwise.Conv", "per channel"]
+    assert one_scale.operation == "depthwise Conv"
+    assert one_scale.kl > 100 * many_scales.kl
     assert costs["two.Conv", "activations"].kl == 0
     assert costs["depthwise.Conv", "activations"].kl == 0
     assert costs["logits.MatMul", "activations"].kl > 0
-    assert costs["all", "per tensor"].kl == pytest.approx(lost.kl, rel=0.2)
+    assert costs["all", "per tensor"].kl == pytest.approx(one_scale.kl, rel=0.2)
 
 
 def test_command(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
