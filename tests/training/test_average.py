@@ -60,11 +60,11 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(trainings:
     config = json.loads((tmp_path / "mean" / "config.json").read_text())
     parts = config["averaged"]
     assert config["model"] == "fernet_nano"
-    # A mean that joins is told as the trainings it is the mean of.
+    # An average that joins is recorded as the trainings that it averages.
     assert [(part["command"], part["share"]) for part in parts] == [("first", 0.5), ("second", 0.25), (None, 0.25)]
 
 
-def test_offsets_of_a_mean_are_told_in_its_config_and_report(
+def test_offsets_of_an_average_are_in_its_config_and_report(
     trainings: list[Path], tmp_path: Path, quarter: str
 ) -> None:
     from fer_zoo.training.averaging import average
