@@ -155,7 +155,7 @@ def test_affect_net_boxes_and_other_classes(tmp_path):
     (tmp_path / "validation.csv").write_text(header + "".join(rows))
     found = load_faces(tmp_path)
     assert [EXPRESSIONS[label] for label in found.labels] == ["sad"]
-    assert found.images[0, 8:40, 8:40].min() == 200, "only the box is before"
+    assert found.images[0, 8:40, 8:40].min() == 200, "only the box is cropped"
     assert found.left_out == {"uncertain": 1, "no face": 1}
 
 
