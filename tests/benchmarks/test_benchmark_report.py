@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import benchmarks.report.model_table
 import benchmarks.report.write
 from benchmarks.cells import number, points, size
 from benchmarks.latency.rows import LatencyReport
@@ -35,6 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longest by far."""
     monkeypatch.setattr(benchmarks.report.write, "draw_plots", lambda report, folder: [])
+    monkeypatch.setattr(benchmarks.report.model_table, "_plot", lambda rows, first: None)
 
 
 def tables(page: str) -> dict[str, list[dict[str, str]]]:
