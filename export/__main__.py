@@ -195,7 +195,12 @@ def _parser() -> argparse.ArgumentParser:
         "export-PRIOR beside the model",
     )
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
-    parser.add_argument("--data", metavar="PATH", help="folder, zip or CSV of FER2013; else the bundled sample")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="folder, zip or CSV with images of the model's classes; else the bundled sample, and for classes of your "
+        "own what the model was trained on",
+    )
     parser.add_argument("--calibration", type=int, default=512, metavar="N", help="train images to calibrate int8 on")
     return parser
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from fer_zoo import __version__, console
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled
+from fer_zoo.data import Dataset, TrainingData, copies_of_train
 from fer_zoo.data.training_data import FER2013, OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits
-from fer_zoo.evaluation.model import trained_crop
+from fer_zoo.evaluation.model import images_for
 from fer_zoo.evaluation.parity import Parity, compare, failures
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
@@ -213,7 +213,7 @@ def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Pat
     Args:
         model: The Keras original.
         source: Its file.
-        data: Folder, zip or CSV; `None` is the bundled sample.
+        data: Folder, zip or CSV; `None` as in `images_for`.
         ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
         tell: Gets the notes on the data.
 
@@ -221,7 +221,7 @@ def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Pat
         UsageError: The data cannot be read, or has no images of a class.
     """
     labels = labels_of(source, model.output_shape[1])
-    dataset = load_labelled(data, labels, ferplus, trained_crop(source))
+    dataset = images_for(source, labels, data, ferplus)
     for note in dataset.notes:
         tell(note)
     return dataset

@@ -1,4 +1,4 @@
-"""`fer-zoo data check` and `fer-zoo data download`."""
+"""`fer-zoo data check`, `fer-zoo data crop` and `fer-zoo data download`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.data.check import check, print_check
+from fer_zoo.data.crop import crop_photos
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import not_installed
@@ -64,6 +65,12 @@ def main(arguments: list[str]) -> int | None:
     if options.command == "download":
         out.print(f"FER2013 is in {download(options.output)}: pass that folder as --data", markup=False)
         return 0
+    if options.command == "crop":
+        cropped = crop_photos(options.photos, options.output)
+        for line in cropped.lines():
+            out.print(line, markup=False)
+        out.print(f"Written to {options.output}: pass that folder as --data", markup=False)
+        return 1 if cropped.unreadable else 0
     result = check(options.path, options.output)
     print_check(result)
     out.print(f"Written to {options.output}", markup=False)
@@ -71,11 +78,11 @@ def main(arguments: list[str]) -> int | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Check a copy of FER2013, or download it.")
+    parser = argparse.ArgumentParser(description="Check a data set, cut faces out of photos, or download FER2013.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     checking = commands.add_parser(
         "check",
-        help="counts beside the official ones, unreadable files, copies, a sample of the faces",
+        help="counts (FER2013's beside the official ones), unreadable files, copies, a sample of the faces",
         description="Count the images per class and split beside the official numbers, and find unreadable files, "
         "wrong sizes, exact copies, test images that are also in train, and copies with different labels. "
         "Exit code 1 when a file cannot be read.",
@@ -90,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where check.json and check.png go (default: %(default)s)",
     )
+    cropping = commands.add_parser(
+        "crop",
+        help="cut the largest face out of each photo, for training on them",
+        description="Cut the largest face out of each photo below a folder, as prediction does, and write it as a gray "
+        "image of 48x48 pixels to a folder of the same name in OUTPUT. Photos of at most 64 pixels are faces already. "
+        "Exit code 1 when a photo cannot be read; the others are written all the same.",
+    )
+    cropping.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder with a folder of photos for each class")
+    cropping.add_argument("output", type=Path, metavar="OUTPUT", help="a new or empty folder")
     downloading = commands.add_parser(
         "download",
         help=f"fetch the full FER2013 from Kaggle ({KAGGLE})",

@@ -12,10 +12,10 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option
 from fer_zoo.console import err, out
 from fer_zoo.cpu import cores
-from fer_zoo.data import TrainingData, copies_of_train, load_labelled
+from fer_zoo.data import TrainingData, copies_of_train
 from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.evaluation.model import predict, trained_crop
+from fer_zoo.evaluation.model import images_for, predict
 from fer_zoo.faces.largest import CROP_HELP, CROPS
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import prior_text
@@ -35,8 +35,7 @@ def main(arguments: list[str]) -> int:
     if options.output and (options.output / "config.json").exists():
         raise UsageError(f"{options.output} holds a model with a report of its own; choose another --output")
     classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=options.prior)
-    crop = options.crop or trained_crop(classifier.path)
-    dataset = load_labelled(options.data, classifier.labels, options.ferplus, crop)
+    dataset = images_for(classifier.path, classifier.labels, options.data, options.ferplus, options.crop)
     for note in dataset.notes:
         err.print(note, markup=False)
     test = dataset.subset("test")
@@ -64,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure a model on the labelled test images and write a report.")
     parser.add_argument("model", metavar="MODEL", help="a .keras, .onnx or .tflite file, or a name as in the manifest")
     parser.add_argument(
-        "--data", type=Path, help="images with the model's classes: a folder, zip or CSV (default: the bundled sample)"
+        "--data",
+        type=Path,
+        help="images with the model's classes: a folder, zip or CSV (default: the bundled sample; for classes "
+        "of your own, what the model was trained on)",
     )
     parser.add_argument("--crop", choices=CROPS, help=f"{CROP_HELP} (default: as in the model's training)")
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")

@@ -99,7 +99,8 @@ def _results(config: TrainingConfig, folder: Path, tested: bool) -> list[str]:
         *(f"{title + ':':17} {folder / name}" for title, name in files.items()),
         f"{'model:':17} {model}",
         f"try it on a photo: python -m fer_zoo.predict photo.jpg --model {model}",
-        f"write ONNX and TFLite files: python -m export {model}",
+        f"write ONNX and TFLite files: python -m export {model}"
+        + (f" --data {shlex.quote(config.data)}" if config.data else ""),
         *(["train on all of FER2013: python -m fer_zoo.train --data fer2013.zip"] if config.data is None else []),
     ]
 

@@ -1,4 +1,4 @@
-"""What a copy of FER2013 holds, beside what the official one does."""
+"""What a data set holds, and a copy of FER2013 beside what the official one does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from fer_zoo.console import err, out
@@ -63,19 +64,27 @@ class Check:
     different_labels: list[list[str]]
 
     @property
+    def is_fer2013(self) -> bool:
+        """Whether the classes are FER2013's, so that its official numbers can stand beside these."""
+        return tuple(self.counts["train"]) == EXPRESSIONS
+
+    @property
     def complete(self) -> bool:
-        """Whether every class of every split has as many images as the official set."""
-        return all(tuple(self.counts[split].values()) == FER2013_COUNTS[split] for split in ("train", "test"))
+        """Whether this is FER2013, and every class of every split has as many images as the official set."""
+        return self.is_fer2013 and all(
+            tuple(self.counts[split].values()) == FER2013_COUNTS[split] for split in ("train", "test")
+        )
 
     def to_json(self) -> dict[str, Any]:
+        official = {
+            split: {**dict(zip(EXPRESSIONS, numbers, strict=True)), "all": sum(numbers)}
+            for split, numbers in FER2013_COUNTS.items()
+        }
         return {
             "source": self.source,
             "complete": self.complete,
             "counts": {split: {**classes, "all": sum(classes.values())} for split, classes in self.counts.items()},
-            "official_counts": {
-                split: {**dict(zip(EXPRESSIONS, official, strict=True)), "all": sum(official)}
-                for split, official in FER2013_COUNTS.items()
-            },
+            **({"official_counts": official} if self.is_fer2013 else {}),
             "figures": {name: number for name, _, number in self.figures()},
             "unreadable": self.unreadable,
             "resized": self.resized,
@@ -108,19 +117,27 @@ class Check:
 
 
 def check(path: str | Path | None = None, output: str | Path | None = None) -> Check:
-    """Decode a copy of FER2013 afresh and look for what is wrong with it.
+    """Decode a data set afresh and look for what is wrong with it.
 
     Args:
         path: What `load_dataset` takes.
         output: Folder for `check.json` and `check.png`; nothing is written without it.
 
     Raises:
-        UsageError: The path is no known form of FER2013.
+        UsageError: The path is no known form of a data set.
         FerZooError: Nothing in it can be read.
     """
     source = str(bundled() if path is None else path)
     decoded = open_source(source).read()
-    dataset = Dataset(decoded.images, decoded.labels, decoded.splits, decoded.names, source, fingerprint="")
+    dataset = Dataset(
+        decoded.images,
+        decoded.labels,
+        decoded.splits,
+        decoded.names,
+        source,
+        fingerprint="",
+        expressions=decoded.classes.names,
+    )
     hashes = pixel_hashes(decoded.images)
     distinct, group, size = np.unique(hashes, return_inverse=True, return_counts=True)
     is_train = decoded.splits == "train"
@@ -160,15 +177,18 @@ def print_check(result: Check) -> None:
         sum(result.counts[split].values()) for split in ("public_test", "private_test")
     )
     splits = ["train", "test"] if unmarked else list(FER2013_COUNTS)
-    out.print(f"Images in {result.source}, beside the official number where it differs", markup=False)
+    beside = ", beside the official number where it differs" if result.is_fer2013 else ""
+    out.print(f"Images in {result.source}{beside}", markup=False)
     table = Table()
     table.add_column("class")
     for split in splits:
         table.add_column(split, justify="right")
-    for label, name in enumerate(EXPRESSIONS):
-        table.add_row(name, *(_beside(result.counts[split][name], FER2013_COUNTS[split][label]) for split in splits))
+    numbers = {split: list(result.counts[split].values()) for split in splits}
+    official = {split: list(FER2013_COUNTS[split]) if result.is_fer2013 else numbers[split] for split in splits}
+    for label, name in enumerate(result.counts["train"]):
+        table.add_row(escape(name), *(_beside(numbers[split][label], official[split][label]) for split in splits))
     table.add_section()
-    table.add_row("all", *(_beside(sum(result.counts[split].values()), sum(FER2013_COUNTS[split])) for split in splits))
+    table.add_row("all", *(_beside(sum(numbers[split]), sum(official[split])) for split in splits))
     print_table(table)
     findings = Table("found", "number", show_header=False)
     findings.columns[1].justify = "right"
@@ -177,11 +197,12 @@ def print_check(result: Check) -> None:
     print_table(findings)
     for name, reason in list(result.unreadable.items())[:5]:
         out.print(f"{name} {reason}", markup=False)
-    if unmarked:
+    if unmarked and result.is_fer2013:
         out.print(f"{plural(unmarked, 'test image')} without PublicTest_ or PrivateTest_ in the name: one test split")
-    out.print(
-        "Every class has its official number of images." if result.complete else "This is not the complete FER2013."
-    )
+    if result.is_fer2013:
+        out.print(
+            "Every class has its official number of images." if result.complete else "This is not the complete FER2013."
+        )
 
 
 def _beside(number: int, official: int) -> str:
@@ -192,8 +213,8 @@ def _counts(decoded: Decoded) -> dict[str, dict[str, int]]:
     counts = {}
     for split in FER2013_COUNTS:
         chosen = decoded.splits != "train" if split == "test" else decoded.splits == split
-        per_class = np.bincount(decoded.labels[chosen], minlength=len(EXPRESSIONS))
-        counts[split] = dict(zip(EXPRESSIONS, per_class.tolist(), strict=True))
+        per_class = np.bincount(decoded.labels[chosen], minlength=len(decoded.classes.names))
+        counts[split] = dict(zip(decoded.classes.names, per_class.tolist(), strict=True))
     return counts
 
 
@@ -201,7 +222,8 @@ def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], dispu
     """Share of each class per split, faces of each class in the same row, and copies that carry different labels."""
     from matplotlib.figure import Figure
 
-    classes = len(EXPRESSIONS)
+    names = decoded.classes.names
+    classes = len(names)
     marked = sum(counts["public_test"].values()) + sum(counts["private_test"].values())
     whole = marked == sum(counts["test"].values())
     shown_splits = ("train", "public_test", "private_test") if whole else ("train", "test")
@@ -227,7 +249,7 @@ def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], dispu
             chart.text(share + 0.3, y, f"{number:,}", va="center", fontsize=8, color="#444")
     chart.set(ylim=(classes - 0.5, -0.5), xlabel="share of the split, %  (number of images at the bar)")
     chart.set_xlim(0, chart.get_xlim()[1] * 1.08)
-    chart.set_yticks(range(classes), EXPRESSIONS, fontsize=11)
+    chart.set_yticks(range(classes), names, fontsize=11)
     chart.tick_params(length=0)
     chart.spines[["top", "right", "left"]].set_visible(False)
     chart.xaxis.grid(color="#ddd", linewidth=0.8)
@@ -251,7 +273,7 @@ def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], dispu
         for order, members in enumerate(shown):
             face = axes(left + 1.3 * order, 0.5, cell, cell)
             face.imshow(decoded.images[members[0]], cmap="gray", vmin=0, vmax=255)
-            labels = sorted({EXPRESSIONS[label] for label in decoded.labels[members]})
+            labels = sorted({names[label] for label in decoded.labels[members]})
             face.set_xlabel("\n".join(labels), fontsize=8.5)
             face.set(xticks=[], yticks=[])
             face.spines[:].set_visible(False)

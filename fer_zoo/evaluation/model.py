@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_zoo.console import progress
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled
 from fer_zoo.errors import UsageError
@@ -17,6 +18,7 @@ from fer_zoo.faces.largest import Crop
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.inference.augmentation import TestTimeAugmentation
 from fer_zoo.packages import require
+from fer_zoo.training.run_folder import read_config
 from fer_zoo.zoo import run_config
 
 
@@ -34,7 +36,7 @@ def evaluate(
     Args:
         model: A classifier, or what `load_classifier` takes: a name of the zoo or a model file.
         data: A data set with the model's classes, or what `load_dataset` takes: a folder, zip or CSV; `None` is the
-            bundled sample.
+            bundled sample, and for classes of your own the data that the model was trained on.
         ferplus: FER+'s votes, which label the images for a model of its eight expressions; `None` is the bundled file.
         crop: Which images are searched for faces, as `load_dataset` takes it; `None` as in the model's training.
         batch_size: Images in one call of the runtime.
@@ -64,16 +66,39 @@ def evaluate(
                 f"{', '.join(classifier.labels)}"
             )
     else:
-        dataset = load_labelled(data, classifier.labels, ferplus, crop or trained_crop(classifier.path))
+        dataset = images_for(classifier.path, classifier.labels, data, ferplus, crop)
     test = dataset.subset("test")
     trained_on = TrainingData.of_config(run_config(classifier.path.parent))
     copies = copies_of_train(dataset, test, trained_on)
     return evaluate_splits(test, predict(classifier, test, batch_size, tta), copies)
 
 
-def trained_crop(path: Path) -> Crop:
-    """Which images were searched for faces when a model was trained, as the `config.json` beside its file says."""
-    return run_config(path.parent).get("training", {}).get("crop", "auto")
+def images_for(
+    path: Path,
+    labels: tuple[str, ...],
+    data: str | os.PathLike[str] | None = None,
+    ferplus: str | os.PathLike[str] | None = None,
+    crop: Crop | None = None,
+) -> Dataset:
+    """The images that a model is measured on, with labels of its classes.
+
+    Args:
+        path: The model file, whose run may be told by a `config.json` beside it.
+        labels: The model's classes.
+        data: What `load_dataset` takes; `None` is the bundled sample, and for classes of one's own the data of the run.
+        ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
+        crop: As `load_dataset` takes it; `None` as in the run.
+
+    Raises:
+        UsageError: The data has no images of a class, or cannot be used.
+        FerZooError: It cannot be read.
+    """
+    if data is None and labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        data = read_config(path.parent).data if (path.parent / "config.json").exists() else None
+        if data is None:
+            raise UsageError(f"{path} has the classes {', '.join(labels)}; pass --data with images of them")
+    trained: Crop = run_config(path.parent).get("training", {}).get("crop", "auto")
+    return load_labelled(data, labels, ferplus, crop or trained)
 
 
 def predict(classifier: Classifier, dataset: Dataset, batch_size: int, tta: TestTimeAugmentation | None) -> np.ndarray:

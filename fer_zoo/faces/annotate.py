@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,24 @@ from fer_zoo.errors import UsageError
 from fer_zoo.faces.detector import Face
 from fer_zoo.files import atomic_path
 
-# One for each of EXPRESSIONS, apart from each other for colour-blind people too (after Okabe and Ito).
-COLORS = ("#d55e00", "#117733", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9")
+# Of a model's first classes, FER+'s eight expressions for one, apart for colour-blind people too (after Okabe and Ito,
+# and Tol).
+_COLORS = ("#d55e00", "#117733", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9", "#882255")
+_GOLDEN_RATIO = 0.618
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def class_color(index: int) -> str:
+    """The colour of a model's class in pictures and plots, as `#rrggbb`; however many there are, each has its own.
+
+    Args:
+        index: Its place among the labels.
+    """
+    if index < len(_COLORS):
+        return _COLORS[index]
+    rgb = colorsys.hls_to_rgb(index * _GOLDEN_RATIO % 1, 0.45, 0.8)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def annotate(image: np.ndarray, faces: Sequence[Face], captions: Sequence[str], colors: Sequence[str]) -> np.ndarray:
@@ -50,9 +65,9 @@ def annotate(image: np.ndarray, faces: Sequence[Face], captions: Sequence[str], 
 
 
 def caption(probabilities: np.ndarray, labels: Sequence[str]) -> tuple[str, str]:
-    """The most probable expression in words, such as `happy 0.93`, and its colour."""
+    """The most probable class in words, such as `happy 0.93`, and its colour."""
     top = int(probabilities.argmax())
-    return f"{labels[top]} {probabilities[top]:.2f}", COLORS[top % len(COLORS)]
+    return f"{labels[top]} {probabilities[top]:.2f}", class_color(top)
 
 
 def save_picture(path: str | os.PathLike[str], image: np.ndarray) -> None:

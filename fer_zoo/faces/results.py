@@ -90,8 +90,10 @@ class Results:
             (label, probability), *others = prediction.expressions
             filled = round(probability * _BAR_WIDTH)
             bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR_WIDTH - filled)}[/dim]"
-            then = ", ".join(f"{name} {share:.2f}" for name, share in others)
-            table.add_row(_escaped(prediction.file), _place(prediction), label, bar, f"{probability:.2f}", then)
+            then = ", ".join(f"{_escaped(name)} {share:.2f}" for name, share in others)
+            table.add_row(
+                _escaped(prediction.file), _place(prediction), _escaped(label), bar, f"{probability:.2f}", then
+            )
         for file in self.without_faces:
             table.add_row(_escaped(file), "none found")
         return table

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from fer_zoo.errors import UsageError
-from fer_zoo.faces.annotate import COLORS
+from fer_zoo.faces.annotate import class_color
 from fer_zoo.png import save_png
 from fer_zoo.video.tracker import TrackedFace
 
@@ -86,7 +87,7 @@ class Timeline:
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("expressions")
         for face in self.summary():
-            shares = ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in face["expressions"])
+            shares = ", ".join(f"{escape(entry['label'])} {entry['share']:.0%}" for entry in face["expressions"])
             table.add_row(
                 str(face["face"]), f"{face['from']:.1f} s", f"{face['to']:.1f} s", f"{face['frames']}", shares
             )
@@ -110,11 +111,11 @@ class Timeline:
             raw = np.array([face.raw for _, face in seen]).reshape(-1, len(self.labels))
             gaps = np.flatnonzero(np.diff(seconds) > 0.5) + 1
             for i, label in enumerate(self.labels):
-                color = COLORS[i % len(COLORS)]
+                color = class_color(i)
                 axes.plot(*_broken(seconds, raw[:, i], gaps), color=color, alpha=0.25, linewidth=0.6)
                 axes.plot(*_broken(seconds, smooth[:, i], gaps), color=color, linewidth=1.8, label=label)
             top = smooth.argmax(axis=1)
-            colors = [COLORS[i % len(COLORS)] for i in top]
+            colors = [class_color(i) for i in top]
             axes.scatter(seconds, np.full(len(seconds), -0.06), c=colors, marker="s", s=12, clip_on=False)
             axes.set_ylim(-0.09, 1.02)
             axes.set_yticks([0, 0.5, 1])

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
-from fer_zoo.faces.annotate import COLORS
+from fer_zoo.faces.annotate import class_color
 from fer_zoo.video.tracker import TrackedFace
 
 _BAR = 24
@@ -88,7 +89,7 @@ class Bars:
 
 
 def bars(labels: Sequence[str], faces: Sequence[TrackedFace]) -> Table:
-    """A row for each expression and a column for each face."""
+    """A row for each class and a column for each face."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("no face" if not faces else "")
     for face in faces:
@@ -97,7 +98,7 @@ def bars(labels: Sequence[str], faces: Sequence[TrackedFace]) -> Table:
         cells = []
         for face in faces:
             share = float(face.probabilities[i])
-            color = COLORS[i % len(COLORS)]
+            color = class_color(i)
             cells.append(f"[{color}]{'█' * round(share * _BAR):{_BAR}}[/] {share:4.0%}")
-        table.add_row(label, *cells)
+        table.add_row(escape(label), *cells)
     return table

@@ -10,7 +10,7 @@ from make_fer2013 import write_csv, write_folder
 from PIL import Image
 
 from fer_zoo.contract import FER2013_COUNTS
-from fer_zoo.data.check import check
+from fer_zoo.data.check import check, print_check
 from fer_zoo.data.readers import ZipSource
 from fer_zoo.errors import UsageError
 
@@ -104,3 +104,15 @@ def test_missing_path(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         check(tmp_path / "nowhere", tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_classes_of_ones_own_have_no_official_numbers(files, tmp_path, capsys):
+    mine = {name.replace("/happy/", "/[smile]/").replace("/sad/", "/other/"): data for name, data in files.items()}
+    mine = {name: data for name, data in mine.items() if "/[smile]/" in name or "/other/" in name}
+    result = check(write_folder(tmp_path / "faces", mine), tmp_path / "report")
+    assert result.counts["train"] == {"[smile]": 2, "other": 2}
+    assert "official_counts" not in json.loads((tmp_path / "report/check.json").read_text())
+    print_check(result)
+    printed = capsys.readouterr().out
+    assert "official" not in printed
+    assert "[smile]" in printed

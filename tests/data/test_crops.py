@@ -10,8 +10,10 @@ import pytest
 from make_fer2013 import write_folder
 from PIL import Image
 
+from fer_zoo.cli.data import main
 from fer_zoo.data import load_dataset
-from fer_zoo.errors import FerZooError
+from fer_zoo.data.crop import crop_photos
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, crop_face, read_photo
 
 
@@ -63,3 +65,46 @@ def test_photos_without_any_face(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, {f"train/{name}/a.png": file.getvalue() for name in ("smile", "other")})
     with pytest.raises(FerZooError, match="no face was found in any of the 2 readable images"):
         load_dataset(folder, crop="always")
+
+
+def test_photos_are_cropped_once_and_the_same_faces_are_loaded(photos: Path, tmp_path: Path, capsys) -> None:
+    (photos / "train/smile/broken.jpg").write_bytes(b"\xff\xd8")
+    (photos / "train/smile/one.jpg").write_bytes((photos / "train/smile/one.png").read_bytes())
+    output = tmp_path / "faces"
+    assert main(["crop", str(photos), str(output)]) == 1
+    printed = capsys.readouterr().out
+    for line in (
+        "5 faces written",
+        "2 images of at most 64 pixels taken as faces",
+        "1 photo with several faces, the largest was taken: train/smile/two.png",
+        "1 photo in which no face was found, left out: train/smile/none.png",
+        "1 photo that cannot be read, left out: train/smile/broken.jpg (",
+        f"Written to {output}: pass that folder as --data",
+    ):
+        assert line in printed
+    cropped, whole = load_dataset(output), load_dataset(photos)
+    assert cropped.names.tolist() == [
+        *("train/other/small.png", "train/smile/one.png"),
+        *("train/smile/one.png.png", "train/smile/two.png", "test/other/a.png"),
+    ]
+    found = dict(zip(whole.names.tolist(), whole.images, strict=True))
+    for name in ("train/smile/two.png", "train/other/small.png"):
+        np.testing.assert_array_equal(cropped.images[cropped.names == name][0], found[name])
+    assert cropped.notes == ("classes: other, smile", *cropped.notes[1:])
+    assert not list(tmp_path.glob(".writing*"))
+
+
+def test_what_cannot_be_cropped_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for given, output, words in (
+        (empty, tmp_path / "out", "has no images"),
+        (tmp_path / "gone", tmp_path / "out", "is no folder"),
+        (photos, photos, "is not an empty folder"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            crop_photos(given, output)
+    (photos / "train/smile/none.png").rename(empty / "none.png")
+    with pytest.raises(FerZooError, match=r"no face was found in .*1 photo in which no face was found"):
+        crop_photos(empty, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
