@@ -15,7 +15,7 @@ import yaml
 
 from fer_zoo import __version__
 from fer_zoo.console import HelpFormatter, out
-from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS, IMAGE_SIZE
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.data.training_data import SPLIT_NAMES
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json, write_text
@@ -28,6 +28,7 @@ from fer_zoo.zoo import (
     load_manifest,
     local_path,
     obtain,
+    trained_models,
     unknown_model,
     update_manifest,
 )
@@ -38,7 +39,7 @@ from .rgb_planes import take_rgb_planes
 # transformers.js loads a graph by this name; what is in the graph is this project's own network.
 _MODEL_TYPE, _ARCHITECTURE = "resnet", "ResNetForImageClassification"
 _ONNX_FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
-_DATA_SETS = {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER2013 with the majority labels of FER+"}
+_DATA_SETS = {"FER2013": "FER2013", "FER+": "FER2013 with the majority labels of FER+"}
 
 
 def main(arguments: list[str]) -> int:
@@ -162,7 +163,7 @@ def _card(original: Artifact, entries: list[Artifact]) -> str:
         for split, measures in original.metrics.items()
     )
     files = "\n".join(f"| {Path(e.path).name} | {e.format} | {e.precision} | {e.bytes / 1000:,.0f} |" for e in entries)
-    known = original.model.removesuffix("_ferplus")
+    known = next((model.architecture for model in trained_models() if model.name == original.model), original.model)
     about = describe_model(known) if known in list_models() else f"A model of {len(original.output['labels'])} classes."
     return f"""---
 {facts}---
@@ -205,16 +206,17 @@ await classify("face.png", {{ top_k: 3 }}); // a crop of one face
 
 ## What it can't tell
 
-{care(tuple(original.output["labels"]) not in _DATA_SETS)}
+{care(original.task not in _DATA_SETS)}
 """
 
 
 def _front_matter(original: Artifact) -> dict[str, Any]:
-    data = _DATA_SETS.get(tuple(original.output["labels"]), "own images")
+    data = _DATA_SETS.get(original.task)
+    kind = "fer2013" if data else "imagefolder"
     results = [
         {
             "task": {"type": "image-classification", "name": "Facial expression recognition"},
-            "dataset": {"type": "fer2013", "name": data, "split": split},
+            "dataset": {"type": kind, "name": data or original.task, "split": split},
             "metrics": [
                 {"type": kind, "value": measures[name], "name": text}
                 for kind, name, text in (("accuracy", "accuracy", "Accuracy"), ("f1", "macro_f1", "Macro-F1"))

@@ -18,6 +18,7 @@ from rich.table import Table
 from fer_zoo import __version__, console
 from fer_zoo.contract import IMAGE_SIZE, LABELS, translated
 from fer_zoo.data import Dataset
+from fer_zoo.data.training_data import OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, compare, failures
@@ -35,7 +36,7 @@ from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
 
 _DESCRIPTION = (
-    "Names the facial expression of one face that fills the picture, as people who labelled web photos would. An "
+    "Names the facial expression of one face that fills the picture, as {people} would. An "
     "expression is not an emotion: it does not tell what somebody feels. In the European Union the AI Act (Regulation "
     "2024/1689, Article 5) bans inferring emotions at work and in education."
 )
@@ -249,12 +250,16 @@ def _translations(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _task_metadata(name: str, facts: dict[str, Any], phone: Phone) -> task_metadata.TaskMetadata:
+    own = facts.get("training_data", "").startswith(OWN)
+    people = "the people who labelled its images" if own else "people who labelled web photos"
     return task_metadata.TaskMetadata(
         name=f"{name} {phone.precision}",
-        description=_DESCRIPTION,
+        description=_DESCRIPTION.format(people=people),
         version=__version__,
         author="fer_zoo",
-        license="MIT; FER2013 and any weights the model was fine-tuned from have terms of their own; see its card.",
+        license=facts["license"]
+        if own
+        else "MIT; FER2013 and any weights the model was fine-tuned from have terms of their own; see its card.",
         image="A face that fills the picture, RGB, 0..255; the model turns it gray and scales it itself.",
         size=(IMAGE_SIZE, IMAGE_SIZE),
         probabilities="The probability of each expression.",

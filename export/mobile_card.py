@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.data.training_data import OWN
 
 from .card import care
@@ -29,11 +30,13 @@ def mobile_card(facts: dict[str, Any]) -> str:
             ]
         )
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    translated = set(facts["labels"]) <= set(FERPLUS_EXPRESSIONS)
+    carried = "labels (English,\nIndonesian)" if translated else "labels"
     return f"""# {facts["model"]} for phones
 
 TFLite for MediaPipe Tasks and the TFLite Task Library: a crop of one face in, RGB, 0..255; the probability of
-{", ".join(facts["labels"])} out. The model makes gray and scales the image itself; labels (English,
-Indonesian) and normalization are in the file as TFLite Metadata.
+{", ".join(facts["labels"])} out. The model makes gray and scales the image itself; {carried} and
+normalization are in the file as TFLite Metadata.
 
 {table}
 

@@ -123,7 +123,7 @@ def test_a_model_that_does_not_load_ends_the_command(faces, tmp_path, model_file
         assert "error:" in stderr
 
 
-@pytest.mark.parametrize("wrong", [["--top-k", "9"], ["--top-k", "0"], ["--batch-size", "0"], ["--threads", "x"], []])
+@pytest.mark.parametrize("wrong", [["--top-k", "x"], ["--top-k", "0"], ["--batch-size", "0"], ["--threads", "x"], []])
 def test_wrong_usage_is_exit_code_2(wrong, capfd):
     with pytest.raises(SystemExit) as caught:
         main([*wrong, "face.png"] if wrong else [])

@@ -29,8 +29,16 @@ RUN: dict[str, str] = {
     "python -m fer_zoo.evaluation.comparison": "",
     "python -m fer_zoo.train --backend jax": _SMALL,
     "python -m fer_zoo.train --model baseline_cnn": _SMALL,
-    "python -m fer_zoo.train --model fernet_tiny --warm-start fernet_tiny": "--backend tensorflow --epochs 1",
     "python -m fer_zoo.train --recipe fernet_tiny": f"{_SMALL} --warmup-epochs 0 {_WITHOUT_TEACHERS}",
+}
+
+# The block `own-pictures` of docs/train.md, whose commands are run in their order in one folder.
+IN_ORDER: dict[str, str] = {
+    "fer-zoo data crop": "",
+    "python -m fer_zoo.train": "--model fernet_nano --warm-start fernet_nano --epochs 2 --backend tensorflow",
+    "python -m fer_zoo.evaluate": "",
+    "python -m export": "--calibration 16",
+    "fer-zoo predict": "",
 }
 
 # Why a command is not run. Of our own commands the options are parsed nevertheless.
@@ -53,7 +61,7 @@ NOT_RUN: dict[str, str] = {
     "pip install": "needs the internet; .ci/run and tests/test_wheel.py install what the README says",
     "python -m benchmarks": "takes minutes; tests/benchmarks/ runs it on a small zoo",
     "python -m export": "takes a minute; tests/export/ runs it on a small model",
-    "python -m fer_zoo.train --model mobilenet_face --warm-start": "takes long; the row of fernet_tiny is run",
+    "python -m fer_zoo.train --model mobilenet_face --warm-start": "takes long; the block own-pictures is run",
     "python -m fer_zoo.train --model mobilenet_v2 --weights imagenet": "needs the internet",
     "python -m fer_zoo.train --recipe efficientnet_lite0": "needs weights from the internet",
     "python -m fer_zoo.train --recipe fernet_base_ferplus": "takes hours",
@@ -106,10 +114,21 @@ def code_of(page: str, text: str) -> list[Code]:
         if language == "python":
             found.append(Code(page, language, block))
         elif not mark:
-            lines = block.replace("\\\n", " ").splitlines()
-            commands = [part for line in lines for part in re.split(r" && ", re.sub(r"(^|\s)#.*", "", line))]
-            found += [Code(page, language, command.strip()) for command in commands if command.strip()]
+            found += [Code(page, language, command) for command in _commands(block)]
     return found
+
+
+def marked(page: str, mark: str) -> list[Code]:
+    """The commands of the block under `<!-- mark -->` on a page."""
+    found = re.search(rf"^<!-- {mark} -->\n```bash\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    assert found, f"{page} has no block {mark}"
+    return [Code(page, "bash", command) for command in _commands(found[1])]
+
+
+def _commands(block: str) -> list[str]:
+    lines = block.replace("\\\n", " ").splitlines()
+    parts = [part for line in lines for part in re.split(r" && ", re.sub(r"(^|\s)#.*", "", line))]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def row(code: Code, table: dict[str, str]) -> str | None:
