@@ -13,16 +13,16 @@ from fer_zoo.training.acceleration.winograd import best_filtering, filtering, fi
 def test_a_tile_is_the_plain_sum(tile: int) -> None:
     random = np.random.default_rng(0)
     x, kernel = random.normal(size=(tile + 2, tile + 2)), random.normal(size=(3, 3))
-    way = filtering(tile)
-    products = (way.kernel @ kernel @ way.kernel.T) * (way.input @ x @ way.input.T)
+    scheme = filtering(tile)
+    products = (scheme.kernel @ kernel @ scheme.kernel.T) * (scheme.input @ x @ scheme.input.T)
     expected = [[(x[i : i + 3, j : j + 3] * kernel).sum() for j in range(tile)] for i in range(tile)]
-    np.testing.assert_allclose(way.output @ products @ way.output.T, expected, atol=1e-12)
+    np.testing.assert_allclose(scheme.output @ products @ scheme.output.T, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("size", "tile", "share"), [(24, 4, 1 / 4), (12, 4, 1 / 4), (10, 4, 0.36), (6, 3, 25 / 81)])
 def test_the_tiles_of_the_fewest_products_are_taken(size: int, tile: int, share: float) -> None:
-    way = best_filtering(size, size)
-    assert (way.tile, way.share(size, size)) == (tile, pytest.approx(share))
+    scheme = best_filtering(size, size)
+    assert (scheme.tile, scheme.share(size, size)) == (tile, pytest.approx(share))
 
 
 @pytest.mark.parametrize(

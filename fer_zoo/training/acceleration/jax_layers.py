@@ -150,11 +150,11 @@ def _convolve_backward(
     if kernel.shape[:2] == (3, 3) and strides == (1, 1):
         return dx, kernel_gradient(x, gradient, edge=1 if padding == "same" else 0).astype(kernel.dtype)
     flat = gradient.reshape(-1, gradient.shape[-1])
-    places = [
+    products = [
         jnp.dot(window.reshape(-1, x.shape[-1]).T, flat)
         for _, _, window in _windows(x, kernel.shape[:2], strides, padding)
     ]
-    return dx, jnp.stack(places).reshape(kernel.shape)
+    return dx, jnp.stack(products).reshape(kernel.shape)
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)

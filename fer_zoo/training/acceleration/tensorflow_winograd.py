@@ -11,29 +11,36 @@ from typing import Any
 
 import tensorflow as tf
 
-from fer_zoo.training.acceleration.winograd import Filtering, folded, images, places, transforms, windows
+from fer_zoo.training.acceleration.winograd import (
+    Filtering,
+    join_tiles,
+    overlap_add,
+    overlapping_windows,
+    split_into_tiles,
+    transforms,
+)
 
 # Of transformed tiles at once, in a batch of 128: the cache that cores of a CPU share has room for a few such.
 _BYTES = 24 << 20
 
 
-def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.Tensor:
+def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, scheme: Filtering) -> tf.Tensor:
     """Convolve images with 3x3 kernels at stride 1.
 
     Args:
         x: float32 `[batch, height, width, channels]`, of which the batch alone may be unknown.
         kernel: float32 `[3, 3, channels, filters]`.
         edge: Zeros on each side, 0 or 1.
-        way: Tiles that outputs are computed in.
+        scheme: Tiles that outputs are computed in.
 
     Returns:
         float32 `[batch, height + 2 * edge - 2, width + 2 * edge - 2, filters]`.
     """
     height, width, channels = x.shape[1:]
     filters = kernel.shape[-1]
-    tile, points = way.tile, (way.tile + 2) ** 2
+    tile, points = scheme.tile, (scheme.tile + 2) ** 2
     rows, columns = height + 2 * edge - 2, width + 2 * edge - 2
-    down, right = way.grid(rows, columns)
+    down, right = scheme.grid(rows, columns)
     bands = _bands(down, points * right * max(channels, filters))
     of_input, of_kernel, of_output = transforms(tile, own_first=True)
 
@@ -45,21 +52,21 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, edge: int, way: Filtering) -> tf.T
         tiles_of_all, parts = [], []
         for first, last in bands:
             band = padded[:, first * tile : (last + 1) * tile]
-            tiles = tf.reshape(of_input @ windows(places(band, tile)), (points, -1, channels))
+            tiles = tf.reshape(of_input @ overlapping_windows(split_into_tiles(band, tile)), (points, -1, channels))
             outputs = of_output @ tf.reshape(tiles @ factors, (points, -1))
-            parts.append(images(tf.reshape(outputs, (tile, tile, -1, last - first, right, filters))))
+            parts.append(join_tiles(tf.reshape(outputs, (tile, tile, -1, last - first, right, filters))))
             tiles_of_all.append(tiles)
 
         def gradients(gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             padded = tf.pad(gradient, ((0, 0), (0, down * tile - rows), (0, right * tile - columns), (0, 0)))
             d_factors, d_parts, over = 0, [], 0
             for (first, last), tiles in zip(bands, tiles_of_all, strict=True):
-                outputs = tf.reshape(places(padded[:, first * tile : last * tile], tile), (tile * tile, -1))
+                outputs = tf.reshape(split_into_tiles(padded[:, first * tile : last * tile], tile), (tile * tile, -1))
                 products = tf.reshape(tf.matmul(of_output, outputs, transpose_a=True), (points, -1, filters))
                 d_factors += tf.matmul(tiles, products, transpose_a=True)
                 d_tiles = tf.reshape(tf.matmul(products, factors, transpose_b=True), (points, -1))
                 d_windows = tf.matmul(of_input, d_tiles, transpose_a=True)
-                d_band = images(folded(d_windows, tile, last - first, right, channels))
+                d_band = join_tiles(overlap_add(d_windows, tile, last - first, right, channels))
                 # A band's last two rows are the next one's first.
                 own = (last - first) * tile
                 d_parts += [over + d_band[:, :2], d_band[:, 2:own]]

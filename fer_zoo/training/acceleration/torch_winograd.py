@@ -18,29 +18,29 @@ from fer_zoo.training.acceleration.winograd import Filtering, transforms
 _BYTES = 32 << 20
 
 
-def convolve(x: torch.Tensor, kernel: torch.Tensor, edge: int, way: Filtering) -> torch.Tensor:
+def convolve(x: torch.Tensor, kernel: torch.Tensor, edge: int, scheme: Filtering) -> torch.Tensor:
     """Convolve images with 3x3 kernels at stride 1.
 
     Args:
         x: float32 `[batch, height, width, channels]`.
         kernel: float32 `[3, 3, channels, filters]`.
         edge: Zeros on each side, 0 or 1.
-        way: Tiles that outputs are computed in.
+        scheme: Tiles that outputs are computed in.
 
     Returns:
         float32 `[batch, height + 2 * edge - 2, width + 2 * edge - 2, filters]`.
     """
-    return _Convolution.apply(x, kernel, edge, way)
+    return _Convolution.apply(x, kernel, edge, scheme)
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, kernel: torch.Tensor, edge: int, way: Filtering) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, kernel: torch.Tensor, edge: int, scheme: Filtering) -> torch.Tensor:
         batch, height, width, channels = x.shape
         filters = kernel.shape[-1]
         rows, columns = height + 2 * edge - 2, width + 2 * edge - 2
-        tile, size = way.tile, way.tile + 2
-        down, right = way.grid(rows, columns)
+        tile, size = scheme.tile, scheme.tile + 2
+        down, right = scheme.grid(rows, columns)
         full = (down * tile + 2, right * tile + 2)
         of_input, of_kernel, of_output = _transforms(tile)
         points = (of_kernel @ kernel.reshape(9, -1)).view(-1, channels, filters)
@@ -58,15 +58,15 @@ class _Convolution(torch.autograd.Function):
             outputs = outputs.view(tile, tile, -1, down, right, filters).permute(2, 3, 0, 4, 1, 5)
             y[some] = outputs.reshape(-1, down * tile, right * tile, filters)[:, :rows, :columns]
         ctx.save_for_backward(points, *tiles_of_all)
-        ctx.edge, ctx.way, ctx.shape, ctx.tiles, ctx.full = edge, way, x.shape, (down, right), full
+        ctx.edge, ctx.scheme, ctx.shape, ctx.tiles, ctx.full = edge, scheme, x.shape, (down, right), full
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         points, *tiles_of_all = ctx.saved_tensors
         (gradient,), (down, right), full = gradients, ctx.tiles, ctx.full
-        way, (batch, height, width, channels) = ctx.way, ctx.shape
-        tile, size, filters = way.tile, way.tile + 2, gradient.shape[-1]
+        scheme, (batch, height, width, channels) = ctx.scheme, ctx.shape
+        tile, size, filters = scheme.tile, scheme.tile + 2, gradient.shape[-1]
         of_input, of_kernel, of_output = _transforms(tile)
         dx = gradient.new_empty(ctx.shape) if ctx.needs_input_grad[0] else None
         d_points = torch.zeros_like(points)
@@ -88,7 +88,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def _fold(windows: torch.Tensor, tile: int, full: tuple[int, int]) -> torch.Tensor:
-    """Sum of windows, `[size, size, batch, down, right, channels]`, each where it begins: every `tile` places."""
+    """Sum of windows, `[size, size, batch, down, right, channels]`, each where it begins: every `tile` pixels."""
     size, _, batch, down, right, channels = windows.shape
     folded = windows.new_zeros(batch, *full, channels)
     rows, columns = (down - 1) * tile + 1, (right - 1) * tile + 1

@@ -70,20 +70,22 @@ def transforms(tile: int, own_first: bool = False) -> list[np.ndarray]:
     Args:
         tile: Rows and columns of outputs.
         own_first: The input's values in another order: first the `tile²` that begin a tile, then those that are two
-            columns of the next one beside it, then two rows of that below, then the four places below and beside.
+            columns of the next one beside it, then two rows of that below, then the four values below and beside.
     """
-    way = filtering(tile)
-    squares = [np.kron(matrix, matrix).astype(np.float32) for matrix in (way.input, way.kernel, way.output)]
+    matrices = filtering(tile)
+    squares = [
+        np.kron(matrix, matrix).astype(np.float32) for matrix in (matrices.input, matrices.kernel, matrices.output)
+    ]
     if own_first:
-        places = np.arange((tile + 2) ** 2).reshape(tile + 2, tile + 2)
-        parts = (places[:tile, :tile], places[:tile, tile:], places[tile:, :tile], places[tile:, tile:])
+        order = np.arange((tile + 2) ** 2).reshape(tile + 2, tile + 2)
+        parts = (order[:tile, :tile], order[:tile, tile:], order[tile:, :tile], order[tile:, tile:])
         squares[0] = squares[0][:, np.concatenate([part.ravel() for part in parts])]
     return squares
 
 
 def best_filtering(rows: int, columns: int) -> Filtering:
     """The tiles that take the fewest products for so many outputs."""
-    return min(map(filtering, _TILES), key=lambda way: way.share(rows, columns))
+    return min(map(filtering, _TILES), key=lambda scheme: scheme.share(rows, columns))
 
 
 def filtering_of(layer: keras.layers.Conv2D, shape: tuple[Any, ...]) -> tuple[int, Filtering] | None:
@@ -103,40 +105,40 @@ def filtering_of(layer: keras.layers.Conv2D, shape: tuple[Any, ...]) -> tuple[in
         return None
     edge = 1 if layer.padding == "same" else 0
     outputs = [size + 2 * edge - 2 for size in shape[1:3]]
-    way = best_filtering(*outputs)
-    return (edge, way) if way.share(*outputs) <= _LARGEST_SHARE else None
+    scheme = best_filtering(*outputs)
+    return (edge, scheme) if scheme.share(*outputs) <= _LARGEST_SHARE else None
 
 
-def places(images: Any, tile: int) -> Any:
+def split_into_tiles(images: Any, tile: int) -> Any:
     """`[batch, down * tile, right * tile, channels]` as `[tile, tile, batch, down, right, channels]`."""
     _, rows, columns, channels = images.shape
     parts = ops.reshape(images, (-1, rows // tile, tile, columns // tile, tile, channels))
     return ops.transpose(parts, (2, 4, 0, 1, 3, 5))
 
 
-def images(places: Any) -> Any:
-    """What `places` had: `[tile, tile, batch, down, right, channels]` as images."""
-    tile, _, _, down, right, channels = places.shape
-    return ops.reshape(ops.transpose(places, (2, 3, 0, 4, 1, 5)), (-1, down * tile, right * tile, channels))
+def join_tiles(tiles: Any) -> Any:
+    """The inverse of `split_into_tiles`: `[tile, tile, batch, down, right, channels]` as images."""
+    tile, _, _, down, right, channels = tiles.shape
+    return ops.reshape(ops.transpose(tiles, (2, 3, 0, 4, 1, 5)), (-1, down * tile, right * tile, channels))
 
 
-def windows(places: Any) -> Any:
+def overlapping_windows(tiles: Any) -> Any:
     """Each tile with two rows and columns of the next ones, for all but the last row and column of tiles.
 
     Returns:
         `[(tile + 2)², values]`, in the order of `transforms(tile, own_first=True)`.
     """
     parts = (
-        places[:, :, :, :-1, :-1],
-        places[:, :2, :, :-1, 1:],
-        places[:2, :, :, 1:, :-1],
-        places[:2, :2, :, 1:, 1:],
+        tiles[:, :, :, :-1, :-1],
+        tiles[:, :2, :, :-1, 1:],
+        tiles[:2, :, :, 1:, :-1],
+        tiles[:2, :2, :, 1:, 1:],
     )
     return ops.concatenate([ops.reshape(part, (part.shape[0] * part.shape[1], -1)) for part in parts])
 
 
-def folded(windows: Any, tile: int, down: int, right: int, channels: int) -> Any:
-    """The gradient of `windows`: sums over those that have a value.
+def overlap_add(windows: Any, tile: int, down: int, right: int, channels: int) -> Any:
+    """The gradient of `overlapping_windows`: each value goes back to the tile that it was taken from.
 
     Returns:
         `[tile, tile, batch, down + 1, right + 1, channels]` of `[(tile + 2)², batch * down * right * channels]`.
