@@ -77,7 +77,9 @@ def fine_tuned(config: dict[str, Any]) -> bool:
 
 def fine_tuned_file(path: Path) -> bool:
     """The same of a model file, by the config beside it, or that of the ensemble whose `members` it is among."""
-    if path.parent.name == "members" and path.is_file():
+    if path.parent.name == "members":
         members = run_config(path.parent.parent).get("members", [])
-        return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
+        if path.is_file():
+            return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
+        return any(member["fine_tuned"] for member in members if member["model"] == path.stem)
     return fine_tuned(run_config(path.parent))

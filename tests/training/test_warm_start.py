@@ -153,3 +153,10 @@ def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
         facts = {"members": [{"sha256": sha256(member), "fine_tuned": tuned}]}
         (tmp_path / "config.json").write_text(json.dumps(facts))
         assert fine_tuned(started) == tuned
+
+
+def test_a_member_that_a_clone_lacks_is_known_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_zoo.zoo import fine_tuned, run_config
+
+    monkeypatch.chdir(root)
+    assert fine_tuned(run_config(root / "artifacts" / "mobilenet_face_ferplus"))
