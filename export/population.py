@@ -1,4 +1,4 @@
-"""A copy of a trained model that answers for another population."""
+"""A copy of a trained model whose predictions are for another population."""
 
 from __future__ import annotations
 

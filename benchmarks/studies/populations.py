@@ -1,4 +1,4 @@
-"""`python -m benchmarks populations`: what adapting the answers to another population gives, and the default model.
+"""`python -m benchmarks populations`: what adapting the predictions to another population gives, and the default model.
 
 FER2013's PrivateTest images are drawn anew so that the expressions occur as in other populations, and labelled by
 other people (FER+). Writes `populations.json`, `.csv`, `.md` and `.png` into the reports.
@@ -42,17 +42,17 @@ PRIORS = ("training", "known", "estimated", "uniform")
 
 @dataclass(frozen=True)
 class PopulationRow:
-    """One model's answers on one population, adapted to one prior.
+    """One model's predictions on one population, adapted to one prior.
 
     Attributes:
         model: Name in the zoo; its int8 ONNX file.
         sha256: Of that file.
         population: A key of `POPULATIONS`, or `labels of other raters`: all test images whose FER+ raters agree on one
             of the seven expressions, with that label.
-        prior: `training`: the answers as they are; `known`: the population's true frequencies; `estimated`: by EM, from
-            the answers alone; `uniform`.
+        prior: `training`: the predictions as they are; `known`: the population's true frequencies; `estimated`: by EM,
+            from the predictions alone; `uniform`.
         n: Images.
-        accuracy: Share of right answers, 0 to 1.
+        accuracy: Share of right predictions, 0 to 1.
         accuracy_interval: Its Wilson 95 % interval.
         macro_recall: Mean recall of the expressions, 0 to 1.
         nll: Mean negative log-likelihood of the label, nats.
@@ -121,25 +121,25 @@ def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path 
     files = [a for a in load_manifest(artifacts) if (a.format, a.precision) == ("onnx", "int8")]
     files = [a for a in files if tuple(a.output["labels"]) == EXPRESSIONS and (not models or a.model in models)]
     for artifact in track(sorted(files, key=lambda a: a.macs), "models"):
-        answers = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
+        predictions = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
         training = normalized(artifact.output["prior"])
         for name, index in sets.items():
-            rows += _rows(artifact.model, artifact.sha256, name, answers[index], labels[name], training)
+            rows += _rows(artifact.model, artifact.sha256, name, predictions[index], labels[name], training)
     return Populations(dataset.source, dataset.fingerprint, _DRAWN, tuple(rows))
 
 
 def _rows(
-    model: str, sha256: str, population: str, answers: np.ndarray, labels: np.ndarray, training: np.ndarray
+    model: str, sha256: str, population: str, predictions: np.ndarray, labels: np.ndarray, training: np.ndarray
 ) -> list[PopulationRow]:
     priors = {
         "training": training,
         "known": normalized(np.bincount(labels, minlength=len(EXPRESSIONS))),
-        "estimated": estimate_prior(answers, training),
+        "estimated": estimate_prior(predictions, training),
         "uniform": np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS)),
     }
     rows = []
     for prior, target in priors.items():
-        found = evaluate_predictions(adapt(answers, training, target), labels, EXPRESSIONS)
+        found = evaluate_predictions(adapt(predictions, training, target), labels, EXPRESSIONS)
         recall = {name: values["recall"] for name, values in found.per_class.items()}
         rows.append(
             PopulationRow(
@@ -204,10 +204,10 @@ def to_markdown(record: Populations) -> str:
     """The page: a table for each population, and recall by expression of the first model."""
     sections = [
         "# Answers for other populations",
-        f"int8 ONNX files on {record.source}. `training`: the answers as they are; `known`: adapted to the true "
-        "frequencies; `estimated`: to those that EM finds in the answers alone; `uniform`: to equal ones. Accuracy, "
-        f"in brackets the calibration error (ECE). For each population {record.drawn:,} PrivateTest images are drawn "
-        "with replacement, the same for all models.",
+        f"int8 ONNX files on {record.source}. `training`: the predictions as they are; `known`: adapted to the true "
+        "frequencies; `estimated`: to those that EM finds in the predictions alone; `uniform`: to equal ones. "
+        "Accuracy, in brackets the calibration error (ECE). "
+        f"{record.drawn:,} PrivateTest images are drawn with replacement for each population, alike for all models.",
         "![Accuracy by population and prior](populations.png)",
     ]
     for population in dict.fromkeys(row.population for row in record.rows):
@@ -246,7 +246,7 @@ def plot(path: Path, record: Populations) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Measure what adapting the answers to another population gives (fer_zoo.inference.prior)."
+        description="Measure what adapting the predictions to another population gives (fer_zoo.inference.prior)."
     )
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME", help="only these models")
     parser.add_argument("--data", type=Path, help="FER2013 as a folder, zip or CSV (default: the bundled test images)")

@@ -1,4 +1,4 @@
-"""Options that several commands have for the model that answers."""
+"""Options that several commands have for the model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fer_zoo.inference.prior import Prior, parse_prior
 
 
 def add_prior_option(parser: argparse.ArgumentParser) -> None:
-    """`--prior`: the population that the answers are for."""
+    """`--prior`: the population that the predictions are for."""
     parser.add_argument(
         "--prior",
         type=parse_prior,
@@ -20,7 +20,7 @@ def add_prior_option(parser: argparse.ArgumentParser) -> None:
 
 
 def fixed_prior(prior: Prior | None) -> Prior | None:
-    """The prior of a command that answers face by face.
+    """The prior of a command that classifies face by face.
 
     Raises:
         UsageError: It is to be estimated, which takes many faces at once.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -38,15 +37,16 @@ def paired_test(reference_right: np.ndarray, candidate_right: np.ndarray) -> Pai
         reference_right: Bool `[n]`, where the reference is right.
         candidate_right: Bool `[n]`, where the candidate is right.
     """
+    from scipy.stats import binomtest, norm
+
     n = len(reference_right)
     lost = int(np.sum(reference_right & ~candidate_right))
     won = int(np.sum(candidate_right & ~reference_right))
-    # Integers are exact for any count; their quotient is one correctly rounded float.
-    tail = sum(math.comb(lost + won, k) for k in range(min(lost, won) + 1))
+    p = binomtest(won, lost + won).pvalue if lost + won else 1.0
     p_lost, p_won = (lost + 1) / (n + 2), (won + 1) / (n + 2)
-    half = NormalDist().inv_cdf(0.975) * math.sqrt((p_lost + p_won - (p_won - p_lost) ** 2) / (n + 2))
-    interval = (p_won - p_lost - half, p_won - p_lost + half)
-    return PairedTest(lost, won, min(1.0, 2 * tail / 2 ** (lost + won)), interval)
+    half = norm.ppf(0.975) * math.sqrt((p_lost + p_won - (p_won - p_lost) ** 2) / (n + 2))
+    interval = (float(p_won - p_lost - half), float(p_won - p_lost + half))
+    return PairedTest(lost, won, float(p), interval)
 
 
 def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate: np.ndarray) -> tuple[float, float]:
@@ -54,14 +54,14 @@ def macro_f1_delta_interval(labels: np.ndarray, reference: np.ndarray, candidate
 
     Args:
         labels: Integer `[n]`.
-        reference: Integer `[n]`, what the reference answers.
-        candidate: Integer `[n]`, what the candidate answers.
+        reference: Integer `[n]`, the predictions of the reference.
+        candidate: Integer `[n]`, the predictions of the candidate.
 
     Returns:
         Lower and upper end, -1..1; the same samples on every call.
     """
     classes, n = 1 + int(max(labels.max(), reference.max(), candidate.max())), len(labels)
-    # An image counts by its label and both answers alone, so that drawing those counts is drawing the images.
+    # An image counts by its label and both predictions alone, so that drawing those counts is drawing the images.
     kinds = np.bincount((labels * classes + reference) * classes + candidate, minlength=classes**3)
     draws = np.random.default_rng(_SEED).multinomial(n, kinds / n, size=_DRAWS).reshape(_DRAWS, *[classes] * 3)
     deltas = _macro_f1(draws.sum(2)) - _macro_f1(draws.sum(3))

@@ -1,4 +1,4 @@
-"""Test-time augmentation: the views of an image whose answers are averaged."""
+"""Test-time augmentation: the views of an image whose predictions are averaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Keras model's answers for any number of images."""
+"""A Keras model's predictions for any number of images."""
 
 from __future__ import annotations
 

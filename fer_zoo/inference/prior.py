@@ -1,10 +1,10 @@
 """Answers for another population: how often each class occurs among the faces, in place of how often in training.
 
 A calibrated model gives p(class | image) for the population that it was trained on. Where the classes occur with other
-frequencies and the faces of each class look the same (label shift), Bayes' rule gives the answers for the new
+frequencies and the faces of each class look the same (label shift), Bayes' rule gives the predictions for the new
 population: each probability is multiplied by its class's new frequency over the old one, and each row divided by its
 sum (logit adjustment after training, Menon et al. 2021, arXiv:2007.07314). Frequencies that nobody knows are estimated
-from answers without labels (Saerens, Latinne and Decaestecker 2002, doi:10.1162/089976602753284446).
+from predictions without labels (Saerens, Latinne and Decaestecker 2002, doi:10.1162/089976602753284446).
 """
 
 from __future__ import annotations

@@ -57,10 +57,10 @@ def test_a_face_that_the_population_rules_out_gets_the_population():
 def test_adapted_answers_are_better_and_stay_calibrated(answers, population):
     probabilities, labels = answers
     drawn = _draw(labels, population)
-    before = evaluate_predictions(probabilities[drawn], labels[drawn])
+    before = evaluate_predictions(probabilities[drawn], labels[drawn], EXPRESSIONS)
     estimated = estimate_prior(probabilities[drawn], TRAINING)
     for prior in (population, estimated):
-        after = evaluate_predictions(adapt(probabilities[drawn], TRAINING, prior), labels[drawn])
+        after = evaluate_predictions(adapt(probabilities[drawn], TRAINING, prior), labels[drawn], EXPRESSIONS)
         assert after.accuracy > before.accuracy + 0.01
         assert after.nll < before.nll - 0.05
         assert after.ece < before.ece
