@@ -74,7 +74,7 @@ def keras_labels(path: Path) -> tuple[str, ...] | None:
     try:
         with zipfile.ZipFile(path) as file:
             labels = json.loads(file.read(_FACTS))["labels"]
-    except KeyError:  # No such member.
+    except (KeyError, zipfile.BadZipFile):  # No such member, or no `.keras` file, which loading it tells.
         return None
     except (ValueError, TypeError) as error:
         raise FerZooError(f"the labels in {path} cannot be read ({error})") from error
