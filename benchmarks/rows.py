@@ -24,7 +24,8 @@ class ModelFile:
         params: Weights of the model.
         macs: Multiply-accumulates for one image.
         trained_on: Keras backend that trained the model.
-        classes: 7 expressions of FER2013, or 8 of FER+.
+        classes: Number of them.
+        task: Whose labels the model learned, as `Artifact.task`; empty in reports of earlier versions.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelFile:
     macs: int
     trained_on: str
     classes: int
+    task: str = ""
 
     @classmethod
     def of(cls, artifact: Artifact) -> ModelFile:
@@ -47,8 +49,8 @@ class ModelFile:
 
     @property
     def is_fer2013(self) -> bool:
-        """Whether the model knows FER2013's seven expressions, not FER+'s eight."""
-        return self.classes == len(EXPRESSIONS)
+        """Whether the model learned FER2013's seven expressions."""
+        return self.task == "FER2013" if self.task else self.classes == len(EXPRESSIONS)
 
     def same_network(self, other: ModelFile) -> bool:
         """Whether the two files hold the same network, perhaps with other weights."""

@@ -43,7 +43,7 @@ class KerasProcess:
             raise
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
-        """float32 `[n, 7]` of `images`, as `Classifier.predict_proba`."""
+        """float32 `[n, classes]` of `images`, as `Classifier.predict_proba`."""
         return self._call(_predict, np.asarray(images))
 
     def time_block(self, batches: np.ndarray, **limits: Any) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_zoo.console import progress, track
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, train_copies
 from fer_zoo.errors import FerZooError
@@ -31,7 +32,7 @@ from ..latency.rows import Start, Times
 from ..latency.timing import time_block
 from ..machine import describe, now
 from ..options import Options, file_problem, manifest_of, select, test_images
-from ..rows import ImageSet, ModelFile
+from ..rows import ImageSet
 from ..table import write_record
 from .catalogue import Peer, find_peers
 from .network import count_macs, count_params, import_onnx
@@ -77,7 +78,7 @@ def run_peers(options: Options, folder: Path, python: str) -> PeersReport:
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if a.format != "keras" and a.precision in ("fp32", "int8") and ModelFile.of(a).is_fer2013
+        if a.format != "keras" and a.precision in ("fp32", "int8") and tuple(a.output["labels"]) == EXPRESSIONS
     ]
     left_out += [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
     contestants = [_of_ours(a, options) for a in artifacts if not file_problem(a, options.artifacts)]

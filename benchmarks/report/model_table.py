@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
+from fer_zoo.zoo import trained_models
 
 from ..accuracy.rows import Accuracy
 from ..cells import milliseconds, number, percent, points, ratio, setting, size
@@ -135,7 +136,9 @@ _INT8_COLUMNS: Columns[ModelRow] = [
 
 
 def _markdown(rows: Sequence[ModelRow], first: tuple[int, int]) -> str:
-    about = {name + ending: describe_model(name) for name in list_models() for ending in ("", "_ferplus")}
+    architectures = {name: name for name in list_models()}
+    architectures |= {info.name: info.architecture for info in trained_models() if info.architecture in architectures}
+    about = {name: describe_model(architecture) for name, architecture in architectures.items()}
     sections = [
         "# The models of the zoo",
         f"ONNX files in ONNX Runtime; p50 at {setting(*first)}. Every other format and setting is in the benchmark "

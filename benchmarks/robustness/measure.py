@@ -29,7 +29,6 @@ from ..machine import Machine, describe, now
 from ..options import Options, file_problem, manifest_of, select
 from ..peers.catalogue import find_peers
 from ..peers.peer_classifier import PeerClassifier, converted
-from ..rows import ModelFile
 from ..table import read_record, write_record
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .datasets import LabelledFaces
@@ -187,7 +186,8 @@ def _subjects(options: Options, peers: Path | None) -> tuple[dict[Subject, Calla
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
-        if (a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32")) and ModelFile.of(a).is_fer2013
+        if (a.precision == "int8" or (a.format, a.precision) == ("onnx", "fp32"))
+        and tuple(a.output["labels"]) == EXPRESSIONS
     ]
     left_out = [problem for a in artifacts if (problem := file_problem(a, options.artifacts))]
     subjects: dict[Subject, Callable[[], Any]] = {}

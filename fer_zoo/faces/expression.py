@@ -14,7 +14,7 @@ class FaceExpression(Face):
     """One face in an image and the expression on it.
 
     Attributes:
-        probabilities: float32 `[7]` (`[8]` for FER+'s expressions), in the order of `Classifier.labels`.
+        probabilities: float32 `[classes]`, in the order of `Classifier.labels`.
         label: The most probable expression.
 
     Examples:

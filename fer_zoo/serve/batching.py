@@ -13,7 +13,7 @@ class Batcher:
     """Collects faces while the model is busy, so that batches grow with the load and nobody waits for company.
 
     Args:
-        classify: Numbers `[n, 48, 48]` in 0..255 to float32 `[n, 7]`; called in `executor`, one call at a time.
+        classify: Numbers `[n, 48, 48]` in 0..255 to float32 `[n, classes]`; called in `executor`, one call at a time.
         executor: Runs `classify`.
         largest: Faces in one call, unless one request alone brings more.
         observe: Called with the number of faces of each call.
@@ -34,7 +34,7 @@ class Batcher:
         self._task: asyncio.Task[None] | None = None
 
     async def submit(self, faces: np.ndarray) -> np.ndarray:
-        """The probabilities, float32 `[n, 7]`, of uint8 or float32 `[n, 48, 48]`."""
+        """The probabilities, float32 `[n, classes]`, of uint8 or float32 `[n, 48, 48]`."""
         loop = asyncio.get_running_loop()
         self._task = self._task or loop.create_task(self._work())
         future: asyncio.Future[np.ndarray] = loop.create_future()

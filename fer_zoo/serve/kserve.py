@@ -98,7 +98,7 @@ class InferRequest(Struct, frozen=True):
 
 
 class OutputTensor(Struct, frozen=True, omit_defaults=True):
-    """The probabilities of each face, FP32 `[n, 7]` (8 of FER+'s expressions)."""
+    """The probabilities of each face, FP32 `[n, classes]`."""
 
     name: str
     datatype: str

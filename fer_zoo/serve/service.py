@@ -54,7 +54,7 @@ class Service:
         return await self._photos.crops(content, cropped)
 
     async def classify(self, model: ServedModel, faces: np.ndarray) -> np.ndarray:
-        """The probabilities, float32 `[n, 7]` (8 of FER+'s expressions), of uint8 or float32 `[n, 48, 48]`.
+        """The probabilities, float32 `[n, classes]`, of uint8 or float32 `[n, 48, 48]`.
 
         Raises:
             FerZooError: The model's file is damaged, or does not fit its entry in the manifest.

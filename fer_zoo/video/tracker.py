@@ -32,8 +32,8 @@ class TrackedFace(Face):
 
     Attributes:
         track: Number of the person, from 1, the same for as long as the face is followed.
-        probabilities: float32 `[7]`, smoothed over time.
-        raw: float32 `[7]`, of this frame alone.
+        probabilities: float32 `[classes]`, smoothed over time.
+        raw: float32 `[classes]`, of this frame alone.
     """
 
     track: int

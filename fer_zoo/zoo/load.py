@@ -28,7 +28,7 @@ def load_model(model: str | os.PathLike[str], *, backend: str | None = None) -> 
 
     Returns:
         The Keras model, not compiled. One of the zoo maps `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
-        `probabilities`, float32 `[batch, 7]` (8 for FER+'s expressions); its last two layers are `logits` and
+        `probabilities`, float32 `[batch, classes]`; its last two layers are `logits` and
         `probabilities`.
 
     Raises:
