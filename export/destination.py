@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fer_zoo import console
 from fer_zoo.errors import UsageError
+from fer_zoo.files import remove_leftovers, sha256
 from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, in_package, lists_original, load_manifest
 
 # The folder for phones within a model's folder: `export.mobile`.
@@ -74,7 +75,11 @@ def refuse_replacing(destination: Destination, source: Path, force: bool) -> Non
     folder = destination.folder
     if force or destination.holds(source):
         return
+    remove_leftovers(folder)
     entries = destination.entries()
+    unfinished = not entries and (folder / "model.keras").exists() and sha256(folder / "model.keras") == sha256(source)
+    if unfinished:  # An export of the same model was killed before it wrote the manifest.
+        return
     if entries and folder != source.parent.resolve() / "export":
         what = f"{folder} holds another model, {entries[0].model}"
     elif not entries and folder.exists() and any(path.name != MOBILE for path in folder.iterdir()):

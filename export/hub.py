@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from fer_zoo.console import HelpFormatter, out
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.data.training_data import SPLIT_NAMES
 from fer_zoo.errors import UsageError
-from fer_zoo.files import write_json, write_text
+from fer_zoo.files import temporary_folder, write_json, write_text
 from fer_zoo.models import describe_model, list_models
 from fer_zoo.zoo import (
     Artifact,
@@ -77,9 +76,7 @@ def write_hub_folder(model: str, folder: Path) -> Path:
     originals = [entry for entry, _ in entries if entry.format == "keras"]
     if not originals or not any(entry.format == "onnx" for entry, _ in entries):
         raise UsageError(f"{model} has no exported ONNX file and Keras original; make them: python -m export {model}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as temporary:
-        new = Path(temporary)
+    with temporary_folder(folder.parent) as new:
         (new / "onnx").mkdir()
         for entry, path in entries:
             shutil.copyfile(path, new / path.name)

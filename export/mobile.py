@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from fer_zoo.data.training_data import OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import Parity, compare, failures
-from fer_zoo.files import sha256, write_json, write_text
+from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import portable
 
 from . import flatbuffer, metadata, task_metadata
@@ -99,9 +98,7 @@ def publish_mobile(
     dataset = dataset_for(model, source, data, ferplus, tell)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".exporting-") as temporary, console.progress() as bar:
-        folder = Path(temporary)
+    with temporary_folder(output.parent) as folder, console.progress() as bar:
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
         entries = _measure(model, folder, dataset.subset("test"), bar, tell)
         for name, content in task_metadata.label_files(_translations(facts["labels"])).values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.evaluation import write_report
 from fer_zoo.evaluation.report import PLOTS
-from fer_zoo.files import sha256, write_json, write_text
+from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_manifest
 
 from .card import write_card
@@ -162,9 +161,8 @@ def complete(
 @contextmanager
 def _temporary(destination: Destination) -> Iterator[Path]:
     """An empty folder on the same file system, removed at the end."""
-    destination.folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.folder.parent, prefix=".exporting-") as temporary:
-        folder = Path(temporary) / destination.folder.name
+    with temporary_folder(destination.folder.parent) as temporary:
+        folder = temporary / destination.folder.name
         folder.mkdir()
         yield folder
 
@@ -202,5 +200,6 @@ def _leave_out_of_git(folder: Path, artifacts: list[Artifact]) -> None:
 def _move(folder: Path, output: Path) -> None:
     """Put every file in its place by a rename; the folder itself may hold others that stay."""
     output.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
+    # The original first: where this is killed, it tells the next export whose files these are.
+    for path in sorted(folder.iterdir(), key=lambda path: path.name != "model.keras"):
         os.replace(path, output / path.name)

@@ -6,12 +6,12 @@ import argparse
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from fer_zoo.console import HelpFormatter, out
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import UsageError
+from fer_zoo.files import temporary_folder
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.zoo import Reference
 
@@ -91,9 +91,8 @@ def write_repository(
     target = folder / _name(model, classifier)
     if target.exists() and not force:
         raise UsageError(f"{target} exists; choose another folder, or pass --force to replace it")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
-        new = Path(temporary) / target.name
+    with temporary_folder(folder) as temporary:
+        new = temporary / target.name
         (new / "1").mkdir(parents=True)
         shutil.copyfile(classifier.path, new / "1" / "model.onnx")
         (new / "labels.txt").write_text("\n".join(classifier.labels) + "\n", encoding="utf-8")

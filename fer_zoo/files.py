@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all, their checksum, and the cache folder."""
+"""Files that appear whole or not at all, their checksum, and the cache folder.
+
+Whatever is written has a temporary name first. A process that is killed leaves that behind; the next one that writes to
+the same folder removes it. Whether its process still lives is known by a lock on it, which ends with the process.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,19 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fer_zoo.errors import UsageError
+
+_TEMPORARY = re.compile(r"\.writing-[0-9a-f]{8}-")
+# Folders whose leftovers this process has removed.
+_tidied: set[str] = set()
 
 
 @contextmanager
@@ -24,12 +34,37 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path.parent, path.name)
+    temporary, lock = _new_file(path.parent, path.name)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        _close(lock)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder in `parent`, which is made where it does not exist; removed at the end."""
+    parent.mkdir(parents=True, exist_ok=True)
+    _tidy_once(parent)
+    folder, lock = _created(parent, "folder", Path.mkdir)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _close(lock)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders in `folder` that processes which were killed have left.
+
+    Those of processes that live stay, and all do where the system or the file system has no locks.
+    """
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if _TEMPORARY.match(entry.name):
+                _remove_if_left(Path(entry.path))
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -44,17 +79,84 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise UsageError(f"{path} is a folder; give the name of a file")
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         (folder / path.name).exists()  # Raises where the name is too long.
-        _temporary(folder, path.name).unlink()
+        temporary, lock = _new_file(folder, path.name)
+        temporary.unlink()
+        _close(lock)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}); give another name") from error
 
 
-def _temporary(folder: Path, name: str) -> Path:
-    """A new empty file, with the permissions that a file gets there."""
-    # Not tempfile, whose files only their owner may read. The end of the name, so that it is not too long.
-    path = folder / f".writing-{secrets.token_hex(4)}-{name[-50:]}"
+def _new_file(folder: Path, name: str) -> tuple[Path, int | None]:
+    _tidy_once(folder)
+    # The end of the name, so that it is not too long.
+    return _created(folder, name[-50:], _make_file)
+
+
+def _make_file(path: Path) -> None:
+    """An empty one. Not by tempfile, whose files only their owner may read."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return path
+
+
+def _created(folder: Path, name: str, make: Callable[[Path], None]) -> tuple[Path, int | None]:
+    """A new temporary path, and the descriptor that holds its lock until it is closed."""
+    while True:
+        path = folder / f".writing-{secrets.token_hex(4)}-{name}"
+        make(path)
+        try:
+            lock = _lock(path)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # Before it was locked, another process took it for a leftover.
+        if path.exists():
+            return path, lock
+        _close(lock)
+
+
+def _tidy_once(folder: Path) -> None:
+    """`remove_leftovers` before the first file that this process writes to a folder: it may hold thousands."""
+    key = os.path.abspath(folder)
+    if key not in _tidied:
+        _tidied.add(key)
+        remove_leftovers(folder)
+
+
+def _remove_if_left(path: Path) -> None:
+    with suppress(OSError):
+        lock = _lock(path)
+        if lock is None:
+            return
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        finally:
+            _close(lock)
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file or folder until the descriptor that is returned is closed; `None` where there are no locks.
+
+    Raises:
+        BlockingIOError: It is locked already.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return descriptor
+
+
+def _close(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fer_zoo import files
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import atomic_path, sha256, write_text
+from fer_zoo.files import atomic_path, remove_leftovers, sha256, temporary_folder, write_text
 from fer_zoo.zoo import Artifact, load_manifest, update_manifest
 
 
@@ -33,6 +34,37 @@ def test_the_temporary_name_keeps_the_suffix(tmp_path: Path) -> None:
         assert temporary.suffix == ".keras"
         temporary.write_text("content")
     assert (tmp_path / "new" / "x.keras").read_text() == "content"
+
+
+def test_leftovers_of_killed_processes_go_and_files_of_living_ones_stay(tmp_path: Path) -> None:
+    for name in (".writing-01234567-a.npz", ".writing-89abcdef-folder/b", ".writing-mine", "writing-01234567-a"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with atomic_path(tmp_path / "model.onnx") as temporary, temporary_folder(tmp_path) as folder:
+        (folder / "inner").touch()
+        kept = {".writing-mine", "writing-01234567-a"}
+        assert {path.name for path in tmp_path.iterdir()} == kept | {temporary.name, folder.name}
+        remove_leftovers(tmp_path)
+        assert temporary.exists()
+        assert (folder / "inner").exists()
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"model.onnx"}
+    remove_leftovers(tmp_path / "missing")
+
+
+def test_a_leftover_that_is_taken_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, taken = files._lock, []
+
+    def late(path: Path) -> int | None:
+        if not taken:
+            taken.append(path)
+            remove_leftovers(tmp_path)
+        return lock(path)
+
+    monkeypatch.setattr(files, "_lock", late)
+    write_text(tmp_path / "a", "content")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_sha256_of_a_known_text(tmp_path: Path) -> None:

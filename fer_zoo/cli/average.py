@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int | None:
     options = _parser().parse_args(arguments)
     if len(options.models) < 2:
         raise UsageError("an average needs at least two models")
-    refuse_taken(options.output)
+    refuse_taken(options.output, "averaged")
     select_backend(options.backend)
     from fer_zoo.training.averaging import average
 

@@ -11,6 +11,7 @@ from fer_zoo.data.check import check, print_check
 from fer_zoo.data.crop import crop_photos
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.files import temporary_folder
 from fer_zoo.packages import not_installed
 
 KAGGLE = "msambare/fer2013"
@@ -48,15 +49,11 @@ def download(output: Path | None = None) -> Path:
     open_source(folder)
     if output is None:
         return folder
-    temporary = output.with_name(f".writing-{output.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        shutil.copytree(folder, temporary)
+    with temporary_folder(output.absolute().parent) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
         if output.exists():
             output.rmdir()
         temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return output
 
 

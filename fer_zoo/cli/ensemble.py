@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int | None:
     options = _parser().parse_args(arguments)
     if options.weights and options.fit:
         raise UsageError("--weights and --fit exclude each other")
-    refuse_taken(options.output)
+    refuse_taken(options.output, "members")
     backend = select_backend(options.backend)
     from fer_zoo.training.ensembling import build_ensemble
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
+from fer_zoo.files import remove_leftovers
+from fer_zoo.zoo import run_config
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
@@ -25,8 +27,20 @@ def parser_of(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def refuse_taken(folder: Path) -> None:
-    """Raises `UsageError` where there is anything in `folder`."""
+def refuse_taken(folder: Path, made_of: str) -> None:
+    """Have no command write to a folder that holds anything but what the same command left when it was killed.
+
+    Args:
+        folder: Where the command is to write.
+        made_of: The key of its `config.json` that has the models, `averaged` or `members`.
+
+    Raises:
+        UsageError: There is something else in `folder`.
+    """
+    remove_leftovers(folder)
+    config = run_config(folder)
+    if made_of in config and config.get("finished") is False:
+        return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "already holds a model" if (folder / "model.keras").exists() else "is not an empty folder"
         raise UsageError(f"{folder} {what}; choose another --output")

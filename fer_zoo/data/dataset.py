@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from fer_zoo.data.decoded import SPLITS, Decoded
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.largest import CROPS, Crop
-from fer_zoo.files import cache_dir
+from fer_zoo.files import cache_dir, temporary_folder
 
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
 
@@ -189,9 +188,7 @@ def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[s
 
 def _store(folder: Path, decoded: Decoded) -> None:
     """Write a cache folder under a temporary name, then rename it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
-    try:
+    with temporary_folder(folder.parent) as temporary:
         for name in _ARRAYS:
             with (temporary / f"{name}.npy").open("wb") as file:
                 np.save(file, getattr(decoded, name), allow_pickle=False)
@@ -204,10 +201,7 @@ def _store(folder: Path, decoded: Decoded) -> None:
         (temporary / "meta.json").write_text(json.dumps(meta, indent=2))
         if not _load(folder)[0]:
             shutil.rmtree(folder, ignore_errors=True)
-            temporary.chmod(0o755)
             os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _checksum(array: np.ndarray) -> int:

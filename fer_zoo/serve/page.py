@@ -9,10 +9,11 @@ from pathlib import Path
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.detector import MODEL
-from fer_zoo.files import write_bytes
+from fer_zoo.files import remove_leftovers, write_bytes
 from fer_zoo.serve.catalog import ServedModel, catalog
 
 STATIC = Path(__file__).with_name("static")
+CATALOG = "models.json"
 
 # `wasm-unsafe-eval` lets the page compile WebAssembly and nothing else; connect-src keeps photos on the machine.
 CONTENT_SECURITY_POLICY = (
@@ -45,7 +46,7 @@ def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, byt
     files["yunet.onnx"] = MODEL
     files["yunet.LICENSE.txt"] = MODEL.with_suffix(".LICENSE")
     files |= {model.address: model.verified_path() for model in models}
-    files["models.json"] = json.dumps(asdict(catalog(models, default)), indent=2, ensure_ascii=False).encode()
+    files[CATALOG] = json.dumps(asdict(catalog(models, default)), indent=2, ensure_ascii=False).encode()
     return files
 
 
@@ -63,11 +64,15 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
     Raises:
         UsageError: `folder` is a file, or a folder with other things in it.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "models.json").exists())):
+    remove_leftovers(folder)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / CATALOG).exists())):
         raise UsageError(f"{folder} is not an empty folder, nor a page built before; choose another one")
+    files = page_files(models, default)
     _remove_models(folder)
     total = 0
-    for address, content in page_files(models, default).items():
+    # The catalog first: where this is killed, it tells the next build that the folder is a page.
+    for address in sorted(files, key=lambda address: address != CATALOG):
+        content = files[address]
         data = unpacked(content) if isinstance(content, Path) else content
         write_bytes(folder / address, data)
         total += len(data)
@@ -76,7 +81,7 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
 
 def _remove_models(folder: Path) -> None:
     """Remove the models of a page that was built here before."""
-    catalog_file = folder / "models.json"
+    catalog_file = folder / CATALOG
     if catalog_file.exists():
         for model in json.loads(catalog_file.read_text("utf-8"))["models"]:
             path = folder / model["file"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from fer_zoo.data import TrainingData, copies_of_train, load_labelled
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
-from fer_zoo.files import atomic_path, sha256, write_json
+from fer_zoo.files import atomic_path, sha256, write_bytes, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.training.calibration import calibrate, calibrated_loss
 from fer_zoo.training.folder_lock import locked
@@ -79,23 +78,25 @@ def average(
         raise FerZooError(f"no average has a lower loss on PublicTest than {paths[best]}; nothing was written")
     model.set_weights(_mean([weights[member] for member in members]))
     calibration = calibrate(model, images, labels, class_offsets)
+    joined = [paths[member] for member in sorted(members)]
+    averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
+    config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
+    if class_offsets:
+        config["training"] = config.get("training", {}) | {"class_offsets": True}
     with locked(folder):
+        write_json(folder / "config.json", config | {"finished": False})
         with atomic_path(folder / "model.keras") as temporary:
             save_keras(model, temporary, classes)
-        joined = [paths[member] for member in sorted(members)]
         for name in _COPIED:
             if (joined[0].parent / name).exists():
-                shutil.copyfile(joined[0].parent / name, folder / name)
-        averaged = [training for path in joined for training in _trainings(path, 1 / len(joined))]
-        config = run_config(joined[0].parent) | {"command": command, "averaged": averaged}
-        if class_offsets:
-            config["training"] = config.get("training", {}) | {"class_offsets": True}
-        write_json(folder / "config.json", config)
+                write_bytes(folder / name, (joined[0].parent / name).read_bytes())
         probabilities = Predictor(model)(test.images[..., None])
         facts = {"average of the weights of": " and ".join(map(str, joined))} | calibration.facts(dataset.expressions)
         trained_on = TrainingData.of_config(config)
         copies = copies_of_train(dataset, test, trained_on)
-        return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+        evaluations = write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+        write_json(folder / "config.json", config | {"finished": True})
+        return evaluations
 
 
 def _mean(weights: list[list[np.ndarray]]) -> list[np.ndarray]:

@@ -80,23 +80,23 @@ def build_ensemble(
     facts = {"members": names, "temperature": f"{temperature:.3f}"}
     probabilities = Predictor(model)(images)
     copies = copies_of_train(dataset, test, trained_on)
+    config = {
+        "model": model.name,
+        "backend": backend,
+        "command": command,
+        "members": records,
+        "temperature": temperature,
+        "chosen_on": "PublicTest" if fit else None,
+        "weights": model.count_params(),
+        "data": trained_on.to_json() if trained_on else {},
+    }
     with locked(folder):
+        write_json(folder / "config.json", config | {"finished": False})
         with atomic_path(folder / "model.keras") as temporary:
             save_keras(model, temporary, labels)
-        write_json(
-            folder / "config.json",
-            {
-                "model": model.name,
-                "backend": backend,
-                "command": command,
-                "members": records,
-                "temperature": temperature,
-                "chosen_on": "PublicTest" if fit else None,
-                "weights": model.count_params(),
-                "data": trained_on.to_json() if trained_on else {},
-            },
-        )
-        return write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+        evaluations = write_report(folder, model.name, test, probabilities, facts, trained_on, copies)
+        write_json(folder / "config.json", config | {"finished": True})
+        return evaluations
 
 
 def _common_data(paths: list[Path]) -> TrainingData | None:

@@ -76,7 +76,7 @@ def test_an_export_lies_beside_its_run_and_leaves_the_zoo_alone(
     assert 'load_classifier("model.onnx")' in card
     assert 'load_classifier("baseline_cnn")' not in card
     assert (root / "artifacts" / "manifest.json").read_bytes() == manifest
-    assert not list(run.glob(".exporting-*"))
+    assert not list(run.glob(".writing-*"))
 
 
 @pytest.mark.slow
