@@ -124,6 +124,7 @@ def refuse_occupied(folder: Path) -> None:
     if not (folder / "config.json").exists():
         return
     if is_finished(folder):
+        delete_state(folder)  # Of a run that was killed after its end.
         raise UsageError(f"{folder} already holds a run; choose another --output, or replace it with --overwrite")
     if any((folder / name).exists() for name in _WORKING_FILES):
         raise UsageError(

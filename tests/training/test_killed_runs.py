@@ -97,9 +97,11 @@ def test_a_run_killed_anywhere_goes_on(
     done = resume()
     assert done.returncode == 2
     assert "has finished" in done.stderr
+    (folder / "best.keras").touch()
     again = train(folder)
     assert again.returncode == 2
     assert "--overwrite" in again.stderr
+    assert not (folder / "best.keras").exists()
     monkeypatch.setattr(run, "fit_network", _killing)
     train(folder, "--seed", "7", "--overwrite")
     assert not is_finished(folder)
