@@ -8,6 +8,7 @@ from pathlib import Path
 from fer_zoo.console import err, out
 from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
+from fer_zoo.inference.prior import parse_prior, prior_text
 from fer_zoo.packages import require
 
 from ..arguments import add_depth, add_selection, command_parser, options_of, positive
@@ -35,6 +36,13 @@ def main(arguments: list[str]) -> int:
         metavar="CSV",
         help="FER+ votes, for calibration and the raters' view; else the bundled ones with the bundled images",
     )
+    parser.add_argument(
+        "--prior",
+        type=parse_prior,
+        metavar="PRIOR",
+        help="adapt our models' predictions to another population: uniform, fer2013, estimate (from these images), or "
+        "such as happy=0.2,sad=0.1",
+    )
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
     parser.add_argument(
         "--images", type=positive, metavar="N", help=f"corrupt N images, evenly spread; else {_USUAL_IMAGES:,}"
@@ -55,11 +63,13 @@ def main(arguments: list[str]) -> int:
     options = options_of(parsed, images=parsed.images or usual)
     if parsed.dataset and not parsed.output:
         options = replace(options, output=options.output / parsed.dataset.resolve().name)
+    if parsed.prior and not parsed.output:
+        options = replace(options, output=options.output / f"prior-{prior_text(parsed.prior)}")
     faces = load_faces(parsed.dataset) if parsed.dataset else None
     for sentence in faces.unreadable if faces else ():
         err.print(f"left out: {sentence}", markup=False)
     bundled = BUNDLED_VOTES if BUNDLED_VOTES.is_file() and not (parsed.data or parsed.dataset) else None
-    measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces)
+    measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces, parsed.prior)
     write_robustness(options.output, measured)
     for row in sorted(measured.report.rows, key=lambda row: -row.mean_corruption_accuracy):
         accuracy = f"{row.evaluation.accuracy:.2%} clean, {row.mean_corruption_accuracy:.2%} corrupted"

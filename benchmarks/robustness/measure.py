@@ -21,7 +21,8 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import evaluate_predictions
 from fer_zoo.evaluation.metrics import wilson_interval
 from fer_zoo.files import sha256
-from fer_zoo.inference import load_classifier
+from fer_zoo.inference import Classifier, load_classifier
+from fer_zoo.inference.prior import Prior, prior_text
 from fer_zoo.zoo import local_path
 
 from ..journal import Journal
@@ -74,7 +75,11 @@ class Measured:
 
 
 def run_robustness(
-    options: Options, peers: Path | None = None, ferplus: Path | None = None, faces: LabelledFaces | None = None
+    options: Options,
+    peers: Path | None = None,
+    ferplus: Path | None = None,
+    faces: LabelledFaces | None = None,
+    prior: Prior | None = None,
 ) -> Measured:
     """Measure, and write `robustness.json`.
 
@@ -86,21 +91,25 @@ def run_robustness(
         peers: Folder of the peers' files, as `benchmarks peers` takes it.
         ferplus: FER+ votes for the test images.
         faces: Another data set in the place of FER2013's test images.
+        prior: The population that our models' predictions are adapted to; `estimate` is done once for each model, on
+            the clean images.
 
     Raises:
         FerZooError: There are no artifacts or no images.
     """
     dataset = None if faces else load_dataset(options.data).subset("test")
     images, labels, data = _images(dataset, faces)
-    loaders, left_out = _subjects(options, peers)
+    data = replace(data, prior=prior_text(prior) if prior else None)
+    loaders, left_out = _subjects(options, peers, images, prior)
     subjects = list(loaders)
     count = min(options.images or len(images), len(images))
     chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(int))
     machine = describe()
     identity = {"machine": asdict(machine.platform), "data": data.fingerprint, "images": len(chosen)}
+    identity |= {"prior": data.prior} if data.prior else {}
     journal = Journal(options.output / "robustness.partial.jsonl", identity, options.fresh)
     path = options.output / "robustness.json"
-    correct = {} if options.fresh else _measured_before(path, machine, data.fingerprint, len(chosen))
+    correct = {} if options.fresh else _measured_before(path, machine, data, len(chosen))
     for part in journal.parts("corrupted"):
         correct.setdefault(tuple(part["of"]), {}).update(part["right"])
     classifiers = {subject.name: load() for subject, load in loaders.items()}
@@ -163,14 +172,12 @@ def _images(dataset: Dataset | None, faces: LabelledFaces | None) -> tuple[np.nd
     return faces.images, faces.labels, data
 
 
-def _measured_before(path: Path, machine: Machine, fingerprint: str, images: int) -> Correct:
+def _measured_before(path: Path, machine: Machine, data: FaceSet, images: int) -> Correct:
     """Right predictions in the report of an earlier run on the same machine and images."""
     report, correct = read_record(path, RobustnessReport), Correct()
-    if report is None or (report.machine.platform, report.data.fingerprint, report.corrupted_images) != (
-        machine.platform,
-        fingerprint,
-        images,
-    ):
+    if report is None or (report.machine.platform, report.corrupted_images) != (machine.platform, images):
+        return correct
+    if (report.data.fingerprint, report.data.prior) != (data.fingerprint, data.prior):
         return correct
     strengths = {name: corruption.strengths for name, corruption in report.corruptions.items()}
     same = [name for name, (_, values, _) in CORRUPTIONS.items() if strengths.get(name) == values]
@@ -181,7 +188,17 @@ def _measured_before(path: Path, machine: Machine, fingerprint: str, images: int
     return correct
 
 
-def _subjects(options: Options, peers: Path | None) -> tuple[dict[Subject, Callable[[], Any]], list[str]]:
+def _load(path: Path, images: np.ndarray, prior: Prior | None) -> Classifier:
+    classifier = load_classifier(path, threads=1)
+    if prior is None:
+        return classifier
+    known = classifier.estimate_prior(images) if prior == "estimate" else prior
+    return load_classifier(path, threads=1, prior=known)
+
+
+def _subjects(
+    options: Options, peers: Path | None, images: np.ndarray, prior: Prior | None
+) -> tuple[dict[Subject, Callable[[], Any]], list[str]]:
     """Every float32 ONNX file, every int8 file, and the peers as float32 ONNX, with what loads each."""
     artifacts = [
         a
@@ -194,7 +211,7 @@ def _subjects(options: Options, peers: Path | None) -> tuple[dict[Subject, Calla
     for a in artifacts:
         if not file_problem(a, options.artifacts):
             subject = Subject(a.name, "ours", a.model, a.precision, a.format, a.sha256)
-            subjects[subject] = partial(load_classifier, local_path(a, options.artifacts), threads=1)
+            subjects[subject] = partial(_load, local_path(a, options.artifacts), images, prior)
     found, missing = find_peers(peers) if peers else ([], [])
     left_out += missing
     for peer in found:

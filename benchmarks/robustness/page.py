@@ -57,7 +57,8 @@ def to_markdown(report: RobustnessReport, plots: list[str]) -> str:
     by_corruption = sorted(report.rows, key=lambda row: -row.mean_corruption_accuracy)
     sections = [
         "# Robustness, calibration and confused pairs",
-        f"{data.n:,} labelled images of {data.source}, commit {report.machine.commit or '-'}, {report.finished[:10]}.",
+        f"{data.n:,} labelled images of {data.source}, commit {report.machine.commit or '-'}, {report.finished[:10]}."
+        + (f" Our models' predictions are adapted to the prior `{data.prior}`." if data.prior else ""),
         "## Summary",
         markdown_table(_SUMMARY_COLUMNS, by_corruption),
         "**mean corrupted**: mean accuracy over fifteen corruptions in five severities"

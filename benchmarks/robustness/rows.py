@@ -194,12 +194,15 @@ class FaceSet(ImageSet):
         contempt: Images labelled contempt, which no model here can predict.
         left_out: Images with another class, by its name.
         unreadable: Images that could not be read.
+        prior: The population that our models' predictions are adapted to (`fer_zoo.inference.prior`), as given on the
+            command line; `None` for that of their training.
     """
 
     absent: tuple[str, ...] = ()
     contempt: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
+    prior: str | None = None
 
 
 @dataclass(frozen=True)

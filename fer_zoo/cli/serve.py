@@ -9,7 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.console import err, out
+from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
 from fer_zoo.serve.catalog import BUILT, built_models, chosen_models, default_model
 from fer_zoo.serve.limits import Limits
@@ -21,6 +23,8 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.build is not None:
+        if options.prior is not None:
+            raise UsageError("--prior is for the API; export models for the page with `python -m export --prior`")
         models = chosen_models(options.model) if options.model else built_models()
         size = build(options.build, models, models[0] if options.model else default_model(models))
         out.print(f"{options.build}: {size / 1e6:.1f} MB, ready for any web server", markup=False)
@@ -47,6 +51,7 @@ def _serve(options: argparse.Namespace) -> None:
         limits=limits,
         allowed_hosts=allowed_hosts(options.host, options.allow_host),
         log_format=options.log_format,
+        prior=fixed_prior(options.prior),
     )
     if options.workers > 1:
         # What is wrong with the models is said once, and not by every worker.
@@ -114,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         help="name of this server that clients and web pages may use, such as faces.example.com; give it again for "
         "more (default: any where --host is not this machine alone, else localhost)",
     )
+    add_prior_option(parser)
     parser.add_argument(
         "--workers", type=_positive_int, default=1, help="server processes, each with its models (default: %(default)s)"
     )

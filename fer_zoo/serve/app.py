@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fer_zoo.cpu import cores
+from fer_zoo.inference.prior import Prior
 from fer_zoo.serve.access_log import AccessLog, LogFormat
 from fer_zoo.serve.api import operations_of
 from fer_zoo.serve.catalog import catalog, chosen_models, default_model, served_models
@@ -45,6 +46,7 @@ def create_app(
     limits: Limits | None = None,
     allowed_hosts: Sequence[str] = LOOPBACK,
     log_format: LogFormat | None = None,
+    prior: Prior | None = None,
 ) -> Starlette:
     """The page and the API as an ASGI app; one process, which starts others that decode pictures.
 
@@ -58,9 +60,11 @@ def create_app(
         limits: Of sizes, times and load; `Limits()` where not given.
         allowed_hosts: Names, without a port, that requests and web pages may use for this server; `*` allows all.
         log_format: Log each request on stderr as `text` or `json`.
+        prior: The population that the API's predictions are for, as `load_classifier` takes it, but for `estimate`. The
+            page classifies in the browser, and not for another population.
 
     Raises:
-        UsageError: There is no such model.
+        UsageError: There is no such model, or the prior does not fit it.
         FerZooError: The model that answers first is damaged.
 
     Examples:
@@ -71,7 +75,7 @@ def create_app(
     default = chosen[0] if models else default_model(chosen)
     limits = limits or Limits()
     metrics = Metrics()
-    service = Service(chosen, default, jobs or default_jobs(), limits, metrics)
+    service = Service(chosen, default, jobs or default_jobs(), limits, metrics, prior)
     return build_app(service, limits, metrics, allowed_hosts, log_format)
 
 

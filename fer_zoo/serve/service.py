@@ -9,6 +9,7 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.inference import load_classifier
+from fer_zoo.inference.prior import Prior
 from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel
 from fer_zoo.serve.limits import Limits
@@ -26,18 +27,27 @@ class Service:
         jobs: Pictures decoded and searched for faces at the same time.
         limits: Of pixels, faces and batches.
         metrics: Learn the size of each batch.
+        prior: The population that the predictions are for, as `load_classifier` takes it.
 
     Raises:
+        UsageError: The prior does not fit the default model.
         FerZooError: The default model's file is damaged, or does not fit its entry in the manifest.
     """
 
     def __init__(
-        self, models: list[ServedModel], default: ServedModel, jobs: int, limits: Limits, metrics: Metrics
+        self,
+        models: list[ServedModel],
+        default: ServedModel,
+        jobs: int,
+        limits: Limits,
+        metrics: Metrics,
+        prior: Prior | None = None,
     ) -> None:
         self.models = models
         self.default = default
         self._limits = limits
         self._metrics = metrics
+        self._prior = prior
         self._photos = PhotoWorkers(jobs, limits.pixels, limits.faces)
         self._classifying = ThreadPoolExecutor(1, "classifier")
         self._loading = asyncio.Lock()
@@ -73,7 +83,7 @@ class Service:
         self._classifying.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, model: ServedModel) -> Batcher:
-        classifier = load_classifier(model.verified_path())
+        classifier = load_classifier(model.verified_path(), prior=self._prior)
         if list(classifier.labels) != model.artifact.output["labels"]:
             raise FerZooError(f"{model.path} has other labels than the manifest says; export the model again")
         return Batcher(classifier.predict_proba, self._classifying, self._limits.batch, self._metrics.batch.observe)

@@ -33,16 +33,17 @@ def run_config(folder: Path) -> dict[str, Any]:
 def training_prior(path: Path) -> tuple[float, ...] | None:
     """How often each class occurs in the population that a model file's answers are for.
 
-    As the zoo's manifest says, that of the export, or the config of the run that the file is of: relative frequencies,
-    or counts. `None` where nothing says it.
+    As the zoo's manifest says, that of the export or of another zoo, or the config of the run that the file is of:
+    relative frequencies, or counts. `None` where nothing says it.
 
     Raises:
         FerZooError: The zoo's manifest or the config cannot be read.
     """
     entry = entry_of(path, artifacts_dir())
-    if entry is None:
-        with suppress(FerZooError):  # Another program's manifest.json may lie beside the file.
-            entry = entry_of(path, path.parent)
+    for folder in (path.parent, path.parent.parent):  # Of an export, and of another zoo.
+        if entry is None:
+            with suppress(FerZooError):  # Another program's manifest.json may lie there.
+                entry = entry_of(path, folder)
     if entry is not None and "prior" in entry.output:
         return tuple(entry.output["prior"])
     config = run_config(path.parent)

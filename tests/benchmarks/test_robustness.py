@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from fer_zoo.console import run
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.ferplus import FERPLUS_CLASSES
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.zoo import load_manifest, update_manifest
 
 
 @pytest.fixture(scope="module")
@@ -258,5 +260,14 @@ def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
     page = (zoo.reports / "others" / "robustness.md").read_text()
     assert "3 images labelled contempt" in page
     assert "no image of disgust, fear, neutral, sad, surprise" in page
+    entries = load_manifest(zoo.artifacts)
+    known = [replace(a, output=a.output | {"prior": [1, 2, 3, 4, 5, 6, 7]}) for a in entries]
+    update_manifest(known, zoo.artifacts)
+    assert run(main, [*both, "--models", "linear:onnx:int8", "--prior", "uniform"]) == 0
+    folder = zoo.reports / "others" / "prior-uniform"
+    adapted = read_record(folder / "robustness.json", RobustnessReport)
+    assert adapted.data.prior == "uniform"
+    assert adapted.rows[0].evaluation.nll != report.rows[0].evaluation.nll
+    assert "adapted to the prior `uniform`" in (folder / "robustness.md").read_text()
     assert run(main, [*both, "--data", str(zoo.data)]) == 2
     assert "give no --data" in capsys.readouterr().err

@@ -55,6 +55,15 @@ def test_the_app_answers_below_a_path_of_another_app(face_file: bytes) -> None:
     assert (status, answer) == (404, {"error": "there is nothing at /faces/nothing; /docs tells what there is"})
 
 
+def test_the_api_answers_for_another_population(face_file: bytes) -> None:
+    probabilities = []
+    for prior in (None, {"happy": 0.99}):
+        status, answer = _call(create_app([NANO], jobs=1, prior=prior), "/v1/predict?cropped=true", face_file)
+        assert status == 200
+        probabilities.append(answer["faces"][0]["probabilities"]["happy"])
+    assert probabilities[1] > probabilities[0]
+
+
 def test_a_model_that_is_not_there_is_told_at_once() -> None:
     with pytest.raises(UsageError, match="there is no model 'vgg'"):
         create_app(["vgg"])
