@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import stat
 import zlib
@@ -71,11 +72,17 @@ class Picture:
         pixels: uint8 `[h, w]` (gray) or `[h, w, 3]` (RGB), upright.
         mode: Pillow's name of the mode it was stored in; `L` is 8-bit gray.
         animated: Whether it is an animation, of which `pixels` is the first frame.
+        width: Of the picture as it is stored, upright, in pixels.
+        height: The same.
+        scale: 1, 2, 4 or 8: each pixel stands for so many by so many that are stored.
     """
 
     pixels: np.ndarray
     mode: str
     animated: bool
+    width: int
+    height: int
+    scale: int = 1
 
     @property
     def rgb(self) -> np.ndarray:
@@ -83,7 +90,22 @@ class Picture:
         return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)
 
 
-def read_picture(source: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture:
+@dataclass(frozen=True)
+class _Wanted:
+    """What of a picture is wanted, as the arguments of `read_picture` say."""
+
+    max_pixels: int
+    longer_side: int | None
+    gray_suffices: bool
+
+
+def read_picture(
+    source: PictureSource,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    longer_side: int | None = None,
+    gray_suffices: bool = False,
+) -> Picture:
     """Decode a picture: JPEG, PNG, BMP, GIF, WebP, TIFF, PPM or PGM; AVIF where Pillow has it, HEIC with pillow-heif.
 
     - It is turned as its EXIF orientation says, be it stored as a number or as text. Metadata that cannot be read is
@@ -98,6 +120,10 @@ def read_picture(source: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture
     Args:
         source: A path, the content of an image file, or a Pillow image.
         max_pixels: Larger pictures are refused before they are decoded.
+        longer_side: So many pixels of the longer side suffice: a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size,
+            the smallest that has as many, in a fraction of time and memory. Other formats, and Pillow images, are
+            decoded in full.
+        gray_suffices: Leave out the colours where that saves time, in JPEG files: `pixels` is the luma that they store.
 
     Raises:
         UsageError: `source` is of another type.
@@ -114,18 +140,20 @@ def read_picture(source: PictureSource, max_pixels: int = MAX_PIXELS) -> Picture
         kinds = "a path, the content of an image file as bytes, or a Pillow image"
         raise UsageError(f"a photo must be {kinds}, not {type(source).__name__}")
     name = "the image" if isinstance(source, bytes | Image.Image) else os.fspath(source)
+    wanted = _Wanted(max_pixels, longer_side, gray_suffices)
     try:
         if isinstance(source, Image.Image):
-            return _decoded(source, name, max_pixels)
+            # Not at a smaller size: Pillow's `draft` would change the caller's image.
+            return _decoded(source, name, _Wanted(max_pixels, None, gray_suffices=False))
         with _binary(source, name) as file:
             try:
-                return _read(file, name, max_pixels)
+                return _read(file, name, wanted)
             except (FerZooError, MemoryError, Image.DecompressionBombError):
                 raise
             except Exception:  # Pillow raises many kinds, also for a PNG whose metadata alone is damaged.
                 if (pixels_only := _without_metadata(file)) is None:
                     raise
-                return _read(pixels_only, name, max_pixels)
+                return _read(pixels_only, name, wanted)
     except (FerZooError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -161,15 +189,15 @@ def _binary(source: str | os.PathLike | bytes, name: str) -> Iterator[IO[bytes]]
         yield file
 
 
-def _read(file: IO[bytes], name: str, max_pixels: int) -> Picture:
+def _read(file: IO[bytes], name: str, wanted: _Wanted) -> Picture:
     start = file.read(64)
     file.seek(0)
     if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS and b"avif" not in start:
-        return _decoded(_heic(file, name), name, max_pixels)
+        return _decoded(_heic(file, name), name, wanted)
     if start[4:8] == b"ftyp" and b"avif" in start and "AVIF" not in _formats():
         raise PictureError(name, "is an AVIF image, which Pillow reads from version 11.3 on; upgrade Pillow")
     with Image.open(file, formats=_formats()) as image:
-        return _decoded(image, name, max_pixels)
+        return _decoded(image, name, wanted)
 
 
 def _heic(file: IO[bytes], name: str) -> Image.Image:
@@ -187,14 +215,34 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _decoded(image: Image.Image, name: str, max_pixels: int) -> Picture:
-    if image.width * image.height > max_pixels:
-        count = _millions(image.width * image.height)
-        raise PictureTooLargeError(name, f"has too many pixels ({count}, the limit is {_millions(max_pixels)})")
+def _decoded(image: Image.Image, name: str, wanted: _Wanted) -> Picture:
+    width, height = image.size
+    if width * height > wanted.max_pixels:
+        limit = f"({_millions(width * height)}, the limit is {_millions(wanted.max_pixels)})"
+        raise PictureTooLargeError(name, f"has too many pixels {limit}")
     animated = image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "is_animated", False)
     mode = image.mode
+    scale = _draft(image, wanted)
     image.load()
-    return Picture(_upright(_pixels(image), _orientation(image)), mode, animated)
+    orientation = _orientation(image)
+    if orientation >= 5:
+        width, height = height, width
+    return Picture(_upright(_pixels(image), orientation), mode, animated, width, height, scale)
+
+
+def _draft(image: Image.Image, wanted: _Wanted) -> int:
+    """Have a JPEG file decoded at the smallest size that suffices; the scale, 1 where it is decoded in full."""
+    if image.format not in ("JPEG", "MPO") or (wanted.longer_side is None and not wanted.gray_suffices):
+        return 1
+    width, height = image.size
+    longer = wanted.longer_side or max(width, height)
+    # The last column and row may stand for fewer pixels than the others, which may not become the first.
+    whole = math.gcd(width, height, 8) if _orientation(image) > 1 else 8
+    scales = [scale for scale in (8, 4, 2) if scale <= whole and scale * longer <= max(width, height)]
+    # A side of 1 pixel is never made smaller.
+    size = [max(1, side // max(scales, default=1)) for side in image.size]
+    drafted = image.draft("L" if wanted.gray_suffices else None, tuple(size))  # type: ignore[arg-type]
+    return round(width / drafted[1][2]) if drafted else 1
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

@@ -19,9 +19,10 @@ from fer_zoo.crops import crop_centre
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import FerZooError
 from fer_zoo.faces import FaceDetector
+from fer_zoo.faces.search import PhotoFaces
 from fer_zoo.inference import read_image
 from fer_zoo.pictures import PictureError, PictureTooLargeError, read_picture
-from fer_zoo.serve.photo_worker import Crops, read_crops
+from fer_zoo.serve.photo_worker import read_crops
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -53,7 +54,7 @@ def test_every_kind_of_picture_is_the_same_face_everywhere(case, tmp_path: Path)
 
 def _served(content: bytes) -> np.ndarray:
     crops = read_crops(content, cropped=True, detector=FaceDetector(), max_pixels=2**20, max_faces=1)
-    assert isinstance(crops, Crops)
+    assert isinstance(crops, PhotoFaces)
     return crops.crops[0]
 
 

@@ -169,15 +169,15 @@ def test_outputs_are_checked_before_anything_is_read(predict, faces, monkeypatch
 @pytest.fixture
 def interrupted(monkeypatch):
     """Ctrl-C while the third picture is read."""
-    read, seen = predict_module.read_picture, []
+    search, seen = predict_module.search_photo, []
 
-    def read_two(path):
+    def search_two(path, *arguments, **options):
         seen.append(path)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return read(path)
+        return search(path, *arguments, **options)
 
-    monkeypatch.setattr(predict_module, "read_picture", read_two)
+    monkeypatch.setattr(predict_module, "search_photo", search_two)
 
 
 @pytest.mark.parametrize("target", ["r.csv", "r.json", "r.txt", None])

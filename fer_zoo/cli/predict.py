@@ -15,11 +15,11 @@ from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.cli.predict_inputs import check_targets, find_drawings, find_inputs
 from fer_zoo.console import err, out, print_error, track, write_out
 from fer_zoo.contract import LABELS, translated
-from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.faces import Face, FaceDetector, crop_face
-from fer_zoo.faces.largest import CROP_SIZE, is_crop
+from fer_zoo.faces import Face, FaceDetector
+from fer_zoo.faces.largest import CROP_SIZE
 from fer_zoo.faces.results import BAR, Failure, Prediction, Results
+from fer_zoo.faces.search import search_photo
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.pictures import read_picture
@@ -173,22 +173,25 @@ def _answer(
     """Read the files and put their answers into `results`; on stdout too, as CSV, where that is `streamed`."""
     waiting: list[_Found] = []
     labels = translated(classifier.labels, options.language)
-    detector: FaceDetector | None = None
+    detector = FaceDetector(options.threads, size=options.detector_size)
     if streamed:
         write_out(results.csv_header())
     for number, path in enumerate(track(files, "classify", len(files)), start=1):
         try:
-            picture = read_picture(path)
-            if picture.animated:
+            photo = search_photo(path, detector, whole=options.crop)
+            if photo.animated:
                 err.print(f"{printable(path)} is an animation: its first frame was read", markup=False)
-            if options.crop or (options.crop is None and is_crop(picture.pixels)):
-                waiting.append(_Found(printable(path), [None], [crop_centre(picture.pixels)]))
+            if photo.faces is None:
+                waiting.append(_Found(printable(path), [None], list(photo.crops)))
                 if path in drawings:
                     err.print(f"{printable(path)} is a face as a whole: there is nothing to draw on it", markup=False)
             else:
-                detector = detector or FaceDetector(options.threads, size=options.detector_size)
-                waiting.append(_in_photo(path, picture.rgb, detector, drawings.get(path)))
-            del picture
+                picture = read_picture(path).rgb if path in drawings else None
+                shrunk = max(photo.width, photo.height) > detector.size
+                faces = photo.faces
+                waiting.append(
+                    _Found(printable(path), [*faces], list(photo.crops), picture, drawings.get(path), shrunk)
+                )
         except FerZooError as error:
             _fail(results, Failure(printable(path), printable(str(error))))
         if sum(len(found.crops) for found in waiting) >= options.batch_size or drawings or number == len(files):
@@ -212,13 +215,6 @@ def _write(results: Results, form: str, output: Path | None) -> None:
 def _fail(results: Results, failure: Failure) -> None:
     results.failures.append(failure)
     print_error(failure.error)
-
-
-def _in_photo(path: Path, photo: np.ndarray, detector: FaceDetector, drawn: Path | None) -> _Found:
-    faces = detector.detect(photo)
-    crops = [crop_face(photo, face) for face in faces]
-    shrunk = max(photo.shape) > detector.size
-    return _Found(printable(path), list(faces), crops, photo if drawn else None, drawn, shrunk)
 
 
 def _classify(

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 STRIDES = (8, 16, 32)
-OUTPUTS = tuple(f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+OUTPUTS = tuple(f"heads_{stride}" for stride in STRIDES)
 
 
-def decode(heads: Sequence[np.ndarray], columns: int, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decode(heads: Sequence[np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every cell of the three feature maps whose score reaches `threshold` (Wu et al., 2023, YuNet).
 
     A cell predicts its box's centre relative to its own corner and its size as a logarithm, both in strides.
 
     Args:
-        heads: The outputs named in `OUTPUTS`, float32 `[1, rows * columns, k]`.
-        columns: Width of the network's input in pixels.
-        threshold: Lowest score, the geometric mean of "is a face" and "is well placed".
+        heads: The outputs named in `OUTPUTS`, float32 `[1, 16, rows, columns]`: the logits of "is a face" and "is well
+            placed", the box, and the landmarks.
+        threshold: Lowest score, the geometric mean of the two probabilities; above 0 and below 1.
 
     Returns:
         Boxes `[n, 4]` (x, y, width, height), landmarks `[n, 5, 2]` (x, y) and scores `[n]`, float32, in input pixels,
         best first.
     """
-    levels = len(STRIDES)
+    # No probability is below the square of a geometric mean: most cells are left out by their logits alone.
+    lowest = math.log(threshold**2 / (1 - threshold**2))
     found = []
-    for level, stride in enumerate(STRIDES):
-        cls, obj, bbox, kps = (heads[level + levels * head][0] for head in range(4))
-        score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-        cells = np.flatnonzero(score >= threshold)
-        row, column = np.divmod(cells, columns // stride)
+    for (maps,), stride in zip(heads, STRIDES, strict=True):
+        row, column = np.nonzero((maps[0] >= lowest) & (maps[1] >= lowest))
+        cells = maps[:, row, column].T
+        score = np.sqrt(1 / (1 + np.exp(-cells[:, :2])).prod(axis=1))
         corner = np.stack([column, row], axis=1).astype(np.float32)
-        size = np.exp(bbox[cells, 2:]) * stride
-        box = np.concatenate([(corner + bbox[cells, :2]) * stride - size / 2, size], axis=1)
-        landmarks = (corner[:, None] + kps[cells].reshape(-1, 5, 2)) * stride
-        found.append((box, landmarks, score[cells]))
+        size = np.exp(cells[:, 4:6]) * stride
+        box = np.concatenate([(corner + cells[:, 2:4]) * stride - size / 2, size], axis=1)
+        landmarks = (corner[:, None] + cells[:, 6:].reshape(-1, 5, 2)) * stride
+        reaches = score >= threshold
+        found.append((box[reaches], landmarks[reaches], score[reaches]))
     boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(-scores, kind="stable")
     return boxes[order], points[order], scores[order]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
 from fer_zoo.faces.photos import Photo, photo_array
 
+# Made of the published file by `export.detector.join_heads`.
 MODEL = Path(__file__).with_name("yunet.onnx")
 
 _SAME_FACE = 0.3
@@ -104,15 +106,29 @@ class FaceDetector:
         image = shrink(image, self.size)
         rows, columns = image.shape[:2]
         step = STRIDES[-1]
-        batch = np.zeros((1, 3, -(-rows // step) * step, -(-columns // step) * step), np.float32)
-        batch[0, :, :rows, :columns] = image if image.ndim == 2 else image[..., ::-1].transpose(2, 0, 1)
-        heads = self._session.run(OUTPUTS, {"input": batch})
-        boxes, landmarks, scores = decode(heads, batch.shape[3], self.score_threshold)
+        planes = np.zeros((1, 3, -(-rows // step) * step, -(-columns // step) * step), np.uint8)
+        planes[0, :, :rows, :columns] = image if image.ndim == 2 else image[..., ::-1].transpose(2, 0, 1)
+        heads = self._session.run(OUTPUTS, {"image": planes})
+        boxes, landmarks, scores = decode(heads, self.score_threshold)
         back = np.array([width / columns, height / rows], np.float32)
         return [
             Face(tuple(map(float, boxes[i] * np.tile(back, 2))), landmarks[i] * back, float(scores[i]))  # type: ignore[arg-type]
             for i in suppress(boxes, _SAME_FACE)
         ]
+
+
+def move_face(face: Face, corner: Sequence[float], scale: Sequence[float]) -> Face:
+    """A face found in a part of a picture, or in a smaller one, where it is in the whole.
+
+    Args:
+        face: What was found.
+        corner: Of the part, x and y, in pixels of the smaller picture.
+        scale: Pixels of the whole picture to one of the smaller, along x and y.
+    """
+    x, y, width, height = face.box
+    (left, top), (across, down) = corner, scale
+    box = ((x + left) * across, (y + top) * down, width * across, height * down)
+    return replace(face, box=box, landmarks=((face.landmarks + corner) * scale).astype(np.float32))
 
 
 def shrink(image: np.ndarray, size: int) -> np.ndarray:

@@ -24,9 +24,9 @@ CROP_HELP = (
 )
 
 
-def is_crop(pixels: np.ndarray) -> bool:
-    """Whether a picture, `[h, w]` or `[h, w, 3]`, is so small that it is taken for the crop of a face."""
-    return max(pixels.shape[:2]) <= CROP_SIZE
+def is_crop(picture: Picture) -> bool:
+    """Whether a picture is so small that it is taken for the crop of a face."""
+    return max(picture.width, picture.height) <= CROP_SIZE
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class LargestFace:
 
     def of(self, picture: Picture) -> LabelledFace:
         """The face of one picture."""
-        if self.crop == "never" or (self.crop == "auto" and is_crop(picture.pixels)):
+        if self.crop == "never" or (self.crop == "auto" and is_crop(picture)):
             return LabelledFace(crop_centre(picture.pixels), None)
         self._detector = self._detector or FaceDetector()
         photo = picture.rgb

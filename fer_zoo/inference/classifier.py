@@ -18,6 +18,7 @@ from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, FaceExpression, crop_face
 from fer_zoo.faces.photos import Photo, photo_array
+from fer_zoo.faces.search import search_photo
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import read_image
 from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
@@ -254,11 +255,16 @@ class Classifier:
         """
         if detector is None:
             detector = self._detector = self._detector or FaceDetector()
-        image = photo_array(image)
-        faces = detector.detect(image)
+        if isinstance(image, Photo):
+            photo = search_photo(image, detector)
+            faces, crops = photo.faces or [], photo.crops
+        else:
+            image = photo_array(image)
+            faces = detector.detect(image)
+            crops = np.array([crop_face(image, face) for face in faces])
         if not faces:
             return []
-        probabilities = self.predict_proba(np.stack([crop_face(image, face) for face in faces]))
+        probabilities = self.predict_proba(crops)
         return [
             FaceExpression(face.box, face.landmarks, face.score, row, self.labels[int(row.argmax())])
             for face, row in zip(faces, probabilities, strict=True)

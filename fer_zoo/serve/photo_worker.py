@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-import numpy as np
-
 from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError
-from fer_zoo.faces import Face, FaceDetector, crop_face
+from fer_zoo.faces import FaceDetector
+from fer_zoo.faces.search import PhotoFaces, search_photo
 from fer_zoo.pictures import PictureTooLargeError, read_picture
 
 # Of a picture that is decoded in the server's own process.
@@ -27,23 +26,6 @@ _KEPT = 32 << 20
 
 
 @dataclass(frozen=True)
-class Crops:
-    """The faces of one picture.
-
-    Attributes:
-        width: Of the upright picture, in pixels.
-        height: The same.
-        faces: Where they are, the best score first; `None` where the picture is one face already.
-        crops: uint8 `[n, 48, 48]`, one for each.
-    """
-
-    width: int
-    height: int
-    faces: list[Face] | None
-    crops: np.ndarray
-
-
-@dataclass(frozen=True)
 class Unreadable:
     """A picture that is refused with an HTTP status and one sentence."""
 
@@ -52,7 +34,7 @@ class Unreadable:
 
 
 def work(end: socket.socket, max_pixels: int, max_faces: int) -> None:
-    """Answer each `(content, cropped)` with `Crops` or `Unreadable` until the other end closes."""
+    """Answer each `(content, cropped)` with `PhotoFaces` or `Unreadable` until the other end closes."""
     # Ctrl-C goes to all processes of a terminal; the server then waits for the requests that run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _keep_memory()
@@ -66,7 +48,7 @@ def work(end: socket.socket, max_pixels: int, max_faces: int) -> None:
 
 def read_crops(
     content: bytes, cropped: bool, detector: FaceDetector, max_pixels: int, max_faces: int
-) -> Crops | Unreadable:
+) -> PhotoFaces | Unreadable:
     """The faces of an image file.
 
     Args:
@@ -77,21 +59,16 @@ def read_crops(
         max_faces: The best are kept.
     """
     try:
-        photo = read_picture(content, max_pixels).pixels
+        return search_photo(content, detector, whole=cropped, max_pixels=max_pixels, max_faces=max_faces)
     except PictureTooLargeError as error:
         return Unreadable(413, f"{error}; shrink or crop it")
     except FerZooError as error:
         return Unreadable(400, str(error))
     except MemoryError:
         return Unreadable(413, "the image needs more memory than there is; shrink or crop it")
-    height, width = photo.shape[:2]
-    if cropped:
-        return Crops(width, height, None, crop_centre(photo)[None])
-    faces = detector.detect(photo)[:max_faces]
-    return Crops(width, height, faces, np.array([crop_face(photo, face) for face in faces], np.uint8))
 
 
-def read_small_face(content: bytes) -> Crops | None:
+def read_small_face(content: bytes) -> PhotoFaces | None:
     """A small picture of one face: it is decoded in less time than it takes to send it to another process.
 
     Returns:
@@ -100,10 +77,11 @@ def read_small_face(content: bytes) -> Crops | None:
     if len(content) > _SMALL_BYTES or not content.startswith(_SMALL_FORMATS):
         return None
     try:
-        photo = read_picture(content, SMALL_PIXELS).pixels
+        picture = read_picture(content, SMALL_PIXELS)
     except FerZooError:
         return None
-    return Crops(photo.shape[1], photo.shape[0], None, crop_centre(photo)[None])
+    crops = crop_centre(picture.pixels)[None]
+    return PhotoFaces(picture.width, picture.height, None, crops, picture.animated)
 
 
 def _keep_memory() -> None:

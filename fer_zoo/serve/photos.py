@@ -10,7 +10,8 @@ import struct
 
 from starlette.exceptions import HTTPException
 
-from fer_zoo.serve.photo_worker import Crops, Unreadable, work
+from fer_zoo.faces.search import PhotoFaces
+from fer_zoo.serve.photo_worker import Unreadable, work
 
 _context = multiprocessing.get_context("spawn")
 # What goes before each message on a multiprocessing connection, which the process reads and writes.
@@ -37,7 +38,7 @@ class PhotoWorkers:
         """Start all processes, else each when it is first needed, and wait until they can decode."""
         await asyncio.gather(*(self._exchange(b"", False) for _ in self._workers))
 
-    async def crops(self, content: bytes, cropped: bool) -> Crops:
+    async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
         """The faces of an image file. Cancelling ends the decoding too.
 
         Args:
@@ -56,7 +57,7 @@ class PhotoWorkers:
         for worker in self._workers:
             worker.end()
 
-    async def _exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
+    async def _exchange(self, content: bytes, cropped: bool) -> PhotoFaces | Unreadable:
         worker = await self._free.get()
         try:
             return await worker.exchange(content, cropped)
@@ -77,7 +78,7 @@ class _Worker:
         self._limits = max_pixels, max_faces
         self._process: multiprocessing.process.BaseProcess | None = None
 
-    async def exchange(self, content: bytes, cropped: bool) -> Crops | Unreadable:
+    async def exchange(self, content: bytes, cropped: bool) -> PhotoFaces | Unreadable:
         """What `photo_worker.work` answers; EOFError or OSError where the process has ended."""
         if self._process is None:
             await self._start()

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from fer_zoo.errors import FerZooError
+from fer_zoo.faces.search import PhotoFaces
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import Prior
 from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
-from fer_zoo.serve.photo_worker import Crops, read_small_face
+from fer_zoo.serve.photo_worker import read_small_face
 from fer_zoo.serve.photos import PhotoWorkers
 
 
@@ -57,7 +58,7 @@ class Service:
         """Start the processes, so that the first requests need not wait for them."""
         await self._photos.start()
 
-    async def crops(self, content: bytes, cropped: bool) -> Crops:
+    async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
         """The faces of an image file; `PhotoWorkers.crops`."""
         if cropped and (face := read_small_face(content)) is not None:
             return face

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from fer_zoo.faces import Face, FaceDetector, crop_face
 from fer_zoo.faces.decode import STRIDES, overlap
-from fer_zoo.faces.detector import shrink
+from fer_zoo.faces.detector import move_face, shrink
 from fer_zoo.inference import Classifier
 
 _SAME_FACE = 0.3
@@ -116,9 +116,9 @@ class FaceTracker:
             self._tracks.clear()
         whole = self._frames % self._config.detect_every == 0 or not self._tracks
         self._frames += 1
-        back = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
+        back = (image.shape[1] / small.shape[1], image.shape[0] / small.shape[0])
         faces = self._detector.detect(small) if whole else self._search_near(small, back)
-        faces = [_placed(face, np.zeros(2), back) for face in faces]
+        faces = [move_face(face, (0, 0), back) for face in faces]
         self._assign(faces, seconds, start_new=whole)
         self._tracks = [track for track in self._tracks if seconds - track.seen <= self._config.patience]
         visible = [track for track in self._tracks if track.seen == seconds]
@@ -130,7 +130,7 @@ class FaceTracker:
             for track, raw in zip(visible, self._classifier.predict_proba(crops), strict=True)
         ]
 
-    def _search_near(self, image: np.ndarray, back: np.ndarray) -> list[Face]:
+    def _search_near(self, image: np.ndarray, back: tuple[float, float]) -> list[Face]:
         """The faces near the last places, in pixels of the shrunken image."""
         found = []
         step = STRIDES[-1]
@@ -141,7 +141,7 @@ class FaceTracker:
             right, bottom = (max(0, math.ceil(high / step) * step) for high in centre + reach)
             part = image[top:bottom, left:right]
             if part.size:
-                found += [_placed(face, np.array([left, top]), np.ones(2)) for face in self._detector.detect(part)]
+                found += [move_face(face, (left, top), (1, 1)) for face in self._detector.detect(part)]
         return sorted(found, key=lambda face: -face.score)
 
     def _assign(self, faces: list[Face], seconds: float, start_new: bool) -> None:
@@ -175,14 +175,6 @@ class FaceTracker:
 def _share(elapsed: float, constant: float) -> float:
     """Weight of the new value in an exponential average."""
     return 1 - math.exp(-elapsed / constant) if constant > 0 else 1.0
-
-
-def _placed(face: Face, corner: np.ndarray, scale: np.ndarray) -> Face:
-    """A face found in a part of the picture, or in a smaller one, where it is in the whole."""
-    x, y, width, height = face.box
-    (x, y), (width, height) = (np.array([x, y]) + corner) * scale, np.array([width, height]) * scale
-    landmarks = ((face.landmarks + corner) * scale).astype(np.float32)
-    return replace(face, box=(float(x), float(y), float(width), float(height)), landmarks=landmarks)
 
 
 def _blend(old: Face, new: Face, share: float) -> Face:

@@ -5,7 +5,7 @@ import pytest
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import FaceDetector
-from fer_zoo.faces.decode import OUTPUTS, decode, overlap, suppress
+from fer_zoo.faces.decode import STRIDES, decode, overlap, suppress
 from fer_zoo.faces.detector import MODEL
 
 
@@ -23,14 +23,12 @@ def test_boxes_landmarks_and_scores_are_those_of_opencv(photos, shared):
             assert face.score == pytest.approx(row[14], abs=1e-4)
 
 
-def test_the_weights_are_the_published_ones(shared):
+def test_the_file_is_made_of_the_published_one(shared):
     onnx = pytest.importorskip("onnx")
-    ours, theirs = (
-        {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
-        for path in (MODEL, shared / "detectors" / "face_detection_yunet_2023mar.onnx")
-    )
-    assert ours.keys() == theirs.keys()
-    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    from export.detector import join_heads
+
+    made = join_heads(onnx.load(shared / "detectors" / "face_detection_yunet_2023mar.onnx"))
+    assert made.SerializeToString() == MODEL.read_bytes()
     assert MODEL.with_suffix(".LICENSE").read_text() == (shared / "detectors" / "LICENSE").read_text()
 
 
@@ -88,20 +86,14 @@ def test_arguments_out_of_range(wrong):
 
 def test_decode_places_one_cell_by_hand():
     """A 64x96 input; the cell in row 1, column 2 of stride 16 answers."""
-    heads = {name: np.zeros((1, (64 // stride) * (96 // stride), k), np.float32) for name, stride, k in _heads()}
-    cell = 1 * (96 // 16) + 2
-    heads["cls_16"][0, cell], heads["obj_16"][0, cell] = 0.81, 0.64
-    heads["bbox_16"][0, cell] = [0.5, 0.25, np.log(3), np.log(2)]
-    heads["kps_16"][0, cell] = np.arange(10) / 10
-    boxes, landmarks, scores = decode([heads[name] for name in OUTPUTS], 96, 0.5)
+    heads = [np.full((1, 16, 64 // stride, 96 // stride), -9, np.float32) for stride in STRIDES]
+    scores = np.array([0.81, 0.64])
+    heads[1][0, :2, 1, 2] = np.log(scores / (1 - scores))
+    heads[1][0, 2:, 1, 2] = [0.5, 0.25, np.log(3), np.log(2), *np.arange(10) / 10]
+    boxes, landmarks, scores = decode(heads, 0.5)
     np.testing.assert_allclose(boxes, [[2.5 * 16 - 24, 1.25 * 16 - 16, 48, 32]], rtol=1e-5)
     np.testing.assert_allclose(landmarks[0], (np.arange(10) / 10).reshape(5, 2) * 16 + [32, 16], rtol=1e-5)
     np.testing.assert_allclose(scores, [np.sqrt(0.81 * 0.64)], rtol=1e-5)
-
-
-def _heads() -> list[tuple[str, int, int]]:
-    widths = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
-    return [(name, int(name.split("_")[1]), widths[name.split("_")[0]]) for name in OUTPUTS]
 
 
 def test_overlap_and_suppression():

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
+from fer_zoo.faces.search import PhotoFaces
 from fer_zoo.serve.app import build_app
 from fer_zoo.serve.catalog import ServedModel, served_models
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.metrics import Metrics
-from fer_zoo.serve.photo_worker import Crops
 from fer_zoo.serve.run import config, listen
 
 
@@ -58,9 +58,9 @@ class SlowService:
     async def start(self) -> None:
         pass
 
-    async def crops(self, content: bytes, cropped: bool) -> Crops:
+    async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
         await self.free.wait()
-        return Crops(1, 1, [], np.empty((0, 48, 48), np.uint8))
+        return PhotoFaces(1, 1, [], np.empty((0, 48, 48), np.uint8), False)
 
     async def classify(self, model: ServedModel, faces: np.ndarray) -> np.ndarray:
         raise NotImplementedError

@@ -14,7 +14,8 @@ from PIL import Image
 from running import resident
 from starlette.exceptions import HTTPException
 
-from fer_zoo.serve.photo_worker import Crops, read_crops, read_small_face
+from fer_zoo.faces.search import PhotoFaces
+from fer_zoo.serve.photo_worker import read_crops, read_small_face
 from fer_zoo.serve.photos import PhotoWorkers
 
 
@@ -60,7 +61,7 @@ def _pid(workers: PhotoWorkers) -> int:
 def test_small_faces_are_read_here_as_they_are_there(face_file: bytes) -> None:
     there = read_crops(face_file, True, None, 50_000_000, 100)  # type: ignore[arg-type]
     here = read_small_face(face_file)
-    assert isinstance(there, Crops)
+    assert isinstance(there, PhotoFaces)
     assert here is not None
     assert (here.width, here.height, here.faces) == (there.width, there.height, None)
     np.testing.assert_array_equal(here.crops, there.crops)

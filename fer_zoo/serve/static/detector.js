@@ -26,9 +26,8 @@ export class Detector {
     const scale = Math.min(1, size / Math.max(image.width, image.height));
     const columns = Math.max(1, roundToEven(image.width * scale));
     const rows = Math.max(1, roundToEven(image.height * scale));
-    const input = networkInput(image, columns, rows);
-    const heads = await this.session.run({ input });
-    const faces = suppress(decode(heads, input.dims[3]));
+    const heads = await this.session.run({ image: networkInput(image, columns, rows) });
+    const faces = suppress(decode(heads));
     for (const value of Object.values(heads)) value.dispose();
     const x = image.width / columns;
     const y = image.height / rows;
@@ -51,7 +50,7 @@ function networkInput(image, columns, rows) {
   const step = STRIDES.at(-1);
   const width = Math.ceil(columns / step) * step;
   const height = Math.ceil(rows / step) * step;
-  const values = new Float32Array(3 * width * height);
+  const values = new Uint8Array(3 * width * height);
   for (let plane = 0; plane < 3; plane++) {
     let source = channel(image.data, 2 - plane);
     if (columns !== image.width || rows !== image.height) {
@@ -61,29 +60,31 @@ function networkInput(image, columns, rows) {
       values.set(source.subarray(row * columns, (row + 1) * columns), (plane * height + row) * width);
     }
   }
-  return new Tensor("float32", values, [1, 3, height, width]);
+  return new Tensor("uint8", values, [1, 3, height, width]);
 }
 
-const unit = (value) => Math.min(Math.max(value, 0), 1);
+const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
 
 /** Every cell of the three feature maps that says it holds a face. */
-function decode(heads, width) {
+function decode(heads) {
   const found = [];
   for (const stride of STRIDES) {
-    const [cls, obj, bbox, kps] = ["cls", "obj", "bbox", "kps"].map((head) => heads[`${head}_${stride}`].data);
-    const columns = width / stride;
-    for (let cell = 0; cell < cls.length; cell++) {
-      const score = Math.sqrt(unit(cls[cell]) * unit(obj[cell]));
+    const { data, dims } = heads[`heads_${stride}`];
+    const [, , rows, columns] = dims;
+    const cells = rows * columns;
+    for (let cell = 0; cell < cells; cell++) {
+      const score = Math.sqrt(sigmoid(data[cell]) * sigmoid(data[cells + cell]));
       if (score < SCORE) continue;
+      const value = (channel) => data[channel * cells + cell];
       const column = cell % columns;
       const row = Math.floor(cell / columns);
-      const w = Math.exp(bbox[4 * cell + 2]) * stride;
-      const h = Math.exp(bbox[4 * cell + 3]) * stride;
-      const x = (column + bbox[4 * cell]) * stride - w / 2;
-      const y = (row + bbox[4 * cell + 1]) * stride - h / 2;
+      const w = Math.exp(value(4)) * stride;
+      const h = Math.exp(value(5)) * stride;
+      const x = (column + value(2)) * stride - w / 2;
+      const y = (row + value(3)) * stride - h / 2;
       const landmarks = [0, 1, 2, 3, 4].map((point) => [
-        (column + kps[10 * cell + 2 * point]) * stride,
-        (row + kps[10 * cell + 2 * point + 1]) * stride,
+        (column + value(6 + 2 * point)) * stride,
+        (row + value(7 + 2 * point)) * stride,
       ]);
       found.push({ box: [x, y, w, h], landmarks, score });
     }

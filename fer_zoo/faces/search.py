@@ -1,0 +1,83 @@
+"""From a photo to the crops of its faces: what prediction, the server and the benchmarks do with each file.
+
+A JPEG file is decoded no larger than the detector and the crops need: an eighth, a quarter or half of its size takes a
+fraction of the time and memory of all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_zoo.contract import IMAGE_SIZE
+from fer_zoo.crops import crop_centre
+from fer_zoo.faces.crop import crop_face, square_of
+from fer_zoo.faces.detector import Face, FaceDetector, move_face
+from fer_zoo.faces.largest import CROP_SIZE, is_crop
+from fer_zoo.pictures import MAX_PIXELS, Picture, PictureSource, read_picture
+
+# Pixels of the decoded picture, along each side, to one of a crop: with fewer, crops of a picture that was shrunk in
+# decoding differ from those of the whole by more than 4 of 255 levels (docs/photos-and-video.md).
+_DENSITY = 2
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFaces:
+    """The faces of one photo.
+
+    Attributes:
+        width: Of the upright photo, in pixels.
+        height: The same.
+        faces: Where they are in it, the best score first; `None` where the whole picture is taken as one face.
+        crops: uint8 `[n, 48, 48]`, one for each.
+        animated: Whether the file is an animation, of which the first frame was read.
+    """
+
+    width: int
+    height: int
+    faces: list[Face] | None
+    crops: np.ndarray
+    animated: bool
+
+
+def search_photo(
+    source: PictureSource,
+    detector: FaceDetector,
+    *,
+    whole: bool | None = False,
+    max_pixels: int = MAX_PIXELS,
+    max_faces: int | None = None,
+) -> PhotoFaces:
+    """Read a photo, find its faces and cut them out.
+
+    Args:
+        source: What `read_picture` reads.
+        detector: Finds the faces.
+        whole: Take the picture as one face and search for none; `None`: where it is at most 64 pixels wide and high.
+        max_pixels: Larger photos are refused before they are decoded.
+        max_faces: The best are kept.
+
+    Raises:
+        UsageError: `source` is of another type.
+        PictureError: It cannot be read.
+    """
+    size = None if whole else max(detector.size, CROP_SIZE)
+    picture = read_picture(source, max_pixels, longer_side=size)
+    if whole or (whole is None and is_crop(picture)):
+        return _result(picture, None, crop_centre(picture.pixels)[None])
+    scale = (picture.scale, picture.scale)
+    faces = [move_face(face, (0, 0), scale) for face in detector.detect(picture.pixels)[:max_faces]]
+    if picture.scale > 1 and faces:
+        smallest = min(square_of(face)[2] for face in faces)
+        if smallest < _DENSITY * IMAGE_SIZE * picture.scale:
+            longer = math.ceil(max(picture.width, picture.height) * _DENSITY * IMAGE_SIZE / smallest)
+            picture = read_picture(source, max_pixels, longer_side=longer, gray_suffices=True)
+    share = (1 / picture.scale, 1 / picture.scale)
+    crops = [crop_face(picture.pixels, move_face(face, (0, 0), share)) for face in faces]
+    return _result(picture, faces, np.array(crops, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE))
+
+
+def _result(picture: Picture, faces: list[Face] | None, crops: np.ndarray) -> PhotoFaces:
+    return PhotoFaces(picture.width, picture.height, faces, crops, picture.animated)
