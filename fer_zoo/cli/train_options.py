@@ -34,7 +34,8 @@ def present_names(arguments: list[str]) -> list[str]:
         words.append((present or option) + equals + value)
     if FORMER_FERPLUS_LABELS in words:
         err.print(f"{FORMER_FERPLUS_LABELS} is now --ferplus-labels; the old way will go in the next release")
-        words[words.index(FORMER_FERPLUS_LABELS)] = "--ferplus-labels"
+        words.remove(FORMER_FERPLUS_LABELS)
+        words.append("--ferplus-labels")
     return words
 
 
@@ -94,7 +95,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--model", choices=list_models(), default=default.model, help="architecture")
-    add("--model-options", nargs="+", default=[], metavar="NAME=VALUE", help="its arguments, such as size=128")
+    add("--model-options", nargs="*", default=[], metavar="NAME=VALUE", help="its arguments, such as size=128")
     add("--dropout", type=float, help="dropout rate; else the architecture's own")
     add("--warm-start", metavar="MODEL", help="start from a trained model's weights: a .keras file or a shipped name")
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")

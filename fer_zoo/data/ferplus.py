@@ -181,11 +181,22 @@ def load_labelled(
     """
     if labels in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
         dataset = load_dataset(data, crop=crop)
-        if dataset.expressions == labels:
-            return dataset
-        if dataset.expressions == EXPRESSIONS:
-            return majority_labels(dataset, ferplus)
+        if dataset.expressions in (labels, EXPRESSIONS):
+            return relabelled(dataset, labels, ferplus)
     return load_dataset(data, classes=labels, crop=crop)
+
+
+def relabelled(dataset: Dataset, labels: tuple[str, ...], ferplus: str | os.PathLike[str] | None = None) -> Dataset:
+    """Images that are loaded already, with the labels that a model predicts: their own, or FER+'s for FER2013's.
+
+    Raises:
+        UsageError: The model has other classes, or as in `majority_labels`.
+    """
+    if dataset.expressions == labels:
+        return dataset
+    if (dataset.expressions, labels) == (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        return majority_labels(dataset, ferplus)
+    raise UsageError(f"the data has the classes {', '.join(dataset.expressions)}, and the model {', '.join(labels)}")
 
 
 def majority_labels(dataset: Dataset, path: str | os.PathLike[str] | None = None, ambiguous: bool = False) -> Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 from fer_zoo.console import progress
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.cpu import cores
-from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled
+from fer_zoo.data import Dataset, TrainingData, copies_of_train, load_labelled, relabelled
 from fer_zoo.errors import UsageError
 from fer_zoo.evaluation.metrics import Evaluation
 from fer_zoo.evaluation.report import evaluate_splits
@@ -59,12 +59,7 @@ def evaluate(
     require("sklearn")
     classifier = model if isinstance(model, Classifier) else load_classifier(model, threads=cores())
     if isinstance(data, Dataset):
-        dataset = data
-        if dataset.expressions != classifier.labels:
-            raise UsageError(
-                f"the data has the classes {', '.join(dataset.expressions)}, and {classifier.path} "
-                f"{', '.join(classifier.labels)}"
-            )
+        dataset = relabelled(data, classifier.labels, ferplus)
     else:
         dataset = images_for(classifier.path, classifier.labels, data, ferplus, crop)
     test = dataset.subset("test")

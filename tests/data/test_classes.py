@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from make_fer2013 import write_csv, write_folder, write_zip
 
-from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.data import load_dataset
 from fer_zoo.data.classes import choose_classes
-from fer_zoo.data.ferplus import load_labelled
+from fer_zoo.data.ferplus import load_labelled, relabelled
 from fer_zoo.data.readers import open_source
 from fer_zoo.data.training_data import OWN, kind_of
 from fer_zoo.errors import UsageError
@@ -94,3 +94,17 @@ def test_images_are_loaded_with_the_labels_of_a_model(files, tmp_path):
     assert load_labelled(write_folder(tmp_path / "fer", files), EXPRESSIONS).expressions == EXPRESSIONS
     with pytest.raises(UsageError, match=r"no images of the class angry, .*; there are Smile, mouth open, no smile"):
         load_labelled(folder, EXPRESSIONS)
+
+
+def test_loaded_images_get_the_labels_of_a_model_where_there_are_any():
+    test = load_dataset().subset("public_test").take(slice(0, 40))
+    assert relabelled(test, EXPRESSIONS) is test
+    assert relabelled(test, FERPLUS_EXPRESSIONS).expressions == FERPLUS_EXPRESSIONS
+    with pytest.raises(UsageError, match=r"the data has the classes angry, .*, and the model a, b"):
+        relabelled(test, ("a", "b"))
+
+
+def test_a_zip_without_split_folders_is_read_as_the_folder_is(files, tmp_path):
+    flat = renamed(files, OWN_NAMES, splits=False)
+    one, other = (load_dataset(write(tmp_path / name, flat)) for write, name in ((write_folder, "a"), (write_zip, "b")))
+    assert (one.names.tolist(), one.notes) == (other.names.tolist(), other.notes)

@@ -55,11 +55,14 @@ def test_a_recipe_takes_any_number_of_epochs(configs, command, tmp_path: Path) -
 
 def test_options_of_former_names_still_work_and_say_so(configs, command, tmp_path: Path) -> None:
     former = ["--votes=0.5", "--ferplus", "votes.csv", "--renew-statistics", "--views", "3"]
+    former += ["--model-options", "size=128", "classes=8"]
     done = command("fer_zoo.train", *former, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "--votes is now called --vote-weight; the old name will go in the next release" in done.stderr
     config = configs[0]
     assert (config.vote_weight, config.recalibrate_batch_norm, config.augmented_views) == (0.5, True, 3)
+    assert "classes=8 is now --ferplus-labels" in done.stderr
+    assert (config.model_options, config.ferplus_labels) == (("size=128",), True)
 
 
 def test_published_and_compared_runs_have_settings_that_can_be_read(root: Path) -> None:
@@ -69,6 +72,8 @@ def test_published_and_compared_runs_have_settings_that_can_be_read(root: Path) 
     assert all(TrainingConfig.load(path).recalibrate_batch_norm in (True, False) for path in former)
     tiny = TrainingConfig.load(root / "artifacts" / "fernet_tiny" / "config.json")
     assert (tiny.votes_as_teacher, tiny.augmented_views, tiny.average_views) == (True, 1, True)
+    eight = TrainingConfig.load(root / "artifacts" / "fernet_base_ferplus" / "config.json")
+    assert (eight.model_options, eight.ferplus_labels) == ((), True)
 
 
 def test_moving_averages_span_half_an_epoch_at_most() -> None:
