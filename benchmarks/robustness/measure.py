@@ -226,9 +226,7 @@ def _subjects(
         subject = Subject(peer.name, "peer", peer.name, "fp32", "onnx", sha256(path), peer.seen)
         subjects[subject] = partial(PeerClassifier, peer, path, 1)
     if not subjects:
-        raise FerZooError(
-            "; ".join(left_out) or "no float32 ONNX or int8 file of FER2013's expressions is chosen"
-        )
+        raise FerZooError("; ".join(left_out) or "no float32 ONNX or int8 file of FER2013's expressions is chosen")
     return subjects, left_out
 
 
