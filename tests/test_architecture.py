@@ -92,3 +92,9 @@ def test_every_part_has_a_layer(root: Path) -> None:
 def test_training_leaves_printing_and_the_command_line_to_the_commands(root: Path) -> None:
     texts = {path: path.read_text() for path in (root / "fer_zoo" / "training").rglob("*.py")}
     assert [path.name for path, text in texts.items() if re.search(r"\bprint\(|\bsys\.argv\b|\bconsole\b", text)] == []
+
+
+def test_no_two_test_modules_have_one_name(root: Path) -> None:
+    """pytest collects only one of them: they lie in folders that are no packages."""
+    names = [path.name for path in (root / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
