@@ -17,9 +17,8 @@ from fer_zoo.console import err, out, print_error, track, write_out
 from fer_zoo.contract import LABELS, translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import Face, FaceDetector
-from fer_zoo.faces.largest import CROP_SIZE
 from fer_zoo.faces.results import BAR, Failure, Prediction, Results
-from fer_zoo.faces.search import search_photo
+from fer_zoo.faces.search import CROP_SIZE, search_photo
 from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.pictures import read_picture

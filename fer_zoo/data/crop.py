@@ -10,8 +10,9 @@ from PIL import Image
 
 from fer_zoo.console import track
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.faces.largest import CROP_SIZE, LargestFace
-from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
+from fer_zoo.faces.largest import LargestFace
+from fer_zoo.faces.search import CROP_SIZE
+from fer_zoo.pictures import SUFFIXES, PictureError
 from fer_zoo.text import plural, printable, some
 
 
@@ -89,7 +90,7 @@ def _write(paths: list[Path], photos: Path, folder: Path) -> CroppedFaces:
         place = path.relative_to(photos)
         name = printable(place)
         try:
-            face = largest.of(read_picture(path))
+            face = largest.of(path)
         except PictureError as error:
             unreadable.append(f"{name} ({error.reason})")
             continue
@@ -103,7 +104,7 @@ def _write(paths: list[Path], photos: Path, folder: Path) -> CroppedFaces:
         Image.fromarray(face.image).save(target)
         faces += 1
         whole += face.faces is None
-        if face.faces and face.faces > 1:
+        if (face.faces or 0) > 1:
             crowded.append(name)
     return CroppedFaces(faces, whole, tuple(crowded), tuple(faceless), tuple(unreadable))
 

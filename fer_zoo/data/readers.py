@@ -26,7 +26,7 @@ from fer_zoo.data.layout import LAYOUT, LabelledPath, find_layout
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces.largest import Crop, LargestFace
 from fer_zoo.files import sha256
-from fer_zoo.pictures import SUFFIXES, PictureError, read_picture
+from fer_zoo.pictures import SUFFIXES, PictureError
 from fer_zoo.text import reason
 
 # The official CSV numbers its classes in an order of its own.
@@ -292,27 +292,25 @@ def _read_images(
     cropped, largest = 0, LargestFace(crop)
     for entry in track(layout.images, "Decoding images", len(layout.images)):
         try:
-            picture = read_picture(locate(entry.path))
+            face = largest.of(locate(entry.path))
         except PictureError as error:
             unreadable.append((entry.name, error.reason))
             continue
         except (ValueError, OSError, *_ZIP_DAMAGE) as error:
             unreadable.append((entry.name, f"cannot be read: {reason(error)}"))
             continue
-        face = largest.of(picture)
         if face.faces == 0:
             faceless.append(entry.name)
         if face.image is None:
             continue
         images[len(kept)] = face.image
         kept.append(entry)
-        if face.faces:
-            cropped += 1
-            if face.faces > 1:
-                crowded.append(entry.name)
-        elif picture.pixels.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE):
+        cropped += bool(face.faces)
+        if (face.faces or 0) > 1:
+            crowded.append(entry.name)
+        if face.resized:
             resized.append(entry.name)
-        if picture.mode != "L":
+        if face.recoloured:
             recoloured.append(entry.name)
     if not kept and faceless:
         raise FerZooError(f"no face was found in any of the {len(faceless):,} readable images in {source}")

@@ -7,26 +7,22 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.crops import crop_centre
-from fer_zoo.faces.crop import crop_face
 from fer_zoo.faces.detector import FaceDetector
-from fer_zoo.pictures import Picture
+from fer_zoo.faces.search import CROP_SIZE, search_photo
+from fer_zoo.pictures import PictureSource, read_picture
 
 Crop = Literal["auto", "always", "never"]
 CROPS: tuple[Crop, ...] = get_args(Crop)
-
-# Pictures up to this size on both sides are crops of faces: FER2013's have 48 pixels, other sets 64.
-CROP_SIZE = 64
 
 CROP_HELP = (
     f"search the images for faces and cut out the largest: auto, those larger than {CROP_SIZE} pixels, taken whole "
     "where no face is found; always, all, left out where none is found; never"
 )
 
-
-def is_crop(picture: Picture) -> bool:
-    """Whether a picture is so small that it is taken for the crop of a face."""
-    return max(picture.width, picture.height) <= CROP_SIZE
+# What `search_photo` takes as `whole`.
+_WHOLE = {"auto": None, "always": False, "never": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +32,14 @@ class LabelledFace:
     Attributes:
         image: The face, uint8 `[48, 48]`; `None` where none was found and the picture is not taken in its place.
         faces: How many were found; `None` where nobody looked for one.
+        resized: Whether the picture was taken whole and had another size.
+        recoloured: Whether it had another mode than 8-bit gray.
     """
 
     image: np.ndarray | None
     faces: int | None
+    resized: bool
+    recoloured: bool
 
 
 class LargestFace:
@@ -52,16 +52,21 @@ class LargestFace:
 
     def __init__(self, crop: Crop) -> None:
         self.crop = crop
-        self._detector: FaceDetector | None = None
+        self._detector = FaceDetector()
 
-    def of(self, picture: Picture) -> LabelledFace:
-        """The face of one picture."""
-        if self.crop == "never" or (self.crop == "auto" and is_crop(picture)):
-            return LabelledFace(crop_centre(picture.pixels), None)
-        self._detector = self._detector or FaceDetector()
-        photo = picture.rgb
-        faces = self._detector.detect(photo)
-        if faces:
-            largest = max(faces, key=lambda face: face.box[2] * face.box[3])
-            return LabelledFace(crop_face(photo, largest), len(faces))
-        return LabelledFace(crop_centre(picture.pixels) if self.crop == "auto" else None, 0)
+    def of(self, source: PictureSource) -> LabelledFace:
+        """The face of one picture.
+
+        Raises:
+            PictureError: It cannot be read.
+        """
+        photo = search_photo(source, self._detector, whole=_WHOLE[self.crop])
+        recoloured = photo.mode != "L"
+        if photo.faces:
+            areas = [face.box[2] * face.box[3] for face in photo.faces]
+            return LabelledFace(photo.crops[int(np.argmax(areas))], len(photo.faces), False, recoloured)
+        resized = (photo.width, photo.height) != (IMAGE_SIZE, IMAGE_SIZE)
+        if photo.faces is None:
+            return LabelledFace(photo.crops[0], None, resized, recoloured)
+        whole = crop_centre(read_picture(source).pixels) if self.crop == "auto" else None
+        return LabelledFace(whole, 0, resized, recoloured)

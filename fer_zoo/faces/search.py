@@ -15,8 +15,10 @@ from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.crops import crop_centre
 from fer_zoo.faces.crop import crop_face, square_of
 from fer_zoo.faces.detector import Face, FaceDetector, move_face
-from fer_zoo.faces.largest import CROP_SIZE, is_crop
 from fer_zoo.pictures import MAX_PIXELS, Picture, PictureSource, read_picture
+
+# Pictures up to this size on both sides are crops of faces: FER2013's have 48 pixels, other sets 64.
+CROP_SIZE = 64
 
 # Pixels of the decoded picture, along each side, to one of a crop: with fewer, crops of a picture that was shrunk in
 # decoding differ from those of the whole by more than 4 of 255 levels (docs/photos-and-video.md).
@@ -33,6 +35,7 @@ class PhotoFaces:
         faces: Where they are in it, the best score first; `None` where the whole picture is taken as one face.
         crops: uint8 `[n, 48, 48]`, one for each.
         animated: Whether the file is an animation, of which the first frame was read.
+        mode: Pillow's name of the mode it was stored in; `L` is 8-bit gray.
     """
 
     width: int
@@ -40,6 +43,7 @@ class PhotoFaces:
     faces: list[Face] | None
     crops: np.ndarray
     animated: bool
+    mode: str
 
 
 def search_photo(
@@ -65,7 +69,7 @@ def search_photo(
     """
     size = None if whole else max(detector.size, CROP_SIZE)
     picture = read_picture(source, max_pixels, longer_side=size)
-    if whole or (whole is None and is_crop(picture)):
+    if whole or (whole is None and max(picture.width, picture.height) <= CROP_SIZE):
         return _result(picture, None, crop_centre(picture.pixels)[None])
     scale = (picture.scale, picture.scale)
     faces = [move_face(face, (0, 0), scale) for face in detector.detect(picture.pixels)[:max_faces]]
@@ -80,4 +84,4 @@ def search_photo(
 
 
 def _result(picture: Picture, faces: list[Face] | None, crops: np.ndarray) -> PhotoFaces:
-    return PhotoFaces(picture.width, picture.height, faces, crops, picture.animated)
+    return PhotoFaces(picture.width, picture.height, faces, crops, picture.animated, picture.mode)

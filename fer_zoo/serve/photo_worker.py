@@ -81,7 +81,7 @@ def read_small_face(content: bytes) -> PhotoFaces | None:
     except FerZooError:
         return None
     crops = crop_centre(picture.pixels)[None]
-    return PhotoFaces(picture.width, picture.height, None, crops, picture.animated)
+    return PhotoFaces(picture.width, picture.height, None, crops, picture.animated, picture.mode)
 
 
 def _keep_memory() -> None:

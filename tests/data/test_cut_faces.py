@@ -15,6 +15,7 @@ from fer_zoo.data import load_dataset
 from fer_zoo.data.crop import crop_photos
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, crop_face, read_photo
+from fer_zoo.faces.search import search_photo
 
 
 @pytest.fixture
@@ -48,6 +49,14 @@ def test_the_largest_face_of_each_photo_is_cut_out_as_prediction_does(photos: Pa
         "1 image with several faces, the largest was taken: train/smile/two.png",
         "1 image in which no face was found, taken as faces: train/smile/none.png",
     )
+
+
+def test_a_large_jpeg_is_cropped_as_prediction_crops_it(happy_photo: Path, files, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {f"train/{name}/b.png": next(iter(files.values())) for name in ("smile", "other")})
+    Image.open(happy_photo).resize((3000, 3000)).save(folder / "train/smile/a.jpg", quality=90)
+    dataset = load_dataset(folder)
+    found = search_photo(folder / "train/smile/a.jpg", FaceDetector())
+    np.testing.assert_array_equal(dataset.images[dataset.names == "train/smile/a.jpg"], found.crops)
 
 
 def test_whether_faces_are_cut_out_is_part_of_the_cache_key(photos: Path) -> None:

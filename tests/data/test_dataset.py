@@ -31,7 +31,7 @@ def no_decoding(monkeypatch):
         raise AssertionError("decoded although it is cached")
 
     def forbid() -> None:
-        monkeypatch.setattr("fer_zoo.data.readers.read_picture", refuse)
+        monkeypatch.setattr("fer_zoo.data.readers.LargestFace.of", refuse)
         monkeypatch.setattr("fer_zoo.data.readers._read_row", refuse)
 
     return forbid

@@ -60,7 +60,7 @@ class SlowService:
 
     async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
         await self.free.wait()
-        return PhotoFaces(1, 1, [], np.empty((0, 48, 48), np.uint8), False)
+        return PhotoFaces(1, 1, [], np.empty((0, 48, 48), np.uint8), False, "RGB")
 
     async def classify(self, model: ServedModel, faces: np.ndarray) -> np.ndarray:
         raise NotImplementedError
