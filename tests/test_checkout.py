@@ -12,7 +12,7 @@ import pytest
 from fer_zoo.training.recipes import RECIPES
 from fer_zoo.zoo import load_manifest, trained_models
 
-_PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md"]
+_PAGES = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md"]
 _PAGES += sorted(f"docs/{path.name}" for path in Path(__file__).parents[1].glob("docs/*.md"))
 
 

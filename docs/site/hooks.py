@@ -30,6 +30,7 @@ _OUTSIDE = (
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "data/README.md",
     "artifacts/*/README.md",
     "artifacts/*/*.png",

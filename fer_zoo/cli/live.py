@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> None:
     is_file = not options.camera.isdigit() and "://" not in options.camera
     source = Camera(int(options.camera)) if options.camera.isdigit() else Video(options.camera, options.threads)
     prior = fixed_prior(options.prior)
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
+    classifier = load_classifier(
+        options.model, threads=options.threads, backend=options.backend, prior=prior, isolated=options.isolated
+    )
     labels = translated(classifier.labels, options.language)
     tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
     keep = bool(options.output or options.plot)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from fer_zoo.console import HelpFormatter, out, print_error
-from fer_zoo.errors import UsageError
-from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.contract import IMAGE_SIZE
+from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.inference import DEFAULT_MODEL, load_classifier
 from fer_zoo.models import list_models
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import (
     Reference,
     artifacts_dir,
+    entry_of,
     has_checksum,
     load_manifest,
     local_path,
     models_address,
     obtain,
     unknown_model,
+    verified,
 )
 from fer_zoo.zoo.info import ModelInfo, trained_models
 
@@ -30,7 +35,7 @@ def main(arguments: list[str]) -> int:
     if given.action == "pull":
         return _pull(given.references, given.all)
     if given.action == "verify":
-        return _verify()
+        return _verify_files(given.files) if given.files else _verify()
     return _list_files() if given.action == "list" else _compare()
 
 
@@ -47,7 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     pull.add_argument("references", nargs="*", metavar="NAME[:FORMAT[:PRECISION]]", help="all files that it covers")
     pull.add_argument("--all", action="store_true", help="every file of the zoo")
     check = "compare the SHA-256 of every file on this machine with the manifest's; exit code 1 where one differs"
-    actions.add_parser("verify", help=check, description=f"{check.capitalize()}.")
+    verify = actions.add_parser("verify", help=check, description=f"{check.capitalize()}.")
+    verify.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="verify these instead; one that is not in the manifest is loaded and run, in a process of its own",
+    )
     return parser
 
 
@@ -108,6 +120,26 @@ def _verify() -> int:
         out.print("not on this machine:", *(f"  {a.reference}" for a in absent), sep="\n", markup=False)
     out.print(f"{len(present) - len(damaged)} of {len(present)} files are as the manifest describes them")
     return 1 if damaged else 0
+
+
+def _verify_files(files: Sequence[Path]) -> int:
+    """Verify files by the manifest, or by an answer where it does not list them; 1 where one fails."""
+    folder = artifacts_dir()
+    failed = False
+    for path in files:
+        try:
+            if path.exists() and (artifact := entry_of(path, folder)):
+                verified(path, artifact.sha256)
+                out.print(f"{path} is {artifact.reference}, as the manifest describes it", markup=False)
+                continue
+            with load_classifier(path, isolated=True) as classifier:
+                classifier.predict_proba(np.zeros((2, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
+                labels = ", ".join(classifier.labels)
+                out.print(f"{path} is not in the manifest; it runs, and its classes are {labels}", markup=False)
+        except FerZooError as error:
+            failed = True
+            print_error(error)
+    return 1 if failed else 0
 
 
 def _compare() -> int:

@@ -63,7 +63,9 @@ def main(arguments: list[str]) -> int:
     single = len(options.files) == 1 and inputs.files == options.files
     drawings = find_drawings(inputs.files, options.annotate, single)
     prior = fixed_prior(options.prior)
-    classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
+    classifier = load_classifier(
+        options.model, threads=options.threads, backend=options.backend, prior=prior, isolated=options.isolated
+    )
     top_k = min(options.top_k, len(classifier.labels))
     results = Results(printable(classifier.path), classifier.runtime, top_k, options.empty)
     if inputs.left_out:
@@ -132,6 +134,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=tuple(LABELS), default="en", help="of the labels (default: %(default)s)")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run the model in a process of its own, with limits of memory and time: for a file that is not trusted",
+    )
     parser.add_argument(
         "--detector-size",
         type=positive,

@@ -48,7 +48,9 @@ def predict_clip(options: argparse.Namespace) -> int:
     interrupted = False
     with Video(path, options.threads) as video:
         prior = fixed_prior(options.prior)
-        classifier = load_classifier(options.model, threads=options.threads, backend=options.backend, prior=prior)
+        classifier = load_classifier(
+            options.model, threads=options.threads, backend=options.backend, prior=prior, isolated=options.isolated
+        )
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
         labels = translated(classifier.labels, options.language)
         with Recorder(labels, options.annotate, video.rate, empty=options.empty) as recorder:

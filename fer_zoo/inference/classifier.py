@@ -21,8 +21,9 @@ from fer_zoo.faces.photos import Photo, photo_array
 from fer_zoo.faces.search import search_photo
 from fer_zoo.inference.augmentation import TestTimeAugmentation, views
 from fer_zoo.inference.images import read_image
+from fer_zoo.inference.isolation import Isolated
 from fer_zoo.inference.prior import Prior, adapt, estimate_prior, frequencies, normalized
-from fer_zoo.inference.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino, Runtime
+from fer_zoo.inference.runtimes import LiteRT, OpenVino, Runtime, open_runtime
 from fer_zoo.zoo import (
     FORMATS,
     artifact_path,
@@ -55,7 +56,8 @@ Faces = np.ndarray | Photo | Sequence[np.ndarray | Photo]
 class Classifier:
     """A model file, ready to classify faces; made by `load_classifier`.
 
-    Threads may share it. It can be pickled: another process opens the file when it first needs it.
+    Threads may share it. It can be pickled: another process opens the file when it first needs it. `close`, or the end
+    of a `with` block, frees what it holds.
 
     Attributes:
         path: The model file.
@@ -76,10 +78,10 @@ class Classifier:
         ['happy']
     """
 
-    def __init__(self, path: Path, load: Callable[[], Runtime], prior: Prior | None = None) -> None:
+    def __init__(self, path: Path, load: Callable[[], Runtime | Isolated], prior: Prior | None = None) -> None:
         self.path = path
         self._load = load
-        self._loaded: Runtime | None = load()
+        self._loaded: Runtime | Isolated | None = load()
         model = self._loaded
         self.runtime = model.name
         self.input_shape = model.input_shape
@@ -112,11 +114,24 @@ class Classifier:
         return self._model.run(batch)
 
     @property
-    def _model(self) -> Runtime:
+    def _model(self) -> Runtime | Isolated:
         with _LOADING:
             if self._loaded is None:
                 self._loaded = self._load()
             return self._loaded
+
+    def close(self) -> None:
+        """Free the model; of an isolated one, end its process. A later call opens the file again."""
+        with _LOADING:
+            model, self._loaded = self._loaded, None
+        if isinstance(model, Isolated):
+            model.close()
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_loaded": None, "_detector": None}
@@ -225,7 +240,7 @@ class Classifier:
             (100, 192)
         """
         model = self._model
-        if not isinstance(model, OnnxRuntime | Keras):
+        if isinstance(model, LiteRT | OpenVino) or (isinstance(model, Isolated) and not model.embeds):
             raise UsageError(f"{self.runtime} gives no features; load the model's ONNX or Keras file to embed faces")
         run = model.embed
         crops = _crops(images)
@@ -327,6 +342,7 @@ def load_classifier(
     backend: str | None = None,
     runtime: str | None = None,
     prior: Prior | None = None,
+    isolated: bool = False,
 ) -> Classifier:
     """Load a model file for whatever runtime it needs.
 
@@ -341,6 +357,9 @@ def load_classifier(
         prior: How often each class occurs among the faces to come: `uniform`, `fer2013` (as in its training images), a
             mapping of classes to frequencies, or `estimate`, from the faces of each call (`fer_zoo.inference.prior`);
             `None` is as in the model's training.
+        isolated: Run the model in a process of its own, with limits of memory and time (`fer_zoo.inference.isolation`):
+            for a file that is not trusted. If it crashes, hangs or takes too much memory, that is a `FerZooError`. The
+            answers are the same, each call takes a little longer, and `close` ends the process.
 
     Raises:
         UsageError: There is no such file, name, runtime or prior, the runtime is not installed, or the file is not on
@@ -363,13 +382,7 @@ def load_classifier(
     if runtime and path.suffix == ".keras":
         raise UsageError(f"OpenVINO runs .onnx and .tflite files, not {path}")
     try:
-        if runtime:
-            return Classifier(path, partial(OpenVino, path, threads), prior)
-        if path.suffix == ".onnx":
-            return Classifier(path, partial(OnnxRuntime, path, threads), prior)
-        if path.suffix == ".tflite":
-            return Classifier(path, partial(LiteRT, path, threads), prior)
-        return Classifier(path, partial(Keras, path, threads, backend), prior)
+        return Classifier(path, partial(Isolated if isolated else open_runtime, path, threads, backend, runtime), prior)
     except (UsageError, MemoryError):
         raise
     except FerZooError as error:

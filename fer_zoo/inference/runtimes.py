@@ -206,6 +206,27 @@ class Keras:
 Runtime = OnnxRuntime | LiteRT | OpenVino | Keras
 
 
+def open_runtime(path: Path, threads: int, backend: str | None = None, runtime: str | None = None) -> Runtime:
+    """A model file, loaded by the runtime of its format.
+
+    Args:
+        path: A `.onnx`, `.tflite` or `.keras` file.
+        threads: CPU threads.
+        backend: Keras backend, for a `.keras` file.
+        runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO.
+
+    Raises:
+        UsageError: The runtime is not installed.
+        FerZooError: The model has another input or output than the zoo's have, or facts that cannot be used. What else
+            is wrong with a file, each runtime tells by exceptions of its own.
+    """
+    if runtime == "openvino":
+        return OpenVino(path, threads)
+    if path.suffix == ".keras":
+        return Keras(path, threads, backend)
+    return OnnxRuntime(path, threads) if path.suffix == ".onnx" else LiteRT(path, threads)
+
+
 def _features_of(path: Path) -> bytes:
     """The ONNX model in `path` with one output, the tensor that the logits are computed from."""
     try:

@@ -47,7 +47,8 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
 
 def _described(path: Path) -> Artifact:
     """What can be told of a file that no manifest lists."""
-    labels = list(load_classifier(path).labels)
+    with load_classifier(path, isolated=True) as classifier:
+        labels = list(classifier.labels)
     return Artifact(
         model=path.stem,
         format="onnx",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.faces.search import PhotoFaces
-from fer_zoo.inference import load_classifier
+from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.inference.prior import Prior
 from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel
@@ -51,6 +51,7 @@ class Service:
         self._prior = prior
         self._photos = PhotoWorkers(jobs, limits.pixels, limits.faces)
         self._classifying = ThreadPoolExecutor(1, "classifier")
+        self._classifiers: list[Classifier] = []
         self._loading = asyncio.Lock()
         self._batchers = {default.name: self._load(default)}
 
@@ -82,9 +83,15 @@ class Service:
             batcher.close()
         self._photos.close()
         self._classifying.shutdown(wait=False, cancel_futures=True)
+        for classifier in self._classifiers:
+            classifier.close()
 
     def _load(self, model: ServedModel) -> Batcher:
-        classifier = load_classifier(model.verified_path(), prior=self._prior)
+        # A manifest beside one's own files says nothing about who made them.
+        classifier = load_classifier(model.verified_path(), prior=self._prior, isolated=model.own)
         if list(classifier.labels) != model.artifact.output["labels"]:
             raise FerZooError(f"{model.path} has other labels than the manifest says; export the model again")
-        return Batcher(classifier.predict_proba, self._classifying, self._limits.batch, self._metrics.batch.observe)
+        self._classifiers.append(classifier)
+        # One that is not trusted may hang: the others do not wait for it.
+        executor = ThreadPoolExecutor(1, "isolated") if model.own else self._classifying
+        return Batcher(classifier.predict_proba, executor, self._limits.batch, self._metrics.batch.observe)
