@@ -41,7 +41,7 @@ def test_every_trained_model_has_a_row_that_leads_to_its_card(site: Path) -> Non
 def test_the_reference_has_signatures_and_docstrings(site: Path) -> None:
     page = (site / "api.html").read_text()
     assert 'id="fer_zoo.inference.classifier.Classifier.predict_proba"' in page
-    assert "The probability of each expression." in page
+    assert "The probability of each class." in page
 
 
 def test_the_help_of_every_command_is_on_a_page(site: Path) -> None:
