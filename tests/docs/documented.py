@@ -69,8 +69,8 @@ NOT_RUN: dict[str, str] = {
     "python -m fer_zoo.train --resume": "tests/training/test_run.py resumes a run that was killed",
     "python -m mkdocs": "tests/docs/test_site.py builds the site",
     "python -m pytest": ".ci/run does",
-    "FER_ZOO_FUZZ=": ".ci/run does, fewer",
-    "FER_ZOO_KILLS=": "minutes",
+    "FER_ZOO_FUZZ=100 python -m pytest": ".ci/run does, fewer inputs",
+    "FER_ZOO_KILLS=40 python -m pytest": "takes minutes",
     "python3 -m venv": ".ci/run does",
     "ruff": ".ci/run does",
     "tritonserver": "needs NVIDIA Triton; tests/export/test_triton.py holds the files against its definitions",
@@ -91,7 +91,10 @@ class Code:
 
 
 def pages() -> list[Path]:
-    return [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "data/README.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+    return [
+        *map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")),
+        *sorted(ROOT.glob("docs/**/*.md")),
+    ]
 
 
 def documented() -> list[Code]:
