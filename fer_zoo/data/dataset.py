@@ -37,7 +37,7 @@ class Dataset:
         splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for a test image that tells neither.
         names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
         source: What the user gave.
-        fingerprint: Hexadecimal key of the source's content and the chosen classes.
+        fingerprint: Hexadecimal key of the source's content.
         notes: Plain sentences worth telling the user.
         expressions: Names of the classes: FER2013's, FER+'s, or those of your own.
 
@@ -121,14 +121,19 @@ def load_dataset(
     """
     if not isinstance(path, str | os.PathLike | None):
         raise UsageError(f"the data must be the path of a folder, a zip or a CSV, not {type(path).__name__}")
+    if isinstance(classes, str):
+        raise UsageError(f"the classes must be a list of names, not the text {classes!r}")
     if crop not in CROPS:
         raise UsageError(f"there is no crop {crop!r}; choose one of {', '.join(CROPS)}")
     source = open_source(bundled() if path is None else Path(path))
-    content = f"{_VERSION} {source.fingerprint()}" + (f" {json.dumps(list(classes))}" if classes else "")
-    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
+    fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
     shown = f"data/{BUNDLED.name}" if path is None else str(path)
     folder = cache_dir() / f"{fingerprint}-{crop}"
     arrays, names, notes = _load(folder)
+    if classes and names != tuple(classes):
+        chosen = hashlib.sha256(json.dumps(list(classes)).encode()).hexdigest()[:8]
+        folder = folder.with_name(f"{folder.name}-{chosen}")
+        arrays, names, notes = _load(folder)
     if not arrays:
         decoded = source.read(classes, crop)
         arrays, names, notes = _arrays_of(decoded), decoded.classes.names, decoded.notes()

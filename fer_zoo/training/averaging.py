@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_zoo.data import TrainingData, copies_of_train, load_labelled
+from fer_zoo.data import TrainingData, copies_of_train
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.evaluation.model import images_for
 from fer_zoo.files import atomic_path, sha256, write_bytes, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.training.calibration import calibrate, calibrated_loss
@@ -40,7 +41,7 @@ def average(
     Args:
         paths: `.keras` files of one architecture. Config and curves beside the first one that joins are copied.
         folder: Where to write; an evaluation report is written beside the model.
-        data: Folder, zip or CSV; `None` is the bundled sample.
+        data: Folder, zip or CSV; `None` as in `images_for`.
         class_offsets: Whether an offset for each class is fitted besides the temperature.
         command: The command line, for `config.json`.
         reporter: Hears of each loss.
@@ -57,7 +58,7 @@ def average(
         if list(layer_shapes(other).items()) != list(layer_shapes(models[0]).items()):
             raise UsageError(f"{path} is of another architecture than {paths[0]}: their weights cannot be averaged")
     classes = common_labels(paths, [other.output_shape[1] for other in models])
-    dataset = load_labelled(data, classes)
+    dataset = images_for(paths[0], classes, data)
     if not dataset.has("public_test"):
         raise UsageError(f"{dataset.source} has no PublicTest images to choose on")
     test, chosen = dataset.subset("test"), dataset.subset("public_test")

@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_zoo.data import TrainingData, copies_of_train, load_labelled
+from fer_zoo.data import TrainingData, copies_of_train
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.evaluation.model import images_for
 from fer_zoo.files import atomic_path, sha256, write_json
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
@@ -34,7 +35,7 @@ def build_ensemble(
         paths: `.keras` files on the zoo's contract, all of the same classes.
         folder: Gets `model.keras`, named after the folder, `config.json` and the evaluation report.
         backend: Keras's, for the record.
-        data: Folder, zip or CSV; `None` is the bundled sample.
+        data: Folder, zip or CSV; `None` as in `images_for`.
         weights: One for each model; equal where not given.
         fit: Fit the weights on PublicTest, and then the temperature.
         command: The command line, for `config.json`.
@@ -49,7 +50,7 @@ def build_ensemble(
     """
     members = [_load(path) for path in paths]
     labels = common_labels(paths, [member.output_shape[1] for member in members])
-    dataset = load_labelled(data, labels)
+    dataset = images_for(paths[0], labels, data)
     test = dataset.subset("test")
     images = test.images[..., None]
     temperature = 1.0

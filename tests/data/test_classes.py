@@ -87,6 +87,20 @@ def test_a_fifth_of_each_class_is_held_out_where_there_are_no_split_folders(file
     assert again.subset("test").names.tolist() == dataset.subset("test").names[:2].tolist()
 
 
+def test_classes_that_are_those_of_the_folders_are_not_decoded_again(files, tmp_path, monkeypatch):
+    folder = write_folder(tmp_path, renamed(files, OWN_NAMES))
+    first = load_dataset(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("fer_zoo.data.readers.LargestFace.of", None)
+        again = load_dataset(folder, classes=first.expressions)
+    np.testing.assert_array_equal(again.images, first.images)
+    other = load_dataset(folder, classes=first.expressions[::-1])
+    assert (other.fingerprint, other.expressions) == (first.fingerprint, first.expressions[::-1])
+    np.testing.assert_array_equal(np.sort(other.labels), np.sort(2 - first.labels))
+    with pytest.raises(UsageError, match="must be a list of names"):
+        load_dataset(folder, classes="smile")
+
+
 def test_images_are_loaded_with_the_labels_of_a_model(files, tmp_path):
     folder = write_folder(tmp_path / "own", renamed(files, OWN_NAMES))
     labels = ("Smile", "mouth open")

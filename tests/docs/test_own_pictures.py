@@ -142,6 +142,16 @@ def test_what_knows_fer2013_alone_is_refused(own: Own, command, tmp_path: Path, 
     assert not (tmp_path / "run" / "model.keras").exists()
 
 
+def test_an_ensemble_of_models_of_these_classes_has_them_too(own: Own, command, tmp_path: Path) -> None:
+    model = own.run / "model.keras"
+    done = command(
+        "fer_zoo.ensemble", model, model, "--output", tmp_path / "pair", backend="tensorflow", folder=own.folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert keras_labels(tmp_path / "pair" / "model.keras") == LABELS
+    assert json.loads((tmp_path / "pair" / "evaluation.json").read_text())["splits"]["test"]["n"] == 12
+
+
 def test_ensembles_with_models_of_other_classes_are_refused(own: Own, command, root: Path, tmp_path: Path) -> None:
     models = own.run / "model.keras", root / "artifacts" / "fernet_nano" / "model.keras"
     done = command("fer_zoo.ensemble", *models, "--data", own.folder / "faces", "--output", tmp_path / "pair")
