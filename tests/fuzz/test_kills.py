@@ -24,15 +24,18 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from commands import ROOT
+from fuzzing import FACTOR
 
 from fer_zoo import files
+from fer_zoo.cli.model_files import refuse_taken
+from fer_zoo.errors import UsageError
+from fer_zoo.files import write_json
 from fer_zoo.zoo import artifacts_dir
 
 Command = Callable[..., CompletedProcess[str]]
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-FACTOR = float(os.environ.get("FER_ZOO_FUZZ", "1"))
 REAL_KILLS = int(os.environ.get("FER_ZOO_KILLS", "0"))
 
 # What differs from run to run.
@@ -63,7 +66,7 @@ CASES = {
         ("photo.jpg", "face.png", "--model", "fernet_nano", "--annotate", "out/drawn", "--output", "out/answers.csv"),
         3,
     ),
-    "average": Case("fer_zoo.average", (*_MODELS, "--output", "out", "--data", "faces.zip"), 1),
+    "average": Case("fer_zoo.average", (*_MODELS, "--output", "out", "--data", "faces.zip"), 0),
     "ensemble": Case("fer_zoo.ensemble", (*_MODELS, "--output", "out", "--data", "faces.zip"), 0),
     "train": Case(
         "fer_zoo.train",
@@ -80,37 +83,43 @@ CASES = {
 
 
 @pytest.fixture
-def inputs(made_once: Callable[..., Path], part_of_bundle: Callable[[Path, int], Path], happy_photo: Path) -> Path:
-    """Two trainings of fernet_nano and itself, a tiny data set, a photo and a face."""
-    keras = pytest.importorskip("keras")
+def started(
+    tmp_path: Path,
+    made_once: Callable[..., Path],
+    part_of_bundle: Callable[[Path, int], Path],
+    happy_photo: Path,
+) -> Callable[[str, Case], Path]:
+    """`started(NAME, CASE)`: a new folder to start the command in, with what it reads."""
 
     def make(folder: Path) -> None:
         (folder / "photo.jpg").write_bytes(happy_photo.read_bytes())
         with zipfile.ZipFile(part_of_bundle(folder / "faces.zip", 40)) as archive:
             name = next(name for name in archive.namelist() if name.endswith(".png"))
             (folder / "face.png").write_bytes(archive.read(name))
-        model = keras.models.load_model(artifacts_dir() / "fernet_nano" / "model.keras", compile=False)
-        chance, shipped = np.random.default_rng(5), model.get_weights()
-        moves = [chance.normal(size=weight.shape) * np.abs(weight).mean() * (weight.ndim > 1) for weight in shipped]
-        for name, far in (("one", 0.3), ("other", -0.3), ("shipped", 0)):
-            model.set_weights([weight + far * move for weight, move in zip(shipped, moves, strict=True)])
-            (folder / name).mkdir()
-            model.save(folder / name / "model.keras")
 
-    return made_once("kills", make)
-
-
-@pytest.fixture
-def started(inputs: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """`started(NAME)`: a new folder to start commands in, with the inputs."""
-
-    def make(name: str) -> Path:
+    def start(name: str, case: Case) -> Path:
+        sources = [made_once("kills", make)]
+        if any(word.endswith(".keras") for word in case.arguments):
+            sources.append(made_once("kills-models", _make_trainings))
         (tmp_path / name).mkdir()
-        for path in inputs.iterdir():
+        for path in (path for source in sources for path in source.iterdir()):
             (tmp_path / name / path.name).symlink_to(path)
         return tmp_path / name
 
-    return make
+    return start
+
+
+def _make_trainings(folder: Path) -> None:
+    """fernet_nano moved one way and the opposite way, whose average is better than each, and itself."""
+    import keras
+
+    model = keras.models.load_model(artifacts_dir() / "fernet_nano" / "model.keras", compile=False)
+    chance, shipped = np.random.default_rng(5), model.get_weights()
+    moves = [chance.normal(size=weight.shape) * np.abs(weight).mean() * (weight.ndim > 1) for weight in shipped]
+    for name, far in (("one", 0.3), ("other", -0.3), ("shipped", 0)):
+        model.set_weights([weight + far * move for weight, move in zip(shipped, moves, strict=True)])
+        (folder / name).mkdir()
+        model.save(folder / name / "model.keras")
 
 
 class _Killed(BaseException):
@@ -185,22 +194,26 @@ def _go_on(run: Callable[..., CompletedProcess[str]], case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_commands_killed_at_a_change_of_a_file(name: str, started: Callable[[str], Path], command: Command) -> None:
+def test_commands_killed_at_a_change_of_a_file(
+    name: str, started: Callable[[str, Case], Path], command: Command
+) -> None:
     case = CASES[name]
     kills = round(case.kills * FACTOR) if case.kills else round(FACTOR - 1)
     if not kills:
         pytest.skip("slow; FER_ZOO_FUZZ=2 and more has it")
+    if not case.kills:
+        pytest.importorskip("keras")
 
     def run(folder: Path) -> Callable[..., CompletedProcess[str]]:
         return lambda module, *arguments: command(module, *arguments, folder=folder)
 
-    whole = started("whole")
+    whole = started("whole", case)
     with _killed_at(sys.maxsize, whole) as changes:
         assert run(whole)(case.module, *case.arguments).returncode == 0
     expected = _result(whole)
     chance = random.Random(name)
     for number in range(kills):
-        folder = started(f"killed{number}")
+        folder = started(f"killed{number}", case)
         with _killed_at(change := chance.randint(1, len(changes)), folder), pytest.raises(_Killed):
             run(folder)(case.module, *case.arguments)
         _go_on(run(folder), case)
@@ -208,8 +221,24 @@ def test_commands_killed_at_a_change_of_a_file(name: str, started: Callable[[str
         assert not list(folder.rglob(".writing-*")), f"killed at change {change}, {changes[change - 1]}"
 
 
+def test_only_what_the_same_command_left_unfinished_is_written_over(tmp_path: Path) -> None:
+    refuse_taken(tmp_path / "new", "averaged")
+    (tmp_path / ".writing-01234567-config.json").touch()
+    refuse_taken(tmp_path, "averaged")
+    assert not list(tmp_path.iterdir())
+    write_json(tmp_path / "config.json", {"averaged": [], "finished": False})
+    (tmp_path / "model.keras").touch()
+    refuse_taken(tmp_path, "averaged")
+    with pytest.raises(UsageError, match="already holds a model"):
+        refuse_taken(tmp_path, "members")
+    for config in ({"averaged": [], "finished": True}, {"averaged": []}, {"finished": False}):
+        write_json(tmp_path / "config.json", config)
+        with pytest.raises(UsageError, match="already holds a model"):
+            refuse_taken(tmp_path, "averaged")
+
+
 @pytest.mark.skipif(not REAL_KILLS, reason="minutes; FER_ZOO_KILLS=40 has it")
-def test_processes_killed_at_random_times(started: Callable[[str], Path]) -> None:
+def test_processes_killed_at_random_times(started: Callable[[str, Case], Path]) -> None:
     def run(folder: Path) -> Callable[..., CompletedProcess[str]]:
         def wait(module: str, *arguments: str) -> CompletedProcess[str]:
             return subprocess.run(
@@ -225,12 +254,12 @@ def test_processes_killed_at_random_times(started: Callable[[str], Path]) -> Non
         name = list(CASES)[number % len(CASES)]
         case = CASES[name]
         if name not in expected:
-            whole, start = started(f"whole-{name}"), time.monotonic()
+            whole, start = started(f"whole-{name}", case), time.monotonic()
             done = run(whole)(case.module, *case.arguments)
             assert done.returncode == 0, done.stderr
             expected[name] = time.monotonic() - start, _result(whole)
         seconds, result = expected[name]
-        folder = started(f"killed{number}")
+        folder = started(f"killed{number}", case)
         process = subprocess.Popen(
             [sys.executable, "-m", case.module, *case.arguments],
             cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

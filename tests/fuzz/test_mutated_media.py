@@ -6,55 +6,22 @@
 from __future__ import annotations
 
 import io
-import os
-import random
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
+from fuzzing import FACTOR, answer, mutations
 from make_pictures import CASES, encoded
 from PIL import Image
 
 from fer_zoo.data.readers import open_source
-from fer_zoo.errors import FerZooError
 from fer_zoo.pictures import read_picture
 
 # Pillow warns of damaged metadata.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-T = TypeVar("T")
-COUNT = round(100 * float(os.environ.get("FER_ZOO_FUZZ", "1")))
-
-
-def mutations(originals: list[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """Changed bytes, most of them near the start, where headers are; inserted ones; and cut files."""
-    chance = random.Random(seed)
-    for _ in range(count):
-        content = bytearray(chance.choice(originals))
-        for _ in range(chance.choice((1, 4, 16))):
-            place = chance.randrange(min(len(content), chance.choice((60, 400, 10**6))))
-            way = chance.random()
-            if way < 0.7:
-                content[place] = chance.randrange(256)
-            elif way < 0.9:
-                content[place:place] = chance.randbytes(chance.randrange(40))
-            else:
-                del content[place + 1 :]
-        yield bytes(content)
-
-
-def answer(read: Callable[[], T]) -> T | None:
-    """What is read, or nothing where it is refused in one sentence."""
-    try:
-        return read()
-    except FerZooError as error:
-        message = str(error)
-    assert message
-    assert "\n" not in message
-    return None
+COUNT = round(100 * FACTOR)
 
 
 def test_pictures() -> None:
@@ -63,7 +30,7 @@ def test_pictures() -> None:
         answer(lambda content=content: read_picture(content, max_pixels=2**22))
         for content in mutations(originals, 10 * COUNT, seed=0)
     ]
-    read = [picture for picture in pictures if picture]
+    read = [picture for picture in pictures if not isinstance(picture, str)]
     assert 0 < len(read) < len(pictures)
     for picture in read:
         assert picture.pixels.dtype == np.uint8
@@ -82,7 +49,8 @@ def test_videos(tmp_path: Path, short_videos: list[Path]) -> None:
         path = tmp_path / f"a{original.suffix}"
         for content in mutations([original.read_bytes()], COUNT // 2, seed=1):
             path.write_bytes(content)
-            read += [seconds] if (seconds := answer(lambda path=path: times(path))) else []
+            seconds = answer(lambda path=path: times(path))
+            read += [] if isinstance(seconds, str) else [seconds]
     assert read
     assert all(seconds == sorted(seconds) for seconds in read)
 
@@ -110,4 +78,4 @@ def test_data_sets(tmp_path: Path, compression: int) -> None:
     for content in mutations([file.getvalue()], COUNT // 2, seed=compression):
         (tmp_path / "a.zip").write_bytes(content)
         decoded = answer(lambda: open_source(tmp_path / "a.zip").read())
-        assert decoded is None or decoded.images.shape[1:] == (48, 48)
+        assert isinstance(decoded, str) or decoded.images.shape[1:] == (48, 48)
