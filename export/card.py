@@ -246,4 +246,5 @@ def care(own: bool) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+    cells = [[text.replace("|", r"\|") for text in row] for row in (header, ["---"] * len(header), *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

@@ -55,8 +55,8 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
         bars = axes.bar(x + offset, heights, 0.38, color=color, label=label)
         axes.bar_label(bars, fmt="{:.2f}", fontsize=9, padding=2)
     names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in evaluation.per_class]
-    axes.set_xticks(x, names)
-    axes.set(ylim=(0, 1), ylabel="F1", title="F1 of each expression")
+    axes.set_xticks(x, names, rotation=_rotation(names, 110))
+    axes.set(ylim=(0, 1.06), ylabel="F1", title="F1 of each expression")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=2, loc="upper left")
     return figure
@@ -157,11 +157,17 @@ def _matrix(axes: Axes, values: np.ndarray, top: float, texts: list[list[str]], 
     for (row, column), value in np.ndenumerate(values):
         color = "white" if value > top / 2 else "black"
         axes.text(column, row, texts[row][column], ha="center", va="center", color=color)
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), names, rotation=_rotation(names, 60))
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(title=title, xlabel="prediction")
+
+
+def _rotation(names: list[str], room: int) -> int:
+    """The angle of names along an axis, upright where they have more letters than there is room for."""
+    letters = sum(max(map(len, name.split("\n"))) for name in names)
+    return 90 if letters > room else 0
 
 
 def _bars(axes: Axes, bins: list[CalibrationBin], heights: list[float], **style: Any) -> None:

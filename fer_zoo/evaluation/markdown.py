@@ -161,7 +161,11 @@ def _calibration(whole: Evaluation) -> str:
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     header = tuple(header)
     rule = ("---", *("---:" for _ in header[1:]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in (header, rule, *rows))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _percent(share: float) -> str:

@@ -118,3 +118,13 @@ def test_the_original_supports_are_the_whole_test_set():
     assert tuple(original.PER_CLASS) == EXPRESSIONS
     assert sum(row["support"] for row in original.PER_CLASS.values()) == original.N
     assert original.implied_accuracy() == pytest.approx(0.6262, abs=1e-4)
+
+
+def test_labels_are_shown_as_they_are_whatever_they_are(dataset, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    names = ("$x^$ half a formula", "[bold]", "a|b")
+    images = replace(dataset, labels=dataset.labels % 3, expressions=names)
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(3), 70)
+    assert write_report(tmp_path, "a model", images, probabilities)["test"].n == 70
+    assert r"| a\|b |" in (tmp_path / "evaluation.md").read_text()
+    assert (tmp_path / "confusion.png").stat().st_size > 1000
