@@ -25,7 +25,15 @@ LAYERS = (
         "fer_zoo.pictures",
         "fer_zoo.crops",
     ),
-    ("fer_zoo.contract", "fer_zoo.cpu", "fer_zoo.errors", "fer_zoo.png", "fer_zoo.files", "fer_zoo.text"),
+    (
+        "fer_zoo.contract",
+        "fer_zoo.cpu",
+        "fer_zoo.memory",
+        "fer_zoo.errors",
+        "fer_zoo.png",
+        "fer_zoo.files",
+        "fer_zoo.text",
+    ),
 )
 _HEIGHT = {part: -height for height, parts in enumerate(LAYERS) for part in parts}
 # `python -m` runs these, which only call the command of that name in `fer_zoo.cli`.

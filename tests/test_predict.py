@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import fer_zoo.cli.predict as predict_module
+import fer_zoo.cli.predict_photos as predict_module
 from fer_zoo.cli.predict import main
 from fer_zoo.cli.predict_inputs import find_drawings
 from fer_zoo.console import run
@@ -148,7 +148,7 @@ def test_a_file_name_that_is_no_text(predict, faces, monkeypatch):
         (["a.png", "--output", "A/../a.png", "--format", "csv"], "would write over that input"),
         (["a.png", "--annotate", "a.png"], "would write over that input"),
         (["a.png", "--annotate", "b.png/folder"], "cannot be written (Not a directory)"),
-        (["a.png", "--output", "r.xlsx"], "must end in .json, .csv or .txt (a table)"),
+        (["a.png", "--output", "r.xlsx"], "must end in .csv, .json, .jsonl or .txt (a table)"),
         (["a.png", "--output", "A", "--format", "csv"], "is a folder"),
         (["a.png", "--output", "a.png/r.csv"], "cannot be written"),
         (["a.png", "--output", "x" * 300 + ".csv"], "cannot be written (File name too long)"),
@@ -180,11 +180,11 @@ def interrupted(monkeypatch):
     monkeypatch.setattr(predict_module, "search_photo", search_two)
 
 
-@pytest.mark.parametrize("target", ["r.csv", "r.json", "r.txt", None])
+@pytest.mark.parametrize("target", ["r.csv", "r.jsonl", "r.json", "r.txt", None])
 def test_ctrl_c_keeps_what_is_answered(predict, faces, tmp_path, interrupted, target):
     several = [faces / "a.png"] * 5
     output = ["--output", tmp_path / target] if target else ["--format", "csv"]
-    code, stdout, stderr = predict(*several, "--batch-size", 1, *output)
+    code, stdout, stderr = predict(*several, "--batch-size", 1, "--jobs", 1, *output)
     text = (tmp_path / target).read_text() if target else stdout
     assert code == 130
     assert text.count("a.png") == 2
@@ -232,3 +232,86 @@ def test_many_drawings_have_names_of_their_own(tmp_path):
     drawings = find_drawings(files, tmp_path / "out", single=False)
     assert len(set(drawings.values())) == 3000
     assert drawings[files[2]] == tmp_path / "out" / "face-3.jpg"
+
+
+def test_jobs_change_neither_answers_nor_order(predict, faces):
+    files = [faces / name for name in ("a.png", "b.png", "notes.txt", "more/c.JPG")] * 8
+    texts = [predict(*files, "--format", "jsonl", "--jobs", jobs)[1] for jobs in (1, 3)]
+    one, three = ([json.loads(line) for line in text.splitlines()] for text in texts)
+    assert [entry["file"] for entry in one] == [entry["file"] for entry in three] == list(map(str, files))
+    for entry, same in zip(one, three, strict=True):
+        shares = [
+            [e["probability"] for face in line.get("predictions", []) for e in face["expressions"]]
+            for line in (entry, same)
+        ]
+        assert shares[0] == pytest.approx(shares[1], abs=1e-5)
+    assert "is not an image" in one[2]["error"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("cut", [0, 7])
+def test_an_output_that_was_cut_off_is_gone_on_with(predict, faces, tmp_path, form, cut):
+    output = tmp_path / f"out.{form}"
+    several = [faces / "a.png", faces / "b.png"]
+    assert predict(*several, faces / "more" / "c.JPG", "--output", output)[0] == 0
+    whole = output.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    kept = len(lines) - 1
+    output.write_bytes(b"".join(lines[:kept]) + lines[kept][:cut])
+    code, _, stderr = predict(*several, faces / "more" / "c.JPG", "--output", output, "--resume")
+    assert (code, output.read_bytes()) == (0, whole)
+    assert "of 3 are in " in stderr
+    code, _, _ = predict(*several, "--output", tmp_path / f"new.{form}", "--resume")
+    assert (code, len((tmp_path / f"new.{form}").read_text().splitlines())) == (0, kept)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "words"),
+    [
+        (["--resume"], "", "--resume goes on with an --output"),
+        (["--resume", "--output", "r.json"], "", "--resume goes on with an --output"),
+        (["--resume", "--output", "r.csv", "--prior", "estimate"], "", "--resume goes on with an --output"),
+        (["--resume", "--output", "r.csv"], "name,size\n", "has other columns"),
+        (["--resume", "--output", "r.jsonl"], "no json\n", "is no earlier output in JSON lines"),
+        (["--resume", "--output", "r.jsonl"], "[1]\n", "is no earlier output in JSON lines"),
+    ],
+)
+def test_what_cannot_be_gone_on_with_is_left_as_it_is(predict, faces, monkeypatch, arguments, content, words):
+    monkeypatch.chdir(faces)
+    if content:
+        Path(arguments[-1]).write_text(content)
+    code, stdout, stderr = predict("a.png", *arguments)
+    assert (code, stdout) == (2, "")
+    assert words in stderr
+    if content:
+        assert Path(arguments[-1]).read_text() == content
+
+
+def test_rows_are_written_as_they_come(predict, faces, tmp_path, monkeypatch):
+    """Each file's rows are there before the next but few are read, so that memory does not grow."""
+    output, sizes = tmp_path / "r.csv", []
+    search = predict_module.search_photo
+
+    def watched(path, *arguments, **options):
+        sizes.append(len(output.read_text().splitlines()) if output.exists() else 0)
+        return search(path, *arguments, **options)
+
+    monkeypatch.setattr(predict_module, "search_photo", watched)
+    assert predict(*[faces / "a.png"] * 6, "--output", output, "--batch-size", 1, "--jobs", 1)[0] == 0
+    assert sizes == [0, 2, 3, 4, 5, 6]
+
+
+def test_the_prior_is_estimated_from_all_faces_of_the_run(faces, tmp_path, capfd):
+    model = ["--model", "fernet_nano:onnx:int8", "--format", "csv", "--top-k", 7, "--prior", "estimate"]
+    many = [faces / name for name in ("a.png", "b.png") for _ in range(35)]
+    assert run(main, list(map(str, [*many, *model, "--jobs", 2]))) == 0
+    rows = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+    crops = np.stack([read_image(file) for file in many])
+    expected = load_classifier("fernet_nano:onnx:int8", prior="estimate").predict_proba(crops)
+    assert len(rows) == 70
+    for row, answer in zip(rows, expected, strict=True):
+        assert float(row["probability_1"]) == pytest.approx(float(answer.max()), abs=1e-4)
+    assert run(main, list(map(str, [faces / "a.png", *model]))) == 2
+    stdout, stderr = capfd.readouterr()
+    assert stdout == ""
+    assert "too few to estimate" in stderr.splitlines()[0]

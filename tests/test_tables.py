@@ -60,7 +60,7 @@ def test_optional_columns_go_only_where_they_must() -> None:
 
 
 def test_file_names_may_be_cut_anywhere() -> None:
-    results = Results("model", "onnxruntime", 2)
+    results = Results("model", "onnxruntime")
     path = "/home/someone/pictures/holiday/IMG_20240102_123456.jpg"
     results.answers.append((path, [Prediction(path, 1, None, (("surprise", 0.9), ("neutral", 0.1)))]))
     lines = rendered(results.to_table(), 80, [BAR])

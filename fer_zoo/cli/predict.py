@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fer_zoo.backend import BACKENDS
-from fer_zoo.cli.model_options import add_prior_option, fixed_prior
+from fer_zoo.cli.model_options import add_prior_option
 from fer_zoo.cli.predict_inputs import check_targets, find_drawings, find_inputs
-from fer_zoo.console import err, out, print_error, track, write_out
+from fer_zoo.cli.predict_output import DocumentOutput, PhotoOutput, RowOutput
+from fer_zoo.cli.predict_photos import PhotoAnswer, PhotoPredictor
+from fer_zoo.console import err, track
 from fer_zoo.contract import LABELS, translated
-from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.faces import Face, FaceDetector
-from fer_zoo.faces.results import BAR, Failure, Prediction, Results
-from fer_zoo.faces.search import CROP_SIZE, search_photo
-from fer_zoo.files import write_text
+from fer_zoo.cpu import cores
+from fer_zoo.errors import UsageError
+from fer_zoo.faces import FaceDetector
+from fer_zoo.faces.result_rows import finished_files
+from fer_zoo.faces.results import Failure, Prediction, Results
+from fer_zoo.faces.search import CROP_SIZE
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
-from fer_zoo.pictures import read_picture
-from fer_zoo.tables import print_table
+from fer_zoo.inference.prior import adapt, estimate_prior
+from fer_zoo.memory import keep_memory
 from fer_zoo.text import plural, printable, some
 from fer_zoo.video import VIDEO_SUFFIXES
 
-_FORMATS = ("table", "json", "csv")
+_FORMATS = ("table", "json", "csv", "jsonl")
 # Of a file's name, and the form that it stands for.
-_SUFFIXES = {".json": "json", ".csv": "csv", ".txt": "table", "": "table"}
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """The faces of one file, waiting for their expressions; the picture only where it will be drawn on.
-
-    Attributes:
-        shrunk: Whether the detector saw a smaller picture, in which small faces may have been lost.
-    """
-
-    name: str
-    faces: list[Face | None]
-    crops: list[np.ndarray]
-    picture: np.ndarray | None = None
-    drawn: Path | None = None
-    shrunk: bool = False
+_SUFFIXES = {".json": "json", ".csv": "csv", ".jsonl": "jsonl", ".txt": "table", "": "table"}
 
 
 def main(arguments: list[str]) -> int:
@@ -58,33 +44,72 @@ def main(arguments: list[str]) -> int:
     if options.plot:
         raise UsageError("--plot shows expressions over time: it needs a video")
     form = form_of(options.format, options.output)
+    estimated = options.prior == "estimate"
+    if options.resume and (options.output is None or form not in ("csv", "jsonl") or estimated):
+        raise UsageError("--resume goes on with an --output in CSV or JSON lines, and not with --prior estimate")
     inputs = find_inputs(options.files)
     check_targets(inputs.files, output=options.output)
     single = len(options.files) == 1 and inputs.files == options.files
     drawings = find_drawings(inputs.files, options.annotate, single)
-    prior = fixed_prior(options.prior)
+    prior = None if estimated else options.prior
     classifier = load_classifier(
         options.model, threads=options.threads, backend=options.backend, prior=prior, isolated=options.isolated
     )
-    top_k = min(options.top_k, len(classifier.labels))
-    results = Results(printable(classifier.path), classifier.runtime, top_k, options.empty)
+    labels = translated(classifier.labels, options.language)
+    top_k = min(options.top_k, len(labels))
+    detector = FaceDetector(options.threads, size=options.detector_size)
+    predictor = PhotoPredictor(classifier, detector, labels, options.crop, drawings, options.batch_size)
     if inputs.left_out:
         names = some([printable(path) for path in inputs.left_out])
         err.print(f"{plural(len(inputs.left_out), 'file')} left out, by name no image: {names}", markup=False)
-    for failure in inputs.failures:
-        _fail(results, failure)
-    problem: BaseException | None = None
-    try:
-        _answer(inputs.files, drawings, classifier, results, options, streamed=form == "csv" and not options.output)
-    except (KeyboardInterrupt, FerZooError, OSError, MemoryError) as error:
-        # What is answered so far is kept.
-        problem = error
-        err.print(f"stopped after {len(results.answers):,} of {plural(len(inputs.files), 'file')}")
-    if results.answers or problem is None:
-        _write(results, form, options.output)
-    if problem:
-        raise problem
-    return 1 if results.failures else 0
+    finished, size = set[str](), 0
+    if options.resume and options.output.exists():
+        finished, size = finished_files(options.output, form, top_k)
+    files = [file for file in inputs.files if printable(file) not in finished]
+    if finished:
+        count = plural(len(inputs.files) - len(files), "file")
+        err.print(f"{count} of {len(inputs.files):,} are in {printable(options.output)} already", markup=False)
+    output: PhotoOutput
+    if form in ("csv", "jsonl"):
+        output = RowOutput(options.output, len(files), form, top_k, options.empty, size)
+    else:
+        output = DocumentOutput(
+            options.output, len(files), form, Results(printable(classifier.path), classifier.runtime)
+        )
+    keep_memory()
+    with output:
+        for failure in inputs.failures:
+            output.fail(failure)
+        jobs = options.jobs or max(1, cores() // options.threads)
+        answers = track(predictor.predict(files, jobs), "classify", len(files))
+        for answer in _adapted(list(answers), classifier) if estimated else answers:
+            _report(answer, output, labels, top_k)
+    return 1 if output.failed else 0
+
+
+def _adapted(answers: list[PhotoAnswer], classifier: Classifier) -> list[PhotoAnswer]:
+    """The answers for the population of all faces together, as they are for that of the training."""
+    known = classifier.known_prior()
+    prior = estimate_prior(np.concatenate([answer.probabilities for answer in answers]), known)
+    return [replace(answer, probabilities=adapt(answer.probabilities, known, prior)) for answer in answers]
+
+
+def _report(answer: PhotoAnswer, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
+    for remark in answer.remarks:
+        err.print(remark, markup=False)
+    for error in answer.errors:
+        output.fail(Failure(answer.file, error))
+    if answer.was_read:
+        output.add(answer.file, _predictions(answer, labels, top_k))
+
+
+def _predictions(answer: PhotoAnswer, labels: Sequence[str], top_k: int) -> list[Prediction]:
+    predictions = []
+    for number, (face, row) in enumerate(zip(answer.faces, answer.probabilities, strict=True), start=1):
+        order = np.argsort(-row, kind="stable")[:top_k]
+        expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
+        predictions.append(Prediction(answer.file, number, face, expressions))
+    return predictions
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,8 +143,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="of a video: the expressions over time")
     parser.add_argument("--batch-size", type=positive, default=32, help="faces in one call (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="photos at the same time (default: as many as there are cores)"
+    )
     parser.add_argument("--format", choices=_FORMATS, help="default: as --output ends, else table")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an earlier --output in CSV or JSON lines: files with rows in it are not read again",
+    )
     return parser
 
 
@@ -164,97 +197,5 @@ def form_of(chosen: str | None, output: Path | None) -> str:
         return chosen or "table"
     form = _SUFFIXES.get(output.suffix.lower())
     if form is None:
-        raise UsageError(f"{output} must end in .json, .csv or .txt (a table); or choose the form with --format")
+        raise UsageError(f"{output} must end in .csv, .json, .jsonl or .txt (a table), or choose with --format")
     return form
-
-
-def _answer(
-    files: list[Path],
-    drawings: dict[Path, Path],
-    classifier: Classifier,
-    results: Results,
-    options: argparse.Namespace,
-    streamed: bool,
-) -> None:
-    """Read the files and put their answers into `results`; on stdout too, as CSV, where that is `streamed`."""
-    waiting: list[_Found] = []
-    labels = translated(classifier.labels, options.language)
-    detector = FaceDetector(options.threads, size=options.detector_size)
-    if streamed:
-        write_out(results.csv_header())
-    for number, path in enumerate(track(files, "classify", len(files)), start=1):
-        try:
-            photo = search_photo(path, detector, whole=options.crop)
-            if photo.animated:
-                err.print(f"{printable(path)} is an animation: its first frame was read", markup=False)
-            if photo.faces is None:
-                waiting.append(_Found(printable(path), [None], list(photo.crops)))
-                if path in drawings:
-                    err.print(f"{printable(path)} is a face as a whole: there is nothing to draw on it", markup=False)
-            else:
-                picture = read_picture(path).rgb if path in drawings else None
-                shrunk = max(photo.width, photo.height) > detector.size
-                faces = photo.faces
-                waiting.append(
-                    _Found(printable(path), [*faces], list(photo.crops), picture, drawings.get(path), shrunk)
-                )
-        except FerZooError as error:
-            _fail(results, Failure(printable(path), printable(str(error))))
-        if sum(len(found.crops) for found in waiting) >= options.batch_size or drawings or number == len(files):
-            answered = len(results.answers)
-            _classify(classifier, waiting, labels, results, options)
-            if streamed:
-                write_out(results.csv_rows(answered))
-
-
-def _write(results: Results, form: str, output: Path | None) -> None:
-    """Write the answers to a file or to stdout, where those in CSV are already."""
-    if output:
-        write_text(output, results.to_text(form))
-    elif form == "table" and out.is_terminal:
-        if results.answers:
-            print_table(results.to_table(), optional=[BAR])
-    elif form != "csv":
-        write_out(results.to_text(form))
-
-
-def _fail(results: Results, failure: Failure) -> None:
-    results.failures.append(failure)
-    print_error(failure.error)
-
-
-def _classify(
-    classifier: Classifier, waiting: list[_Found], labels: Sequence[str], results: Results, options: argparse.Namespace
-) -> None:
-    """Answer what waits, all faces in batches, and empty the list."""
-    crops = [crop for found in waiting for crop in found.crops]
-    rows = iter(classifier.predict_proba(np.stack(crops), options.batch_size) if crops else ())
-    for found in waiting:
-        answers = [next(rows) for _ in found.crops]
-        predictions = []
-        for number, (face, row) in enumerate(zip(found.faces, answers, strict=True), start=1):
-            order = np.argsort(-row, kind="stable")[: options.top_k]
-            expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
-            predictions.append(Prediction(found.name, number, face, expressions))
-        results.answers.append((found.name, predictions))
-        if not answers:
-            larger = f", a --detector-size above {options.detector_size} for small faces" if found.shrunk else ""
-            err.print(
-                f"no face was found in {found.name}; pass --crop if the whole picture is one{larger}", markup=False
-            )
-        if found.picture is not None and found.drawn is not None:
-            try:
-                _draw(found.picture, found.drawn, [face for face in found.faces if face], answers, labels)
-            except OSError as error:
-                if error.errno == errno.ENOSPC:
-                    raise
-                sentence = f"{printable(found.drawn)} cannot be written: {error.strerror}"
-                _fail(results, Failure(found.name, sentence))
-    waiting.clear()
-
-
-def _draw(photo: np.ndarray, path: Path, faces: list[Face], answers: list[np.ndarray], labels: Sequence[str]) -> None:
-    from fer_zoo.faces.annotate import annotate, caption, save_picture
-
-    captions, colors = zip(*(caption(row, labels) for row in answers), strict=True) if answers else ((), ())
-    save_picture(path, annotate(photo, faces, captions, colors))

@@ -37,11 +37,15 @@ def predict_clip(options: argparse.Namespace) -> int:
         raise UsageError("give one video at a time, and photos apart from it")
     if options.crop:
         raise UsageError("--crop is for pictures, not for videos")
+    if options.resume:
+        raise UsageError("--resume is for pictures, not for videos")
     if options.plot:
         check_plot(options.plot)
     if options.annotate:
         check_video_name(options.annotate)
     form = form_of(options.format, options.output)
+    if form == "jsonl":
+        raise UsageError("JSON lines are for pictures, not for videos; give a name in .json or .csv")
     path: Path = options.files[0]
     check_targets([path], annotate=options.annotate, output=options.output, plot=options.plot)
     start = time.perf_counter()

@@ -1,9 +1,7 @@
-"""What `fer-zoo predict` found, as a table, JSON or CSV."""
+"""What `fer-zoo predict` found, as a table or JSON, which are written when all is known."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,16 +48,12 @@ class Results:
     Attributes:
         model: The model file.
         runtime: What ran it.
-        top_k: Expressions told of each face.
-        empty: Whether files without faces have a row in CSV.
         answers: Each file that was read, with its faces.
         failures: Files that could not be read.
     """
 
     model: str
     runtime: str
-    top_k: int
-    empty: bool = False
     answers: list[tuple[str, list[Prediction]]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -73,11 +67,17 @@ class Results:
         """Files in which no face was found."""
         return [file for file, predictions in self.answers if not predictions]
 
+    def add(self, file: str, predictions: list[Prediction]) -> None:
+        """Take a file that was read."""
+        self.answers.append((file, predictions))
+
+    def fail(self, failure: Failure) -> None:
+        """Take a file that could not be read."""
+        self.failures.append(failure)
+
     def to_text(self, form: str) -> str:
-        """`form` is `table`, `json` or `csv`."""
-        if form == "json":
-            return self._to_json()
-        return self.csv_header() + self.csv_rows() if form == "csv" else self._to_plain_table()
+        """`form` is `table` or `json`."""
+        return self._to_json() if form == "json" else self._to_plain_table()
 
     def to_table(self) -> Table:
         """For a terminal."""
@@ -108,36 +108,15 @@ class Results:
         content = {
             "model": self.model,
             "runtime": self.runtime,
-            "predictions": [_entry(prediction) for prediction in self.predictions],
+            "predictions": [entry_of(prediction) for prediction in self.predictions],
             "without_faces": self.without_faces,
             "failures": [{"file": failure.file, "error": failure.error} for failure in self.failures],
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def csv_header(self) -> str:
-        """The first line of CSV."""
-        ranks = range(1, self.top_k + 1)
-        expressions = [f"{column}_{rank}" for rank in ranks for column in ("label", "probability")]
-        return ",".join(["file", "face", "x", "y", "width", "height", "score", *expressions]) + "\n"
 
-    def csv_rows(self, start: int = 0) -> str:
-        """The lines of CSV of the answers from `start` on."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        for file, predictions in self.answers[start:]:
-            writer.writerows(_row(prediction) for prediction in predictions)
-            if self.empty and not predictions:
-                writer.writerow([file, *[""] * (6 + 2 * self.top_k)])
-        return buffer.getvalue()
-
-
-def _row(prediction: Prediction) -> list[Any]:
-    face = prediction.face
-    place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
-    return [prediction.file, prediction.number, *place, *(value for pair in prediction.expressions for value in pair)]
-
-
-def _entry(prediction: Prediction) -> dict[str, Any]:
+def entry_of(prediction: Prediction) -> dict[str, Any]:
+    """A face as JSON."""
     face = prediction.face
     return {
         "file": prediction.file,

@@ -100,7 +100,7 @@ class Classifier:
             raise FerZooError(f"it has {len(self.labels)} classes and a training prior of {len(known)}")
         self.training_prior = normalized(known) if known else None
         self.prior = prior
-        self._frequencies = None if prior is None else frequencies(prior, self.labels, self._known_prior())
+        self._frequencies = None if prior is None else frequencies(prior, self.labels, self.known_prior())
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """The bare runtime call, nothing checked.
@@ -168,7 +168,7 @@ class Classifier:
         answers = self._answers(images, batch_size, tta)
         if self.prior is None:
             return answers
-        known = self._known_prior()
+        known = self.known_prior()
         target = estimate_prior(answers, known) if self._frequencies is None else self._frequencies
         return adapt(answers, known, target)
 
@@ -195,10 +195,11 @@ class Classifier:
             'happy'
             >>> classifier = load_classifier("fernet_tiny", prior=prior)
         """
-        prior = estimate_prior(self._answers(images, batch_size), self._known_prior())
+        prior = estimate_prior(self._answers(images, batch_size), self.known_prior())
         return dict(zip(self.labels, prior.tolist(), strict=True))
 
-    def _known_prior(self) -> np.ndarray:
+    def known_prior(self) -> np.ndarray:
+        """`training_prior`, or UsageError where it is not known."""
         if self.training_prior is None:
             raise UsageError(
                 f"{self.path} does not tell how often each class occurred in its training, so that its answers cannot "

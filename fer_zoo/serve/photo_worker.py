@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import socket
 from contextlib import suppress
@@ -13,16 +12,13 @@ from fer_zoo.crops import crop_centre
 from fer_zoo.errors import FerZooError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.faces.search import PhotoFaces, search_photo
+from fer_zoo.memory import keep_memory
 from fer_zoo.pictures import PictureTooLargeError, read_picture
 
 # Of a picture that is decoded in the server's own process.
 SMALL_PIXELS = 256 * 256
 _SMALL_BYTES = 100_000
 _SMALL_FORMATS = (b"\x89PNG\r\n", b"\xff\xd8\xff")
-
-# glibc's options, and bytes that may be kept: enough for what a picture of usual size needs.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ def work(end: socket.socket, max_pixels: int, max_faces: int) -> None:
     """Answer each `(content, cropped)` with `PhotoFaces` or `Unreadable` until the other end closes."""
     # Ctrl-C goes to all processes of a terminal; the server then waits for the requests that run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _keep_memory()
+    keep_memory()
     connection = Connection(end.detach())
     detector = FaceDetector()
     with suppress(EOFError, OSError):
@@ -82,13 +78,3 @@ def read_small_face(content: bytes) -> PhotoFaces | None:
         return None
     crops = crop_centre(picture.pixels)[None]
     return PhotoFaces(picture.width, picture.height, None, crops, picture.animated, picture.mode)
-
-
-def _keep_memory() -> None:
-    """Keep some freed memory for the next picture: to get it anew from the system would take a third of the time.
-
-    What a large picture has used is given back.
-    """
-    with suppress(OSError, AttributeError, TypeError):  # Other systems' libraries
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            ctypes.CDLL(None).mallopt(option, _KEPT)
