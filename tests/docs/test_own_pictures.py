@@ -13,6 +13,7 @@ import pytest
 from documented import IN_ORDER, marked, ours, row
 from PIL import Image
 
+from fer_zoo.cli.serve import main as serve
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import load_dataset
 from fer_zoo.inference import load_classifier
@@ -118,11 +119,15 @@ def test_commands_follow_the_labels(own: Own, command, tmp_path: Path) -> None:
     assert "no images of the class mouth open, no smile, smile; there are angry, disgust" in done.stderr
 
 
-def test_the_server_and_its_page_name_the_classes(own: Own) -> None:
+def test_the_server_and_its_page_name_the_classes(own: Own, tmp_path: Path) -> None:
     models = chosen_models([str(own.run)])
     (entry,) = catalog(models, models[0]).models
     assert entry.labels == entry.labels_indonesian == list(LABELS)
     assert (entry.task, entry.data_set, entry.test_images) == ("your own models", None, 12)
+    assert serve(["--build", str(tmp_path / "page"), "--model", str(own.run)]) == 0
+    (model,) = json.loads((tmp_path / "page" / "models.json").read_text())["models"]
+    assert model["labels"] == list(LABELS)
+    assert (tmp_path / "page" / model["file"]).read_bytes() == (own.run / "export" / "model.int8.onnx").read_bytes()
 
 
 @pytest.mark.parametrize(
