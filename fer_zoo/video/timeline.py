@@ -21,6 +21,8 @@ from fer_zoo.video.tracker import TrackedFace
 # The faces longest in view; more panels could not be read.
 _PANELS = 4
 
+_COLUMNS = ("frame", "seconds", "face", "x", "y", "width", "height", "score", "label")
+
 
 class Timeline:
     """What was seen in each frame.
@@ -32,6 +34,8 @@ class Timeline:
 
     def __init__(self, labels: Sequence[str], empty: bool = False) -> None:
         self.labels = list(labels)
+        # The columns of the probabilities: a class of one's own may be called like one of the others.
+        self._classes = [f"{label} (class)" if label in _COLUMNS else label for label in labels]
         self.frames = 0
         self.seconds = 0.0
         self._empty = empty
@@ -55,17 +59,16 @@ class Timeline:
     def _face(self, face: TrackedFace) -> dict[str, Any]:
         return {
             "face": face.track,
-            **dict(zip(("x", "y", "width", "height"), (round(value, 1) for value in face.box), strict=True)),
+            **dict(zip(_COLUMNS[3:7], (round(value, 1) for value in face.box), strict=True)),
             "score": round(face.score, 4),
             "label": self.labels[int(face.probabilities.argmax())],
-            **{k: round(float(p), 4) for k, p in zip(self.labels, face.probabilities, strict=True)},
+            **{k: round(float(p), 4) for k, p in zip(self._classes, face.probabilities, strict=True)},
         }
 
     def to_csv(self) -> str:
         """`rows` under a header."""
         buffer = io.StringIO()
-        columns = ["frame", "seconds", "face", "x", "y", "width", "height", "score", "label", *self.labels]
-        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer = csv.DictWriter(buffer, [*_COLUMNS, *self._classes], lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows())
         return buffer.getvalue()

@@ -21,7 +21,8 @@ pytest.importorskip("av")
 import itertools
 
 from fer_zoo.video.frames import Video
-from fer_zoo.video.tracker import FaceTracker
+from fer_zoo.video.timeline import Timeline
+from fer_zoo.video.tracker import FaceTracker, TrackedFace
 from fer_zoo.video.writer import VideoWriter
 
 
@@ -169,7 +170,6 @@ def test_a_window_without_a_screen_is_one_sentence(call, short_clip, monkeypatch
 def test_bars():
     from rich.console import Console
 
-    from fer_zoo.video.tracker import TrackedFace
     from fer_zoo.video.views import bars
 
     probabilities = np.array([0, 0, 0, 0.75, 0.25, 0, 0], np.float32)
@@ -179,6 +179,15 @@ def test_bars():
     lines = buffer.getvalue().splitlines()
     assert "face 3" in lines[0]
     assert lines[4].split() == ["happy", "█" * 18, "75%"]
+
+
+def test_a_class_that_is_called_like_a_column_has_one_of_its_own():
+    probabilities = np.array([0.25, 0.75], np.float32)
+    timeline = Timeline(("x", "label"))
+    timeline.add(0, 0.5, [TrackedFace((3, 0, 1, 1), np.zeros((5, 2)), 0.9, 1, probabilities, probabilities)])
+    (row,) = csv.DictReader(io.StringIO(timeline.to_csv()))
+    assert (row["x"], row["label"]) == ("3", "label")
+    assert (row["x (class)"], row["label (class)"]) == ("0.25", "0.75")
 
 
 def test_a_folder_of_photos_leaves_its_videos_alone(call, short_clip, shared, tmp_path):
