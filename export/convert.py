@@ -141,8 +141,14 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the converters' chatter off the terminal; exceptions still say what failed."""
-    for name in (None, "tf2onnx", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_messages_dropped():
-        warnings.simplefilter("ignore")
-        yield
+    loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_messages_dropped():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,15 @@ def test_output_is_a_table_and_nothing_else(exported) -> None:
     assert exported.output.count("passed") == 5
     assert not any(noise in exported.output for noise in ("absl", "oneDNN", "XNNPACK", "Warning", "WARNING"))
     assert not list(exported.artifacts.glob(".*"))
+
+
+def test_converters_are_quiet_only_while_they_run() -> None:
+    convert = pytest.importorskip("export.convert")
+    root = logging.getLogger()
+    before = root.level
+    with convert.quiet():
+        assert root.level == logging.ERROR
+    assert root.level == before
 
 
 def test_the_gate_is_on_what_the_files_answer(exported) -> None:

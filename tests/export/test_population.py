@@ -46,7 +46,7 @@ def test_an_export_for_a_population_answers_as_an_adapted_classifier(made: Path,
         (("fernet_tiny", "--prior", "uniform"), "give --output FOLDER"),
         (("fernet_tiny", "--prior", "uniform", "--publish"), "leave out --publish"),
         (("fernet_tiny", "--prior", "estimate", "--output", "out"), "estimate them first"),
-        (("fernet_ensemble", "--prior", "uniform", "--output", "out"), "export one of them"),
+        (("fernet_ensemble_ferplus", "--prior", "uniform", "--output", "out"), "export one of them"),
         (("fernet_tiny", "--prior", "joy=1", "--output", "out"), "names a class 'joy'"),
     ],
 )
