@@ -58,6 +58,9 @@ def main(arguments: list[str]) -> int | None:
     if given.prior is not None and (given.publish or (name is not None and given.output is None)):
         raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
     original = original_path(name, absent=True) if name else None
+    if given.prior is not None and run_config((original or given.model).parent).get("members"):
+        # Before the ensemble is made again from its members, which may not be here.
+        raise UsageError(f"{given.model} averages several models: it has no last bias; export one of them")
     _start(original or given.model, given.calibration, can_be_made=original is not None)
     # A model of the zoo is exported there: its own files are all that can lie in its folder.
     output = given.output
