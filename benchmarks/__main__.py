@@ -21,6 +21,7 @@ _COMMANDS = {
     "seeds": ("accuracy.command", "seeds_main", "mean and spread over seeds"),
     "training": ("training.command", "main", "images a second of a training step"),
     "peers": ("peers.command", "main", "the published models beside ours"),
+    "throughput": ("throughput.command", "main", "photos a second of `fer-zoo predict`"),
     "serve": ("serve", "main", "requests a second of the HTTP server"),
     "robustness": ("robustness.command", "main", "corruptions, calibration, confused pairs, other data sets"),
 }

@@ -1,0 +1,176 @@
+"""Timing of whole processes that read photos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fer_zoo.console import track
+from fer_zoo.errors import FerZooError, UsageError
+
+from ..machine import describe, now
+from .photos import KINDS, make_photo
+from .rows import PhotoKind, ThroughputReport, ThroughputRow
+
+_DECODER = Path(__file__).with_name("decode_call.py")
+_FER = Path(__file__).with_name("fer_call.py")
+_DETECTOR_SIZE = 640
+
+
+@dataclass(frozen=True)
+class Program:
+    """Something that reads photos.
+
+    Attributes:
+        name: For the table.
+        command: To which the names of photos are added.
+        folder: Where it runs.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process used.
+
+    Attributes:
+        cpu: Seconds of processor time, user and system.
+        wall: Seconds by the clock.
+        peak_bytes: Highest resident memory.
+    """
+
+    cpu: float
+    wall: float
+    peak_bytes: int
+
+
+def measure_throughput(
+    checkouts: Sequence[Path],
+    model: Path,
+    photo: Path,
+    *,
+    fer_python: str | None = None,
+    kinds: Sequence[PhotoKind] = KINDS,
+    cores: Sequence[int] = (1, 2),
+    seconds: float = 3,
+    rounds: int = 3,
+) -> ThroughputReport:
+    """Time `fer-zoo predict` of each checkout, the bare decoder and the package `fer` on photos of one face.
+
+    Each is run with one photo and with many; the difference is the time of the photos, without the start.
+
+    Args:
+        checkouts: Of fer_zoo; the speed-ups are those over the first.
+        model: The model file for all of them.
+        photo: Of one face.
+        fer_python: An interpreter with the package `fer`.
+        kinds: What is made of the photo.
+        cores: Numbers of cores; the decoder and `fer` have one.
+        seconds: Of processor time that many photos take, about.
+        rounds: In each of which every program has its turn; the fastest counts.
+
+    Raises:
+        UsageError: The system can't say which cores a process may use, or there are fewer.
+        FerZooError: A checkout fails.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError("throughput is measured on Linux, where a process can be told its cores")
+    if max(cores) > len(os.sched_getaffinity(0)):
+        raise UsageError(f"this process may use {len(os.sched_getaffinity(0))} cores, not {max(cores)}")
+    decoders = [
+        Program("Pillow, in full", (sys.executable, str(_DECODER), "0"), Path.cwd()),
+        Program(
+            "Pillow, as small as detection bears", (sys.executable, str(_DECODER), str(_DETECTOR_SIZE)), Path.cwd()
+        ),
+    ]
+    peers = [Program("fer", (fer_python, str(_FER)), Path.cwd())] if fer_python else []
+    missing = {} if fer_python else {"fer": "no interpreter with the package was given (--fer-python)"}
+    rows: list[ThroughputRow] = []
+    with TemporaryDirectory() as folder:
+        # Not beside a manifest, which checkouts of other versions might not read.
+        copy = Path(shutil.copy(model, folder))
+        programs = [_checkout(checkout.resolve(), copy) for checkout in checkouts]
+        for kind in track(kinds, "photos", len(kinds)):
+            path = make_photo(photo, kind, Path(folder))
+            runs = [(program, count) for program in programs for count in cores]
+            runs += [(program, 1) for program in decoders]
+            found = [_row(program, kind, path, count, seconds) for program, count in runs]
+            for program in peers:
+                try:
+                    found.append(_row(program, kind, path, 1, seconds))
+                    runs.append((program, 1))
+                except FerZooError as error:
+                    missing[f"{program.name}, {kind.name}"] = str(error)
+            for _ in range(rounds - 1):
+                again = [
+                    _row(program, kind, path, count, seconds, row.photos)
+                    for (program, count), row in zip(runs, found, strict=True)
+                ]
+                found = [_best(row, other) for row, other in zip(found, again, strict=True)]
+            rows += [replace(row, speedup=found[0].cpu_ms / row.cpu_ms) for row in found]
+    return ThroughputReport(now(), describe(), model.name, rounds, tuple(rows), missing)
+
+
+def _checkout(folder: Path, model: Path) -> Program:
+    if not (folder / "fer_zoo" / "predict.py").is_file():
+        raise UsageError(f"{folder} is no checkout of fer_zoo; pass folders that have fer_zoo/predict.py")
+    command = (sys.executable, "-m", "fer_zoo.predict", "--model", str(model), "--format", "csv")
+    return Program(folder.name, command, folder)
+
+
+def _best(one: ThroughputRow, other: ThroughputRow) -> ThroughputRow:
+    fields = ("cpu_ms", "wall_ms", "start_cpu_seconds", "peak_bytes")
+    return replace(one, **{name: min(getattr(one, name), getattr(other, name)) for name in fields})
+
+
+def _row(
+    program: Program, kind: PhotoKind, path: Path, cores: int, seconds: float, photos: int | None = None
+) -> ThroughputRow:
+    """Run the program with one photo and with many; as many as take so many seconds, where no number is given."""
+    first = _run(program, [path], cores)
+    if photos is None:
+        few = _run(program, [path] * 9, cores)
+        photos = max(8, int(8 * seconds / max(few.cpu - first.cpu, 0.01)))
+    many = _run(program, [path] * (photos + 1), cores)
+    return ThroughputRow(
+        program=program.name,
+        photo=kind.name,
+        file_bytes=path.stat().st_size,
+        cores=cores,
+        photos=photos,
+        cpu_ms=1000 * max(many.cpu - first.cpu, 1e-6) / photos,
+        wall_ms=1000 * max(many.wall - first.wall, 1e-6) / photos,
+        start_cpu_seconds=first.cpu,
+        peak_bytes=first.peak_bytes,
+    )
+
+
+def _run(program: Program, photos: Sequence[Path], cores: int) -> Usage:
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [*program.command, *map(str, photos)],
+        cwd=program.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=partial(os.sched_setaffinity, 0, allowed),
+    )
+    assert process.stderr
+    errors = process.stderr.read().decode(errors="replace").strip().splitlines()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - start
+    if process.returncode:
+        raise FerZooError(f"{program.name} failed: {errors[-1] if errors else f'exit code {process.returncode}'}")
+    return Usage(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024)
