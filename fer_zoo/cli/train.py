@@ -74,7 +74,7 @@ def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
     if config.data is None:
         lines = ["The bundled sample has a tenth of FER2013's training images and all of its 7,178 test images."]
     recipe = find_recipe(name) if name else None
-    if recipe is None or recipe.cost is None:
+    if recipe is None or recipe.cost is None or config.classes:
         return lines
     if (recipe.config.model, recipe.config.epochs) != (config.model, config.epochs):
         return lines

@@ -77,7 +77,7 @@ def find_layout(source: str, paths: Sequence[str], chosen: Sequence[str] | None 
     splits = {path: _split_of(path) for path in paths}
     held_out = not any(splits.values())  # Folders of classes alone, not of splits and classes.
     depth = 2 if held_out else 3
-    inside = [path for path in paths if ("/" in path if held_out else splits[path])]
+    inside = [path for path in paths if (_is_in_class_folder(path) if held_out else splits[path])]
     if not inside:
         raise UsageError(f"no images in class folders found in {source}; {LAYOUT}")
     roots = {"/".join(path.split("/")[:-depth]) for path in inside}
@@ -95,12 +95,22 @@ def find_layout(source: str, paths: Sequence[str], chosen: Sequence[str] | None 
     return Layout(tuple(images), classes, tuple(sorted(set(paths).difference(inside))), held_out)
 
 
+def _is_in_class_folder(path: str) -> bool:
+    """Whether an image lies in a folder that is not one of a split."""
+    parts = path.split("/")
+    return len(parts) > 1 and _named_split(parts[-2]) == _NO_SPLIT
+
+
+def _named_split(folder: str) -> str:
+    return _FOLDER_SPLITS.get(folder.casefold().replace("_", "").replace("-", ""), _NO_SPLIT)
+
+
 def _split_of(path: str) -> str:
     """The split that the folder around the class folder, or the file's name, tells; empty where it tells none."""
     parts = path.split("/")
     if len(parts) < 3:
         return _NO_SPLIT
-    split = _FOLDER_SPLITS.get(parts[-3].casefold().replace("_", "").replace("-", ""), _NO_SPLIT)
+    split = _named_split(parts[-3])
     if split == "test":
         return next((name for prefix, name in _FILE_SPLITS.items() if parts[-1].startswith(prefix)), split)
     return split

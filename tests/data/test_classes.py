@@ -118,6 +118,13 @@ def test_loaded_images_get_the_labels_of_a_model_where_there_are_any():
         relabelled(test, ("a", "b"))
 
 
+def test_folders_of_splits_are_no_classes(files, tmp_path):
+    content = next(iter(files.values()))
+    folder = write_folder(tmp_path, {"train/a.png": content, "test/b.png": content})
+    with pytest.raises(UsageError, match=r"no images in class folders found .* expected train/<class>/"):
+        open_source(folder).read()
+
+
 def test_a_zip_without_split_folders_is_read_as_the_folder_is(files, tmp_path):
     flat = renamed(files, OWN_NAMES, splits=False)
     one, other = (load_dataset(write(tmp_path / name, flat)) for write, name in ((write_folder, "a"), (write_zip, "b")))

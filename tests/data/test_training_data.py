@@ -72,3 +72,11 @@ def test_older_configs_tell_no_kind() -> None:
     old = {"data": {"source": "fer2013.zip", "fingerprint": "90a5", "images": 35887}}
     assert TrainingData.of_config(old) is None
     assert TrainingData.of_config({}) is None
+
+
+def test_the_task_is_whose_labels_were_learned(own: Dataset, sample: Dataset) -> None:
+    train, chosen = sample.subset("train"), sample.subset("public_test")
+    assert TrainingData.of(SAMPLE, sample, train, chosen).task == "FER2013"
+    eight = majority_labels(sample)
+    assert TrainingData.of(SAMPLE, eight, eight.subset("train"), eight.subset("public_test")).task == "FER+"
+    assert TrainingData.of(OWN, own, own.subset("train"), own.subset("train")).task == "own images"
