@@ -48,7 +48,7 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
     try:
         content = json.loads(path.read_text("utf-8"))
         schema, name = content.pop("schema"), content.pop("kind", "")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FerZooError(f"{path} is not a benchmark's table ({error}); delete it and measure again") from error
     if schema != SCHEMA:
         raise FerZooError(f"{path} has schema {schema}, this version reads {SCHEMA}; delete it and measure again")
@@ -56,7 +56,7 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
         if name != kind.__name__:
             raise ValueError(f"it is a {name}, not a {kind.__name__}")
         return _value(kind, content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FerZooError(f"{path} is damaged ({error}); delete it and measure again") from error
 
 

@@ -91,9 +91,12 @@ def refuse_replacing(destination: Destination, source: Path, force: bool) -> Non
 
 
 def sha_of_original(folder: Path) -> str | None:
-    """The SHA-256 of the Keras original of the files for phones in `folder`, `None` where there are none."""
+    """The SHA-256 of the Keras original of the files for phones in `folder`, `None` where nothing tells it."""
     facts = folder / "mobile.json"
-    return json.loads(facts.read_text("utf-8"))["sha256_of_keras_original"] if facts.exists() else None
+    try:
+        return str(json.loads(facts.read_text("utf-8"))["sha256_of_keras_original"]) if facts.exists() else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def agreed(question: str) -> bool:

@@ -93,8 +93,8 @@ def time_to_accuracy(folder: Path) -> RunRow:
             best=max(e["selection_accuracy"] for e in history),
             minutes_to=minutes,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise FerZooError(f"{folder} is not a training run with a history ({error})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FerZooError(f"{folder} is not a training run with a history ({error!r})") from error
 
 
 def _precision(variant: str) -> str:

@@ -19,7 +19,7 @@ from fer_zoo.evaluation import original
 from fer_zoo.files import write_csv, write_json, write_text
 from fer_zoo.png import save_png
 from fer_zoo.training.config import TrainingConfig, current_names
-from fer_zoo.zoo import portable
+from fer_zoo.zoo import portable, run_config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,18 +51,23 @@ class Run:
             FerZooError: A file is missing or is not what `fer_zoo.train` writes.
         """
         try:
-            config, history, evaluation = (json.loads((folder / name).read_text("utf-8")) for name in _FILES)
+            history, evaluation = (json.loads((folder / name).read_text("utf-8")) for name in _FILES[1:])
             splits = evaluation["splits"]
             if not {"public_test", "private_test"} <= set(splits):
                 raise FerZooError(f"{folder} was measured on images that are not of PublicTest and PrivateTest")
             beside = "original" in evaluation and original.comparable(splits["test"]["per_class"])
-            return cls(folder.name, config, history, splits, beside)
+            found = cls(folder.name, run_config(folder), history, splits, beside)
+            # All that tables and plots are made of.
+            to_markdown(folder.name, [found])
+            for entry in history:
+                _ = [float(entry[name]) for name in ("epoch", "accuracy", "selection_accuracy")]
+            return found
         except FileNotFoundError as error:
             raise FerZooError(
                 f"{folder} is not a finished training run: it has no {Path(error.filename).name}"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise FerZooError(f"{folder} holds a damaged training run ({error})") from error
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+            raise FerZooError(f"{folder} holds a damaged training run ({error!r:.200})") from error
 
     @property
     def best(self) -> dict[str, Any]:

@@ -44,7 +44,10 @@ class Checkpoint:
         self.best_weights: list[np.ndarray] = []
         if resume and self._path.exists():
             state = self._read()
-            self.history = [EpochRecord.of_row(row) for row in json.loads(str(state["history"]))]
+            try:
+                self.history = [EpochRecord.of_row(row) for row in json.loads(str(state["history"]))]
+            except (ValueError, KeyError, TypeError) as error:
+                raise FerZooError(f"{self._path} is damaged ({error}); delete it to start the run anew") from error
             _assign(self._path, model.weights, state, "model")
             self.best_weights = [array for name, array in state.items() if name.startswith("best")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from fer_zoo.cpu import fastest_training_precision
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces.largest import CROPS, Crop
+from fer_zoo.zoo import run_config
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "sgd")
@@ -261,17 +261,17 @@ class TrainingConfig:
         Raises:
             FerZooError: The file is missing or is not such a file.
         """
+        if not path.exists():
+            raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}")
         try:
-            values = current_names(json.loads(path.read_text("utf-8"))["training"])
+            values = current_names(run_config(path.parent)["training"])
             augmentation = values.pop("augmentation")
             values["teachers"] = tuple(values.get("teachers", ()))
             values["model_options"] = tuple(values.get("model_options", ()))
             values["classes"] = tuple(values.get("classes", ()))
             values["transfer"] = Transfer(**values["transfer"]) if values.get("transfer") else None
             return cls(**values, augmentation=Augmentation(**augmentation) if augmentation else None)
-        except FileNotFoundError as error:
-            raise FerZooError(f"{path.parent} is not a training run: it has no {path.name}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FerZooError(f"{path} is not the config of a training run ({error})") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from fer_zoo.errors import FerZooError
 from fer_zoo.zoo.artifact import Artifact
 from fer_zoo.zoo.find import unknown_model
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
@@ -124,10 +125,13 @@ def _latencies() -> dict[str, Latency]:
     path = artifacts_dir() / "reports" / "latency.json"
     if not path.is_file():
         return {}
-    report = json.loads(path.read_text("utf-8"))
     plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1}
-    return {
-        row["path"]: Latency(row["p50_ms"], report["machine"]["cpu"])
-        for row in report["rows"]
-        if plain.items() <= row.items()
-    }
+    try:
+        report = json.loads(path.read_text("utf-8"))
+        return {
+            row["path"]: Latency(float(row["p50_ms"]), str(report["machine"]["cpu"]))
+            for row in report["rows"]
+            if plain.items() <= row.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise FerZooError(f"{path} is not a table of latencies ({error!r}); restore it or remove it") from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CONFIG = "config.json"
 # A member of the zip archive that Keras does not look at.
 _FACTS = "fer_zoo.json"
+_LARGEST_FACTS = 1_000_000
 _OLDEST = "3.10"
 
 
@@ -73,10 +74,12 @@ def keras_labels(path: Path) -> tuple[str, ...] | None:
     """
     try:
         with zipfile.ZipFile(path) as file:
+            if file.getinfo(_FACTS).file_size > _LARGEST_FACTS:
+                raise ValueError("they are too long")
             labels = json.loads(file.read(_FACTS))["labels"]
     except (KeyError, zipfile.BadZipFile):  # No such member, or no `.keras` file, which loading it tells.
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise FerZooError(f"the labels in {path} cannot be read ({error})") from error
     if problem := labels_problem(labels):
         raise FerZooError(f"{problem}, in {path}")

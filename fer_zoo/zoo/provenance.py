@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256
 from fer_zoo.zoo.find import entry_of, original_path
 from fer_zoo.zoo.manifest import artifacts_dir
+from fer_zoo.zoo.run_schema import parse_config
 
 # A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip.
 _OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)(?=[\s'\",]|$)")
@@ -21,13 +21,13 @@ def run_config(folder: Path) -> dict[str, Any]:
     """What `config.json` tells of the run or the published model in `folder`; an empty dict where there is none.
 
     Raises:
-        FerZooError: It is no JSON.
+        FerZooError: It cannot be read, or is not valid as `fer_zoo.zoo.run_schema` describes it.
     """
     path = folder / "config.json"
     try:
-        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return parse_config(path.read_text("utf-8")) if path.exists() else {}
     except ValueError as error:
-        raise FerZooError(f"{path} is not readable JSON ({error}); mend or remove it") from error
+        raise FerZooError(f"{path} is not the config of a training run ({error}); mend or remove it") from error
 
 
 def training_prior(path: Path) -> tuple[float, ...] | None:

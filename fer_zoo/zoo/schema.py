@@ -33,17 +33,17 @@ def parse_manifest(text: str) -> list[Artifact]:
     """
     try:
         content = json.loads(text)
-        _require(isinstance(content, dict), "it must be an object")
-        _require(content.keys() == {"schema", "artifacts"}, "it must have the keys schema and artifacts, and no other")
+        require(isinstance(content, dict), "it must be an object")
+        require(content.keys() == {"schema", "artifacts"}, "it must have the keys schema and artifacts, and no other")
         schema, entries = content["schema"], content["artifacts"]
-        _require(type(schema) is int and schema == SCHEMA, f"its schema must be {SCHEMA}, not {_quoted(schema)}")
-        _require(isinstance(entries, list), "artifacts must be a list")
+        require(type(schema) is int and schema == SCHEMA, f"its schema must be {SCHEMA}, not {quoted(schema)}")
+        require(isinstance(entries, list), "artifacts must be a list")
         artifacts = [_artifact(entry, f"entry {number}") for number, entry in enumerate(entries, 1)]
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     paths: set[str] = set()
     for artifact in artifacts:
-        _require(artifact.path not in paths, f"it lists {artifact.path} twice")
+        require(artifact.path not in paths, f"it lists {artifact.path} twice")
         paths.add(artifact.path)
     return artifacts
 
@@ -69,49 +69,49 @@ def prior_problem(prior: Any) -> str | None:
 
 
 def _artifact(entry: Any, where: str) -> Artifact:
-    _require(isinstance(entry, dict), f"{where} must be an object")
+    require(isinstance(entry, dict), f"{where} must be an object")
     missing = [name for name in _REQUIRED if name not in entry]
-    _require(not missing, f"{where} lacks {', '.join(missing)}")
+    require(not missing, f"{where} lacks {', '.join(missing)}")
     for name, value in entry.items():
         if name not in _FIELDS:
-            raise ValueError(f"{where} has an unknown key {_quoted(name)}")
+            raise ValueError(f"{where} has an unknown key {quoted(name)}")
         if type(value) is not _FIELDS[name]:
-            raise ValueError(f"{name} of {where} must be of type {_FIELDS[name].__name__}, not {_quoted(value)}")
-        if not _plain(value):
+            raise ValueError(f"{name} of {where} must be of type {_FIELDS[name].__name__}, not {quoted(value)}")
+        if not is_plain(value):
             raise ValueError(f"{name} of {where} has a number that is too large or text that cannot be printed")
     artifact = Artifact(**entry)
     for name, known in (("format", FORMATS), ("precision", PRECISIONS)):
-        _require(getattr(artifact, name) in known, f"{name} of {where} must be one of {', '.join(known)}")
+        require(getattr(artifact, name) in known, f"{name} of {where} must be one of {', '.join(known)}")
     for name in ("bytes", "params", "macs"):
-        _require(getattr(artifact, name) >= 0, f"{name} of {where} must be at least 0")
-    _require(re.fullmatch(r"[^:/\\]+", artifact.model), f"model of {where} is not a name")
-    _require(re.fullmatch("[0-9a-f]{64}", artifact.sha256), f"sha256 of {where} must be 64 hexadecimal digits")
-    _require(_stays_below(artifact.path), f"path of {where} must be below the artifacts folder")
-    _require(artifact.path.endswith(f".{artifact.format}"), f"path of {where} must end in .{artifact.format}")
+        require(getattr(artifact, name) >= 0, f"{name} of {where} must be at least 0")
+    require(re.fullmatch(r"[^:/\\]+", artifact.model), f"model of {where} is not a name")
+    require(re.fullmatch("[0-9a-f]{64}", artifact.sha256), f"sha256 of {where} must be 64 hexadecimal digits")
+    require(_stays_below(artifact.path), f"path of {where} must be below the artifacts folder")
+    require(artifact.path.endswith(f".{artifact.format}"), f"path of {where} must end in .{artifact.format}")
     problem = labels_problem(artifact.output.get("labels"))
-    _require(not problem, f"output of {where} does not fit: {problem}")
+    require(not problem, f"output of {where} does not fit: {problem}")
     if "prior" in artifact.output:
         prior = artifact.output["prior"]
         problem = prior_problem(prior)
-        _require(not problem, f"output of {where} does not fit: {problem}")
-        _require(len(prior) == len(artifact.output["labels"]), f"output of {where} must have a prior for each label")
+        require(not problem, f"output of {where} does not fit: {problem}")
+        require(len(prior) == len(artifact.output["labels"]), f"output of {where} must have a prior for each label")
     for measures in artifact.metrics.values():
         accuracy = measures.get("accuracy") if isinstance(measures, dict) else None
         valid = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
-        _require(valid, f"metrics of {where} must have an accuracy in 0..1 for each split")
+        require(valid, f"metrics of {where} must have an accuracy in 0..1 for each split")
     # Manifests of earlier versions tell no task.
     return artifact if artifact.task else replace(artifact, task=task_of(artifact.output["labels"]))
 
 
-def _plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether every number is finite and within 64 bits, and every string printable, in lists and objects too."""
     if isinstance(value, str):
         return value.isprintable()
     if isinstance(value, int | float):
         return abs(value) <= _LARGEST  # Also false for NaN.
     if isinstance(value, dict):
-        return all(map(_plain, value)) and all(map(_plain, value.values()))
-    return value is None or all(map(_plain, value))
+        return all(map(is_plain, value)) and all(map(is_plain, value.values()))
+    return value is None or all(map(is_plain, value))
 
 
 def _stays_below(path: str) -> bool:
@@ -126,11 +126,13 @@ def _stays_below(path: str) -> bool:
     )
 
 
-def _require(condition: object, message: str) -> None:
+def require(condition: object, message: str) -> None:
+    """Raises `ValueError` with a message where a condition does not hold."""
     if not condition:
         raise ValueError(message)
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value in a message, cut where it is long."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

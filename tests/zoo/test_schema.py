@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fuzzing import mutated_json
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.serve.catalog import catalog, default_model, served_models
 from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, trained_models
-
-_VALUES: list[Any] = [
-    None, True, -1, 0, 1e999, float("nan"), 10**30, 0.5, "", "\ud800", "a\0b", "\x1b[31m", "../..", "/etc", "x" * 5000,
-    [], {}, [[]], {"": {}}, [None, "happy"], "keras", "onnx", "int8",
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -45,40 +41,12 @@ def _use(zoo: Path) -> None:
     find_file("fernet_nano:onnx:int8")
 
 
-def _containers(value: Any) -> list[Any]:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    found = [value] if children else []
-    return found + [container for child in children for container in _containers(child)]
-
-
-def _mutated(content: Any, chance: random.Random) -> str:
-    """The manifest with up to three faults."""
-    for _ in range(chance.randint(1, 3)):
-        container = chance.choice(_containers(content))
-        key = chance.choice(list(container) if isinstance(container, dict) else range(len(container)))
-        fault = chance.choice(("drop", "replace", "replace", "nest", "add", "repeat"))
-        if fault == "drop":
-            del container[key]
-        elif fault == "replace":
-            container[key] = chance.choice(_VALUES)
-        elif fault == "nest":
-            container[key] = {str(key): [container[key]]}
-        elif isinstance(container, dict):
-            container[chance.choice(("path", "labels", "x", "\ud800"))] = chance.choice(_VALUES)
-        else:
-            container.append(container[key])
-        if not _containers(content):
-            break
-    text = json.dumps(content)
-    return text[: chance.randrange(len(text))] if chance.random() < 0.05 else text
-
-
 def test_mutated_manifests_work_or_are_one_sentence(zoo: Path) -> None:
     original = (zoo / "manifest.json").read_text()
     _use(zoo)
     chance, messages = random.Random(37), []
     for _ in range(300):
-        (zoo / "manifest.json").write_text(_mutated(json.loads(original), chance))
+        (zoo / "manifest.json").write_text(mutated_json(json.loads(original), chance))
         try:
             _use(zoo)
         except FerZooError as error:
