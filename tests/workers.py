@@ -54,6 +54,11 @@ class Workers:
             executor.shutdown()
 
 
+def quickest_backend() -> str:
+    """The installed backend whose processes start soonest, for tests that start some."""
+    return "jax" if "jax" in installed_backends() else next(iter(installed_backends()), BACKENDS[0])
+
+
 def answers(model: Any, images: np.ndarray) -> np.ndarray:
     """What a Keras model gives in inference, by the quicker way for one call.
 

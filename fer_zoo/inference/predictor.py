@@ -29,8 +29,10 @@ class Predictor:
 
         Args:
             inputs: `[n, ...]`, numbers of any type; float32 of one batch is made at a time.
-            batch_size: The last batch is filled up with zeros, so that all have one shape, compiled once.
+            batch_size: The last batch is filled up with zeros, so that all have one shape, compiled once. Where all
+                inputs are fewer, they are filled up to a power of two.
         """
+        batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
         parts = [
             self.batch(inputs[start : start + batch_size], batch_size) for start in range(0, len(inputs), batch_size)
         ]

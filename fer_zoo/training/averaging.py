@@ -13,7 +13,7 @@ from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.model import images_for
 from fer_zoo.files import atomic_path, sha256, write_bytes, write_json
 from fer_zoo.inference.predictor import Predictor
-from fer_zoo.training.calibration import calibrate, calibrated_loss
+from fer_zoo.training.calibration import calibrate, calibrated_loss, logits_of
 from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.warm_start import layer_shapes
@@ -64,19 +64,25 @@ def average(
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
     images, labels = chosen.images, np.asarray(chosen.labels)
     weights = [other.get_weights() for other in models]
-    losses = [calibrated_loss(other, images, labels, class_offsets) for other in models]
+    logits = logits_of(models[0])  # Of all, as one network is compiled once whatever weights it has.
+
+    def loss_of(weights: list[np.ndarray]) -> float:
+        models[0].set_weights(weights)
+        return calibrated_loss(logits(images[..., None]), labels, class_offsets)
+
+    losses = [loss_of(each) for each in weights]
     best, *others = np.argsort(losses)
-    model, lowest, members = models[best], losses[best], [int(best)]
+    lowest, members = losses[best], [int(best)]
     for path, loss in zip(paths, losses, strict=True):
         reporter.message(f"{path}  PublicTest loss {loss:.4f}")
     for other in others:
-        model.set_weights(_mean([weights[member] for member in [*members, other]]))
-        loss = calibrated_loss(model, images, labels, class_offsets)
+        loss = loss_of(_mean([weights[member] for member in [*members, other]]))
         reporter.message(f"average with {paths[other]}  PublicTest loss {loss:.4f}")
         if loss < lowest:
             lowest, members = loss, [*members, int(other)]
     if len(members) == 1:
         raise FerZooError(f"no average has a lower loss on PublicTest than {paths[best]}; nothing was written")
+    model = models[best]
     model.set_weights(_mean([weights[member] for member in members]))
     calibration = calibrate(model, images, labels, class_offsets)
     joined = [paths[member] for member in sorted(members)]

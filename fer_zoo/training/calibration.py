@@ -44,18 +44,23 @@ def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_
         labels: int `[n]`.
         class_offsets: Whether an offset is added to the scaled logits of each class, too.
     """
-    fitted = _fit(_logits(model, images), labels, class_offsets)
+    fitted = _fit(logits_of(model)(images[..., None]).astype(np.float64), labels, class_offsets)
     layer = model.get_layer("logits")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel / fitted.temperature, bias / fitted.temperature + fitted.offsets])
     return fitted
 
 
-def calibrated_loss(model: keras.Model, images: np.ndarray, labels: np.ndarray, class_offsets: bool = False) -> float:
-    """The cross-entropy on these images that the model would have after `calibrate`; the model is not changed."""
-    logits = _logits(model, images)
+def calibrated_loss(logits: np.ndarray, labels: np.ndarray, class_offsets: bool = False) -> float:
+    """The cross-entropy of a model after `calibrate` on the images of these logits, float `[n, classes]`."""
+    logits = logits.astype(np.float64)
     fitted = _fit(logits, labels, class_offsets)
     return _loss(logits / fitted.temperature + fitted.offsets, labels)
+
+
+def logits_of(model: keras.Model) -> Predictor:
+    """Predicts the logits of a zoo model, float32 `[n, classes]`, with the weights that it has at each call."""
+    return Predictor(keras.Model(model.input, model.get_layer("logits").output))
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -83,11 +88,6 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
     # Offsets of a class that is never the label would fall without end.
     found = minimize(loss, start, method="L-BFGS-B", bounds=[(-limit, limit)] * (1 + classes)).x
     return float(np.exp(found[0])), found[1:] - found[1:].mean()
-
-
-def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    logits = keras.Model(model.input, model.get_layer("logits").output)
-    return Predictor(logits)(images[..., None]).astype(np.float64)
 
 
 def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> Calibration:
