@@ -78,6 +78,8 @@ def _luma(image: np.ndarray) -> np.ndarray:
     """ITU-R 601 luma, uint8 `[h, w]`."""
     if image.ndim == 2:
         return image
+    if len(image) <= _ROWS:
+        return np.asarray(Image.fromarray(image).convert("L"))
     # Some rows at a time: Pillow needs more memory for a picture than the array has.
     parts = (image[top : top + _ROWS] for top in range(0, len(image), _ROWS))
     return np.concatenate([np.asarray(Image.fromarray(part).convert("L")) for part in parts])

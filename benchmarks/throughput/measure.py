@@ -100,7 +100,7 @@ def measure_throughput(
     with TemporaryDirectory() as folder:
         # Not beside a manifest, which checkouts of other versions might not read.
         copy = Path(shutil.copy(model, folder))
-        programs = [_checkout(checkout.resolve(), copy) for checkout in checkouts]
+        programs = [_checkout(checkout.absolute(), copy) for checkout in checkouts]
         for kind in track(kinds, "photos", len(kinds)):
             path = make_photo(photo, kind, Path(folder))
             runs = [(program, count) for program in programs for count in cores]
@@ -140,8 +140,8 @@ def _row(
     """Run the program with one photo and with many; as many as take so many seconds, where no number is given."""
     first = _run(program, [path], cores)
     if photos is None:
-        few = _run(program, [path] * 9, cores)
-        photos = max(8, int(8 * seconds / max(few.cpu - first.cpu, 0.01)))
+        few = _run(program, [path] * 5, cores)
+        photos = max(4, int(4 * seconds / max(few.cpu - first.cpu, 0.01)))
     many = _run(program, [path] * (photos + 1), cores)
     return ThroughputRow(
         program=program.name,

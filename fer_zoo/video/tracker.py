@@ -18,6 +18,8 @@ _SAME_FACE = 0.3
 # The picture shrunk to so many pixels correlates with the one before by less where there is a cut to another scene: in
 # the clips tried by 0.89 and more from frame to frame, between unlike photos by 0.58 at most.
 _SCENE = (32, 18)
+# Of that picture each fourth pixel along each side is enough.
+_SAMPLED = 4
 _CUT = 0.6
 
 # Between searches of the whole picture a face is looked for in a square of so many box lengths around its last place.
@@ -92,7 +94,8 @@ class FaceTracker:
 
     def _is_cut(self, small: np.ndarray) -> bool:
         """Whether the picture shows another scene than the last one; a flash or a fade is none."""
-        gray = Image.fromarray(small).convert("L").resize(_SCENE, Image.Resampling.BOX)
+        sample = np.ascontiguousarray(small[::_SAMPLED, ::_SAMPLED])
+        gray = Image.fromarray(sample).convert("L").resize(_SCENE, Image.Resampling.BOX)
         scene = np.asarray(gray, np.float32)
         scene -= scene.mean()
         last, self._scene = self._scene, scene
