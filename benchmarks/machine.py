@@ -100,9 +100,9 @@ def describe() -> Machine:
     )
 
 
-def peak_gmacs(threads: int) -> float:
+def peak_gmacs(threads: int, seconds: float) -> float:
     """Billions of float32 multiply-accumulates a second of NumPy's matrix product, a roof for every model here."""
-    return float(run_child("studies.gemm", env=dict.fromkeys(_BLAS_THREADS, str(threads))))
+    return float(run_child("studies.gemm", seconds, env=dict.fromkeys(_BLAS_THREADS, str(threads))))
 
 
 def run_child(module: str, *arguments: object, env: dict[str, str] | None = None, content: bytes = b"") -> str:

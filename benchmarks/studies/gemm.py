@@ -1,16 +1,17 @@
-"""Measure the float32 matrix product of this machine: `python -m benchmarks.studies.gemm` prints GMAC/s.
+"""Measure the float32 matrix product of this machine: `python -m benchmarks.studies.gemm SECONDS` prints GMAC/s.
 
 A process of its own, since a BLAS takes its number of threads from the environment when it loads.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
 
 
-def main(size: int = 1024, seconds: float = 1.0) -> None:
+def main(seconds: float, size: int = 1024) -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
     product = np.empty_like(a)
@@ -24,4 +25,4 @@ def main(size: int = 1024, seconds: float = 1.0) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

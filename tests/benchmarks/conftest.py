@@ -91,7 +91,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     for module in (benchmarks.latency.measure, benchmarks.parity.measure, benchmarks.robustness.measure):
         monkeypatch.setattr(module, "describe", lambda: machine)
-    monkeypatch.setattr(benchmarks.latency.measure, "peak_gmacs", lambda threads: 100.0 * threads)
+    monkeypatch.setattr(benchmarks.latency.measure, "peak_gmacs", lambda threads, seconds: 100.0 * threads)
 
 
 def _onnx(weights: np.ndarray) -> bytes:

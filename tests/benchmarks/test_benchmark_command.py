@@ -175,7 +175,7 @@ def test_with_keras_as_a_user_would(zoo, command):
     model.set_weights([zoo.weights])
     model.save(zoo.artifacts / "linear/model.keras")
     zoo.add("keras", "fp32", "linear/model.keras")
-    short = ("--quick", "--queries", 4, "--threads", 1, "--keras", "--output", zoo.reports)
+    short = ("--quick", "--queries", 4, "--seconds", 0.1, "--threads", 1, "--keras", "--output", zoo.reports)
     done = command("benchmarks", "--artifacts", zoo.artifacts, "--data", zoo.data, *short, backend=quickest_backend())
     assert done.returncode == 0, done.stderr
     artifacts = read_report(zoo.reports).artifacts
