@@ -11,14 +11,17 @@ import pytest
 pytest.importorskip("nbclient")
 
 
+# The files of plots that training and export write are not looked at; those that the notebook shows are drawn.
+_UNDRAWN = """
+from matplotlib.figure import Figure
+from PIL import Image
+Figure.savefig = lambda figure, path, **options: Image.new("L", (1, 1)).save(path, "PNG")
+"""
+
+
 @pytest.mark.slow
-def test_the_notebook_runs_to_its_end_where_both_exported_files_are_measured(
-    root: Path, part_of_bundle, tmp_path: Path
-) -> None:
-    # All cells as they are, on a tenth of the sample.
-    part = part_of_bundle(tmp_path / "part.zip", 10)
-    smaller = f"import pathlib; from fer_zoo.data import dataset; dataset.BUNDLED = pathlib.Path({str(part)!r})"
-    notebook = runpy.run_path(str(root / "docs" / "site" / "run_notebook.py"))["run"](smaller)
+def test_the_notebook_runs_to_its_end_where_both_exported_files_are_measured(root: Path) -> None:
+    notebook = runpy.run_path(str(root / "docs" / "site" / "run_notebook.py"))["run"](_UNDRAWN)
     last = next(cell for cell in reversed(notebook.cells) if cell.cell_type == "code")
     lines = "".join(output["text"] for output in last.outputs).splitlines()
     assert [line.split(":")[0] for line in lines] == ["model.int8.onnx", "model.onnx"]
