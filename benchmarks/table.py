@@ -111,12 +111,16 @@ def _value(kind: Any, value: Any) -> Any:
     if get_origin(kind) in (Union, UnionType):
         return None if value is None else _value(next(a for a in arguments if a is not NoneType), value)
     if get_origin(kind) is tuple:
+        if type(value) is not list or (arguments[-1] is not Ellipsis and len(value) != len(arguments)):
+            raise TypeError(f"{value!r:.100} is not a list of the right length")
         return tuple(_value(arguments[0], item) for item in value)
     if get_origin(kind) is dict:
         return {name: _value(arguments[1], item) for name, item in value.items()}
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{name: _value(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if kind in (bool, int, float, str) and type(value) is not kind and not (kind is float and type(value) is int):
+        raise TypeError(f"{value!r:.100} is no {kind.__name__}")
     return value
 
 

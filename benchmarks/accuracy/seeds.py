@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_zoo.errors import UsageError
+from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.training.config import current_names
 from fer_zoo.zoo import run_config
 
@@ -37,6 +37,7 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
 
     Raises:
         UsageError: There are fewer than two, one is not finished, two have the same seed, or their settings differ.
+        FerZooError: What a run has left is damaged.
     """
     if len(runs) < 2:
         raise UsageError("a spread needs the folders of two or more runs")
@@ -48,17 +49,26 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
             raise UsageError(f"{run} is not the folder of a finished run: it has no config.json or no evaluation.json")
         seeds.append(training.pop("seed"))
         settings.append(training)
-        splits.append(json.loads(evaluation.read_text("utf-8"))["splits"])
+        splits.append(_accuracies(evaluation))
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"the runs must differ in their seeds, which are {', '.join(map(str, seeds))}")
     for run, other in zip(runs[1:], settings[1:], strict=True):
         if different := sorted(name for name in settings[0] | other if settings[0].get(name) != other.get(name)):
             raise UsageError(f"{run} differs from {runs[0]} in more than the seed: {', '.join(different)}")
     return [
-        SeedsRow(model, split, tuple(seeds), tuple(found[split]["accuracy"] for found in splits))
+        SeedsRow(model, split, tuple(seeds), tuple(found[split] for found in splits))
         for split in SPLITS
         if all(split in found for found in splits)
     ]
+
+
+def _accuracies(evaluation: Path) -> dict[str, float]:
+    """By split."""
+    try:
+        splits = json.loads(evaluation.read_text("utf-8"))["splits"]
+        return {split: float(measures["accuracy"]) for split, measures in splits.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FerZooError(f"{evaluation} is not an evaluation ({error!r:.100}); evaluate the run again") from error
 
 
 def to_markdown(rows: Sequence[SeedsRow]) -> str:

@@ -105,6 +105,22 @@ def test_latencies_of_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     _try(tmp_path / "reports" / "latency.json", use, at_least=0)
 
 
+def test_tables_of_benchmarks(tmp_path: Path) -> None:
+    from benchmarks.parity.rows import ParityReport
+    from benchmarks.table import read_record, write_csv
+
+    content = json.loads((artifacts_dir() / "reports" / "parity.json").read_text())
+    content["rows"] = content["rows"][:3]
+    (tmp_path / "parity.json").write_text(json.dumps(content))
+
+    def use() -> None:
+        report = read_record(tmp_path / "parity.json", ParityReport)
+        assert report is not None
+        write_csv(tmp_path / "parity.csv", report.rows)
+
+    _try(tmp_path / "parity.json", use)
+
+
 def test_facts_of_onnx_files(tmp_path: Path) -> None:
     model = onnx.load(artifacts_dir() / "fernet_nano" / "model.int8.onnx")
     facts = {"labels": list(EXPRESSIONS), "prior": [0.1] * 7}
