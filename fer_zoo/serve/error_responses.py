@@ -8,6 +8,7 @@ import logging
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fer_zoo.errors import FerZooError
 from fer_zoo.serve.request_records import CLIENT_CLOSED_REQUEST
 from fer_zoo.serve.responses import refusal
 
@@ -36,10 +37,13 @@ class ErrorResponses:
             answer = refusal(503, "the server is stopping; try again in a moment", {"Retry-After": "1"})
         except ClientDisconnect:
             answer = refusal(CLIENT_CLOSED_REQUEST, "the client went away while it sent its request")
-        except Exception:  # One request must not end the server.
+        except Exception as error:  # One request must not end the server.
             if started or scope["type"] != "http":
                 raise
-            _log.exception("%s %s failed", scope["method"], scope["path"])
+            if isinstance(error, FerZooError):  # It says all: a model that failed, for one.
+                _log.error("%s %s failed: %s", scope["method"], scope["path"], error)
+            else:
+                _log.exception("%s %s failed", scope["method"], scope["path"])
             answer = refusal(500, "the server failed; its log says why")
         else:
             return

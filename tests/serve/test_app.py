@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from fer_zoo.errors import UsageError
+from fer_zoo.inference import isolation
 from fer_zoo.serve.app import create_app
+from fer_zoo.zoo import artifacts_dir
 
 NANO = "fernet_nano:onnx:int8"
 
@@ -53,6 +56,21 @@ def test_the_app_answers_below_a_path_of_another_app(face_file: bytes) -> None:
     assert _call(app, "/faces/models.json")[1]["default"] == NANO
     status, answer = _call(app, "/faces/nothing")
     assert (status, answer) == (404, {"error": "there is nothing at /faces/nothing; /docs tells what there is"})
+
+
+def test_a_model_of_ones_own_that_dies_fails_one_request(
+    face_file: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_bytes((artifacts_dir() / "fernet_nano" / "model.int8.onnx").read_bytes())
+    app = create_app([str(path)], jobs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "send", lambda connection, *_: connection.shutdown(socket.SHUT_RDWR))
+        status, answer = _call(app, "/v1/predict?cropped=true", face_file)
+    assert (status, answer) == (500, {"error": "the server failed; its log says why"})
+    (record,) = caplog.records
+    assert "own.onnx: it ended its process (exit code 0)" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_the_api_answers_for_another_population(face_file: bytes) -> None:
