@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 REAL_KILLS = int(os.environ.get("FER_ZOO_KILLS", "0"))
 
 # What differs from run to run.
-_VARIES = {"seconds", "seconds_per_epoch", "images_per_second", "images_per_s"}
+_VARIES = {"commit", "seconds", "seconds_per_epoch", "images_per_second", "images_per_s"}
 
 
 @dataclass(frozen=True)
