@@ -27,7 +27,7 @@ from commands import run_command
 from filelock import FileLock
 from make_models import make_models
 from PIL import Image
-from workers import Workers, undrawn_plot
+from workers import Workers, collect_once, undrawn_plot
 
 from fer_zoo import console
 from fer_zoo.data import load_dataset
@@ -49,6 +49,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
+collect_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

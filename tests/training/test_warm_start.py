@@ -107,7 +107,7 @@ def test_a_damaged_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_hardly_moves_stays_as_good(tmp_path: Path, command, part_of_bundle) -> None:
-    folder, data = tmp_path / "run", part_of_bundle(tmp_path / "quarter.zip", 4)
+    folder, data = tmp_path / "run", part_of_bundle(tmp_path / "tenth.zip", 10)
     options = ["--model", "fernet_nano", "--warm-start", "fernet_nano", "--epochs", 1, "--learning-rate", 1e-7]
     done = command("fer_zoo.train", *options, "--backend", "tensorflow", "--data", data, "--output", folder)
     assert done.returncode == 0, done.stderr
@@ -150,7 +150,8 @@ def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
     member.write_bytes(b"weights")
     started = {"training": {"warm_start": str(member)}}
     for tuned in (True, False):
-        facts = {"members": [{"sha256": sha256(member), "fine_tuned": tuned}]}
+        known = {"path": str(member), "model": "face", "weight": 1.0}
+        facts = {"members": [known | {"sha256": sha256(member), "fine_tuned": tuned}]}
         (tmp_path / "config.json").write_text(json.dumps(facts))
         assert fine_tuned(started) == tuned
 
