@@ -22,12 +22,15 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import EXTRAS, not_installed
@@ -69,15 +72,29 @@ class _Progress(Progress):
         self._last_line = time.monotonic()
         task = next(task for task in self.tasks if task.id == task_id)
         total = "" if task.total is None else f" of {task.total:,.0f}"
-        err.print(f"{task.description}: {task.completed:,.0f}{total}", markup=False)
+        rate = f", {_rate(task)}" if _rate(task) else ""
+        err.print(f"{task.description}: {task.completed:,.0f}{total}{rate}", markup=False)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_rate(task))
+
+
+def _rate(task: Task) -> str:
+    speed = task.finished_speed or task.speed
+    return f"{speed:,.0f}/s" if speed and speed >= 10 else f"{speed:.1f}/s" if speed else ""
 
 
 def progress() -> Progress:
-    """A progress bar on stderr with elapsed and remaining time; lines, 15 seconds apart, where that is no terminal."""
+    """A bar on stderr with rate, elapsed and remaining time; lines, 15 seconds apart, where that is no terminal."""
     return _Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,

@@ -119,7 +119,7 @@ def measure_throughput(
                 ]
                 found = [_best(row, other) for row, other in zip(found, again, strict=True)]
             rows += [replace(row, speedup=found[0].cpu_ms / row.cpu_ms) for row in found]
-    return ThroughputReport(now(), describe(), model.name, rounds, tuple(rows), missing)
+    return ThroughputReport(now(), describe(), f"{model.parent.name}/{model.name}", rounds, tuple(rows), missing)
 
 
 def _checkout(folder: Path, model: Path) -> Program:
