@@ -27,7 +27,7 @@ def fixed_prior(prior: Prior | None) -> Prior | None:
     """
     if prior == "estimate":
         raise UsageError(
-            "--prior estimate takes many faces at once, as `fer-zoo evaluate` and "
+            "--prior estimate takes many faces at once, as `fer-zoo evaluate`, `fer-zoo predict` of photos and "
             "`Classifier.estimate_prior` do; give frequencies such as happy=0.2,sad=0.1 here"
         )
     return prior

@@ -20,8 +20,8 @@ from fer_zoo.pictures import MAX_PIXELS, Picture, PictureSource, read_picture
 # Pictures up to this size on both sides are crops of faces: FER2013's have 48 pixels, other sets 64.
 CROP_SIZE = 64
 
-# Pixels of the decoded picture, along each side, to one of a crop: with fewer, crops of a picture that was shrunk in
-# decoding differ from those of the whole by more than 4 of 255 levels (docs/photos-and-video.md).
+# Pixels of the decoded picture, along each side, to one of a crop: crops of a picture that was shrunk in decoding then
+# differ from those of the whole by at most 4 of 255 levels (docs/photos-and-video.md).
 _DENSITY = 2
 
 
