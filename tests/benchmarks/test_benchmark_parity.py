@@ -161,7 +161,7 @@ def test_copies_in_train_are_those_of_the_models_own_training_images(zoo, option
     uniform, original = np.full((7178, 7), 1 / 7, "float32"), zoo.add("keras", "fp32", "linear/model.keras")
     unrecorded = comparison._accuracy(uniform, original)
     assert unrecorded.n_without_train_copies == 6610
-    data = {"kind": OWN, "source": "mine", "fingerprint": "0", "images": 9, "splits": {"train": 9}}
+    data = {"kind": OWN, "source": "mine", "fingerprint": "0", "images": 9, "splits": {"train": 9, "held_out": 1}}
     config = {"data": data | {"chosen_on": "held_out", "labels": EXPRESSIONS}}
     (zoo.artifacts / "linear/config.json").write_text(json.dumps(config))
     own = comparison._accuracy(uniform, original)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from export.card import write_card
+from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data.training_data import OWN, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.zoo import load_manifest
@@ -36,7 +37,8 @@ def test_the_card_of_ones_own_model_uses_its_own_files_alone(root: Path, tmp_pat
     splits = json.loads((source / "evaluation.json").read_text())["splits"]
     entries = [a for a in load_manifest() if a.model == "fernet_nano" and a.format in ("keras", "onnx")]
     own = [replace(entry, path=Path(entry.path).name, license="not stated") for entry in entries]
-    data = TrainingData(OWN, "../faces.zip", "f1", 110, {"train": 81, "held_out": 9, "test": 20}, "held_out", ())
+    splits_of_own = {"train": 81, "held_out": 9, "test": 20}
+    data = TrainingData(OWN, "../faces.zip", "f1", 110, splits_of_own, "held_out", EXPRESSIONS)
     (tmp_path / "config.json").write_text(json.dumps({"data": data.to_json()}))
     write_card(tmp_path, own, {"test": Evaluation(**splits["test"])})
     card = (tmp_path / "README.md").read_text()

@@ -162,6 +162,7 @@ def test_weights_of_face_recognition_keep_their_terms_with_eight_expressions_and
     small = keras.Model(image, keras.layers.Dense(8)(keras.layers.Flatten()(image)), name="mobilenet_face_ferplus")
     (tmp_path / "model.keras").write_bytes(b"")
     member = {"model": small.name, "architecture": "mobilenet_face", "fine_tuned": True}
+    member |= {"path": "model.keras", "sha256": "0" * 64, "weight": 1.0}
     for config in ({"fine_tuned": True, "training": {"model": "mobilenet_face"}}, {"members": [member]}):
         (tmp_path / "config.json").write_text(json.dumps(config))
         assert "VGGFace2" in facts_of(small, tmp_path / "model.keras")["license"]
