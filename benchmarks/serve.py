@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,12 @@ from .latency.percentiles import percentile
 _CHECKOUT = Path(__file__).parents[1]
 _PHOTO = _CHECKOUT / "docs" / "images" / "astronaut.jpg"
 _WARM_UP = 50
+# A body that is announced and does not come, a header that never ends, and a large file that is not read.
+_HOSTILE = (
+    (b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15000000\r\n\r\n", b""),
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"x"),
+    (b"GET /vendor/onnxruntime/ort-wasm-simd.wasm HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
+)
 
 
 @dataclass
@@ -75,22 +81,29 @@ def main(arguments: list[str]) -> int:
         if not (checkout / "fer_zoo" / "serve").is_dir():
             raise UsageError(f"{checkout} is no checkout of fer_zoo; pass folders that have fer_zoo/serve")
     request = _request(_photo(given.photo, given.size))
-    rows = {(checkout, count): Measured() for count in given.connections for checkout in given.checkout}
+    crowds = (0, given.hostile) if given.hostile else (0,)
+    rows = {
+        (checkout, count, hostile): Measured()
+        for count in given.connections
+        for hostile in crowds
+        for checkout in given.checkout
+    }
     with ExitStack() as stack:
         servers = {checkout: stack.enter_context(_serving(checkout, given.options)) for checkout in given.checkout}
         for server in servers.values():
             asyncio.run(_load(server.port, request, max(given.connections), _WARM_UP))
         # In turns, so that whatever else the machine does meets all of them.
         blocks = [key for _ in range(given.rounds) for key in rows]
-        for checkout, count in track(blocks, "serving"):
-            _measure(servers[checkout], request, count, given.requests // given.rounds, rows[checkout, count])
+        for checkout, count, hostile in track(blocks, "serving"):
+            requests = given.requests // given.rounds
+            _measure(servers[checkout], request, count, requests, hostile, rows[checkout, count, hostile])
     _show(rows)
     return int(any(row.failed for row in rows.values()))
 
 
-def _measure(server: Server, request: bytes, connections: int, requests: int, row: Measured) -> None:
+def _measure(server: Server, request: bytes, connections: int, requests: int, hostile: int, row: Measured) -> None:
     start, cpu = time.perf_counter(), server.cpu()
-    seconds, failed = asyncio.run(_load(server.port, request, connections, requests))
+    seconds, failed = asyncio.run(_load(server.port, request, connections, requests, hostile))
     row.cpu += server.cpu() - cpu
     row.wall += time.perf_counter() - start
     row.seconds += seconds
@@ -98,8 +111,11 @@ def _measure(server: Server, request: bytes, connections: int, requests: int, ro
     row.megabytes.append(server.megabytes())
 
 
-async def _load(port: int, request: bytes, connections: int, requests: int) -> tuple[list[float], int]:
-    """Send requests over so many connections at a time; the seconds of each, and how many failed."""
+async def _load(
+    port: int, request: bytes, connections: int, requests: int, hostile: int = 0
+) -> tuple[list[float], int]:
+    """Send requests over so many connections at a time, beside hostile clients; the seconds of each, and how many
+    failed."""
     left = iter(range(requests))
     seconds: list[float] = []
     failed = 0
@@ -117,8 +133,34 @@ async def _load(port: int, request: bytes, connections: int, requests: int) -> t
             failed += not head.startswith(b"HTTP/1.1 200 ")
         writer.close()
 
+    crowd = [asyncio.create_task(_be_hostile(port, _HOSTILE[i % len(_HOSTILE)])) for i in range(hostile)]
+    await asyncio.sleep(1 if crowd else 0)  # All of them are connected before the first request.
     await asyncio.gather(*(client() for _ in range(connections)))
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
     return seconds, failed
+
+
+async def _be_hostile(port: int, sent: tuple[bytes, bytes]) -> None:
+    """Hold a connection for as long as the server allows it, and then the next one.
+
+    Args:
+        port: Of the server.
+        sent: What is sent at once, and then again every second. Nothing is read.
+    """
+    at_once, every_second = sent
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+            try:
+                writer.write(at_once)
+                while not writer.is_closing():
+                    writer.write(every_second)
+                    await asyncio.sleep(1)
+            finally:
+                writer.transport.abort()
+        await asyncio.sleep(1)
 
 
 @contextmanager
@@ -148,10 +190,11 @@ def _request(photo: bytes) -> bytes:
     return head % len(photo) + photo
 
 
-def _show(rows: dict[tuple[Path, int], Measured]) -> None:
+def _show(rows: dict[tuple[Path, int, int], Measured]) -> None:
     table = Table(
         "checkout",
         "connections",
+        "hostile",
         "requests",
         "failed",
         "requests/s",
@@ -161,10 +204,11 @@ def _show(rows: dict[tuple[Path, int], Measured]) -> None:
         "MB first",
         "MB last",
     )
-    for (checkout, connections), row in rows.items():
+    for (checkout, connections, hostile), row in rows.items():
         table.add_row(
             checkout.resolve().name,
             str(connections),
+            str(hostile),
             str(len(row.seconds)),
             str(row.failed),
             f"{len(row.seconds) / row.wall:.1f}",
@@ -194,6 +238,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--photo", type=Path, default=_PHOTO)
     parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="of the photo (default: 640x480)")
     parser.add_argument("--connections", nargs="+", type=positive, default=[8, 16], metavar="N")
+    parser.add_argument(
+        "--hostile",
+        type=positive,
+        metavar="N",
+        help="measure again beside N clients that hold connections: bodies that do not come, headers that do not end, "
+        "files that are not read",
+    )
     parser.add_argument("--requests", type=positive, default=1000, help="with each number of connections")
     parser.add_argument("--rounds", type=positive, default=4, help="that they are cut into")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of the server; the last of all")
