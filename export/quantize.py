@@ -24,6 +24,7 @@ from . import flatbuffer
 from .convert import converter, quiet, to_onnx
 from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
+from .portable import write_pad_modes
 from .quantization import Prepared, SharedScale, row_limits
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
@@ -74,6 +75,7 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
         )
     model = onnx.load(path)
     _compact(model)
+    write_pad_modes(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
