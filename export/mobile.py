@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fer_zoo import __version__, console
-from fer_zoo.contract import IMAGE_SIZE, LABELS, translated
+from fer_zoo.contract import IMAGE_SIZE, LABELS, LUMA, translated
 from fer_zoo.data import Dataset
 from fer_zoo.data.training_data import OWN
 from fer_zoo.errors import FerZooError, UsageError
@@ -30,7 +30,7 @@ from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
 from .make import Tell, calibration_sample, dataset_for, facts_of, load_model, silent
 from .mobile_card import mobile_card
-from .phone import LUMA, take_rgb
+from .phone import take_rgb
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import tflite_int8
 

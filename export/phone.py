@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from .flatbuffer import add_constant, add_tensor, new_operator, one_scale
+from fer_zoo.contract import LUMA
 
-# Luma of ITU-R BT.601, the weights of PIL's and OpenCV's conversion to gray.
-LUMA = (0.299, 0.587, 0.114)
+from .flatbuffer import add_constant, add_tensor, new_operator, one_scale
 
 _KINDS = schema.BuiltinOperator
 

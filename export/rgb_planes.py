@@ -8,11 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fer_zoo.contract import IMAGE_SIZE
+from fer_zoo.contract import IMAGE_SIZE, LUMA
 from fer_zoo.errors import FerZooError
-
-# Luma of ITU-R BT.601, as `phone.LUMA`, which needs LiteRT.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def take_rgb_planes(source: Path, target: Path) -> None:
@@ -33,7 +30,7 @@ def take_rgb_planes(source: Path, target: Path) -> None:
         raise FerZooError(f"{source} does not end in a softmax, as the zoo's models do")
     (image,) = graph.input
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    weights = numpy_helper.from_array(np.array(_LUMA, np.float32).reshape(1, 3, 1, 1), "luma")
+    weights = numpy_helper.from_array(np.array(LUMA, np.float32).reshape(1, 3, 1, 1), "luma")
     shape = numpy_helper.from_array(np.array([-1, IMAGE_SIZE, IMAGE_SIZE, 1], np.int64), "gray_shape")
     graph.initializer.extend([weights, shape])
     planes = helper.make_node("Conv", ["pixel_values", "luma"], ["gray_plane"], "luma_conv", kernel_shape=[1, 1])

@@ -25,6 +25,9 @@ FER2013_COUNTS = {
 
 IMAGE_SIZE = 48
 
+# Weights of red, green and blue in gray, ITU-R BT.601, as in Pillow's and OpenCV's conversions.
+LUMA = (0.299, 0.587, 0.114)
+
 
 def translated(labels: Sequence[str], language: str) -> tuple[str, ...]:
     """A model's labels in a language of `LABELS`; a label without a translation stays as it is."""

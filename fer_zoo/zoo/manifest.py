@@ -16,6 +16,10 @@ from fer_zoo.zoo.schema import SCHEMA, parse_manifest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
+# The entries of each manifest that this process has read, with the file's inode, size and time of change then. A manifest
+# is replaced as a whole (`write_json`), which gives it another inode.
+_parsed: dict[str, tuple[tuple[int, int, int], tuple[Artifact, ...]]] = {}
+
 
 def artifacts_dir() -> Path:
     """The artifacts folder: `FER_ZOO_ARTIFACTS`, else inside the installed package, else the checkout's."""
@@ -62,6 +66,10 @@ def _entries(folder: Path) -> list[Artifact]:
     if not path.exists():
         return []
     try:
-        return parse_manifest(path.read_text("utf-8"))
+        key, status = os.path.realpath(path), path.stat()
+        version = status.st_ino, status.st_size, status.st_mtime_ns
+        if _parsed.get(key, (None,))[0] != version:
+            _parsed[key] = version, tuple(parse_manifest(path.read_text("utf-8")))
+        return list(_parsed[key][1])
     except (OSError, ValueError) as error:
         raise FerZooError(f"{path} is not a manifest ({error}); restore it or run `python -m export` again") from error

@@ -13,8 +13,10 @@ import pytest
 from fuzzing import mutated_json
 
 from fer_zoo.errors import FerZooError
+from fer_zoo.inference import load_classifier
 from fer_zoo.serve.catalog import catalog, default_model, served_models
-from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, trained_models
+from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, manifest, trained_models, update_manifest
+from fer_zoo.zoo.schema import parse_manifest
 
 
 @pytest.fixture
@@ -39,6 +41,16 @@ def _use(zoo: Path) -> None:
     for model in models:
         model.verified_path()
     find_file("fernet_nano:onnx:int8")
+
+
+def test_a_manifest_is_parsed_once_until_it_changes(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    monkeypatch.setattr(manifest, "parse_manifest", lambda text: parsed.append(text) or parse_manifest(text))
+    load_classifier("fernet_nano:onnx:int8")
+    assert load_manifest(zoo) == load_manifest(zoo)
+    assert len(parsed) == 1
+    update_manifest([], removed=[a for a in load_manifest(absent=True) if a.precision != "int8"])
+    assert {artifact.precision for artifact in load_manifest(absent=True)} == {"int8"}
 
 
 def test_mutated_manifests_work_or_are_one_sentence(zoo: Path) -> None:
