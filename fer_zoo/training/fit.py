@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 
@@ -21,60 +22,60 @@ from fer_zoo.training.seed import seeded
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.transfer import freeze, split_frozen, unfreeze
 
-Callbacks = Sequence[keras.callbacks.Callback]
 
+@dataclass(frozen=True)
+class Run:
+    """What both phases of a training need.
 
-def fit(
-    trained: keras.Model,
-    batches: Batches | FeatureBatches,
-    phase: Phase,
-    checkpoint: Checkpoint,
-    reporter: Reporter,
-    callbacks: Callbacks = (),
-) -> None:
-    """Train a compiled model for the epochs of `phase` that are not finished yet."""
-    steps, finished = len(batches), checkpoint.epochs(phase.name)
-    with reporter.progress(phase.name or "training", phase.epochs * steps, finished * steps) as advance:
-        trained.fit(
-            Stream(batches, finished, phase.epochs),
-            steps_per_epoch=steps,
-            initial_epoch=finished,
-            epochs=phase.epochs,
-            callbacks=[EpochEnd(phase, checkpoint, reporter, advance), *callbacks],
-            shuffle=False,
-            verbose=0,
-        )
-
-
-def fit_network(
-    config: TrainingConfig,
-    model: keras.Model,
-    batches: Batches,
-    selection: Dataset,
-    checkpoint: Checkpoint,
-    reporter: Reporter,
-    callbacks: Callbacks = (),
-) -> None:
-    """Train a model from random or from trained weights; after `fit_head`, its second phase.
-
-    Args:
+    Attributes:
         config: The run's settings.
-        model: The published model; has the weights of the last epoch in the end.
+        model: The published model; with pretrained weights in its backbone where the config has `transfer`.
         batches: Training images.
         selection: Images that choose the best epoch.
         checkpoint: Of the run.
         reporter: Hears of each epoch.
         callbacks: More of Keras's.
+    """
+
+    config: TrainingConfig
+    model: keras.Model
+    batches: Batches
+    selection: Dataset
+    checkpoint: Checkpoint
+    reporter: Reporter
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
+def fit(run: Run, trained: keras.Model, batches: Batches | FeatureBatches, phase: Phase) -> None:
+    """Train a compiled model, the head or the whole network, for the epochs of `phase` that are not finished yet."""
+    steps, finished = len(batches), run.checkpoint.epochs(phase.name)
+    with run.reporter.progress(phase.name or "training", phase.epochs * steps, finished * steps) as advance:
+        trained.fit(
+            Stream(batches, finished, phase.epochs),
+            steps_per_epoch=steps,
+            initial_epoch=finished,
+            epochs=phase.epochs,
+            callbacks=[EpochEnd(phase, run.checkpoint, run.reporter, advance), *run.callbacks],
+            shuffle=False,
+            verbose=0,
+        )
+
+
+def fit_network(run: Run) -> None:
+    """Train a model from random or from trained weights; after `fit_head`, its second phase.
+
+    In the end, the model has the weights of the last epoch.
 
     Raises:
         FerZooError: The loss became infinite, or the checkpoint does not fit.
     """
+    config, model, checkpoint = run.config, run.model, run.checkpoint
     upper, lower = model, None
     if config.transfer:
         freeze(model, config.transfer)
         if config.transfer.cache:
             lower, upper = split_frozen(model)
-    steps = len(batches)
+    steps = len(run.batches)
     limit_momentum(upper, steps)
     # Seeded again, since what was drawn before depends on where a resumed run was stopped.
     with seeded(config.seed):
@@ -96,14 +97,14 @@ def fit_network(
         epochs=config.epochs,
         seed=config.seed,
         publish=publish,
-        predict=lambda: predict(selection.images[..., None]),
-        labels=selection.labels,
+        predict=lambda: predict(run.selection.images[..., None]),
+        labels=run.selection.labels,
     )
     checkpoint.restore(trained, phase.name)
     if checkpoint.epochs(phase.name) == phase.epochs:
         return
-    source: Batches | FeatureBatches = batches
+    source: Batches | FeatureBatches = run.batches
     if config.transfer and lower:
         folder = checkpoint.folder / FROZEN_FEATURES
-        source = FeatureBatches(lower, batches, config.transfer.head_views, folder, reporter)
-    fit(trained, source, phase, checkpoint, reporter, callbacks)
+        source = FeatureBatches(lower, run.batches, config.transfer.head_views, folder, run.reporter)
+    fit(run, trained, source, phase)

@@ -9,19 +9,14 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
-from fer_zoo.data import Dataset
 from fer_zoo.data.augment import augment
-from fer_zoo.data.batches import Batches
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.text import plural
 from fer_zoo.training.batch_norm import reestimate_statistics
 from fer_zoo.training.callbacks import Phase
-from fer_zoo.training.checkpoint import Checkpoint
-from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.features import FeatureBatches, write_features
-from fer_zoo.training.fit import Callbacks, fit
+from fer_zoo.training.fit import Run, fit
 from fer_zoo.training.optimizer import compile_model
-from fer_zoo.training.reporter import Reporter
 from fer_zoo.training.run_folder import HEAD_FEATURES
 from fer_zoo.training.transfer import split
 
@@ -29,32 +24,16 @@ from fer_zoo.training.transfer import split
 _STATISTICS_IMAGES = 2048
 
 
-def fit_head(
-    config: TrainingConfig,
-    model: keras.Model,
-    batches: Batches,
-    selection: Dataset,
-    checkpoint: Checkpoint,
-    reporter: Reporter,
-    callbacks: Callbacks = (),
-) -> None:
-    """Train the head and leave the backbone as it is.
+def fit_head(run: Run) -> None:
+    """Train the head and leave the backbone as it is; see `fer_zoo.models.rgb.expression_head`.
 
-    In the end, `model` has the head of the best epoch, and a backbone whose batch normalization is ready for the second
-    phase. Nothing is done where the second phase has begun already.
-
-    Args:
-        config: With `transfer`.
-        model: With pretrained weights in its backbone; see `fer_zoo.models.rgb.expression_head`.
-        batches: Training images.
-        selection: Images that choose the best epoch.
-        checkpoint: Of the run.
-        reporter: Hears of each epoch.
-        callbacks: More of Keras's.
+    In the end, the model has the head of the best epoch, and a backbone whose batch normalization is ready for the
+    second phase. Nothing is done where the second phase has begun already.
 
     Raises:
         FerZooError: The loss became infinite, or the checkpoint does not fit.
     """
+    config, model, batches, checkpoint = run.config, run.model, run.batches, run.checkpoint
     assert config.transfer is not None
     if checkpoint.epochs("fine-tuning"):
         return
@@ -65,11 +44,11 @@ def fit_head(
         folder = checkpoint.folder / HEAD_FEATURES
         started = time.perf_counter()
         views = min(config.transfer.head_views, config.transfer.head_epochs)
-        features = FeatureBatches(backbone, batches, views, folder, reporter)
-        write_features(backbone, selection.images, folder / "selection.npy", reporter)
+        features = FeatureBatches(backbone, batches, views, folder, run.reporter)
+        write_features(backbone, run.selection.images, folder / "selection.npy", run.reporter)
         seconds = time.perf_counter() - started
         views_text = plural(len(features.views), "view")
-        reporter.message(f"features of {len(batches.images):,} images, {views_text}  {seconds:.1f} s")
+        run.reporter.message(f"features of {len(batches.images):,} images, {views_text}  {seconds:.1f} s")
         selection_features = np.load(folder / "selection.npy", mmap_mode="r")
         predict = Predictor(head)
         phase = Phase(
@@ -78,9 +57,9 @@ def fit_head(
             seed=config.seed,
             publish=lambda head: None,  # It shares its layers with the model.
             predict=lambda: softmax(predict(selection_features), axis=1),
-            labels=selection.labels,
+            labels=run.selection.labels,
         )
-        fit(head, features, phase, checkpoint, reporter, callbacks)
+        fit(run, head, features, phase)
         del features, selection_features
         shutil.rmtree(folder, ignore_errors=True)
     if checkpoint.best_weights:
@@ -89,4 +68,4 @@ def fit_head(
     images = batches.images[np.sort(chosen)]
     if batches.augmentation:
         images = augment(images, batches.augmentation, np.random.default_rng(config.seed))
-    reestimate_statistics(backbone, images, reporter)
+    reestimate_statistics(backbone, images, run.reporter)

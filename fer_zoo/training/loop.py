@@ -25,7 +25,7 @@ from fer_zoo.training.callbacks import TensorBoard
 from fer_zoo.training.checkpoint import Checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.curves import plot_curves
-from fer_zoo.training.fit import fit_network
+from fer_zoo.training.fit import Run, fit_network
 from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.head import fit_head
 from fer_zoo.training.history import EpochRecord, best_epoch
@@ -103,10 +103,11 @@ def train(
         _introduce(config, model, splits, reporter)
 
         callbacks = [TensorBoard(folder / "tensorboard", checkpoint)] if tensorboard else []
+        run = Run(config, model, batches, splits.selection, checkpoint, reporter, callbacks)
         if config.transfer:
-            fit_head(config, model, batches, splits.selection, checkpoint, reporter, callbacks)
+            fit_head(run)
         if config.epochs:
-            fit_network(config, model, batches, splits.selection, checkpoint, reporter, callbacks)
+            fit_network(run)
         plot_curves(checkpoint.history, folder / "curves.png")
 
         model.set_weights(checkpoint.best_weights)

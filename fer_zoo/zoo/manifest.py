@@ -16,8 +16,8 @@ from fer_zoo.zoo.schema import SCHEMA, parse_manifest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-# The entries of each manifest that this process has read, with the file's inode, size and time of change then. A manifest
-# is replaced as a whole (`write_json`), which gives it another inode.
+# The entries of each manifest that this process has read, with the file's inode, size and time of change then. A
+# manifest is replaced as a whole (`write_json`), which gives it another inode.
 _parsed: dict[str, tuple[tuple[int, int, int], tuple[Artifact, ...]]] = {}
 
 
