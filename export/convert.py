@@ -22,7 +22,7 @@ from onnx import helper, numpy_helper
 from fer_zoo.console import native_messages_dropped
 
 from . import flatbuffer
-from .portable import write_pad_modes
+from .portable import make_portable
 
 OPSET = 17
 
@@ -42,7 +42,7 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     graph.doc_string = ""
     _rename(graph)
     _pad_with_shift(graph)
-    write_pad_modes(graph)
+    make_portable(graph)
     # tf2onnx writes constants in the order of a set, which differs from one conversion to the next.
     graph.initializer.sort(key=lambda tensor: tensor.name)
     onnx.checker.check_model(converted, full_check=True)

@@ -24,7 +24,7 @@ from . import flatbuffer
 from .convert import converter, quiet, to_onnx
 from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
-from .portable import write_pad_modes
+from .portable import make_portable
 from .quantization import Prepared, SharedScale, row_limits
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
@@ -74,8 +74,8 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
             },
         )
     model = onnx.load(path)
+    make_portable(model.graph)
     _compact(model)
-    write_pad_modes(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -289,6 +289,8 @@ def _leave_out_defaults(model: onnx.ModelProto) -> None:
             value = onnx.helper.get_attribute_value(attribute)
             default = defaults[attribute.name].default_value
             ones = attribute.name in ("dilations", "strides") and set(value) == {1}
+            if attribute.name == "mode" and node.op_type == "Pad":
+                continue  # What `make_portable` has written.
             if ones or (default.type and value == onnx.helper.get_attribute_value(default)):
                 node.attribute.remove(attribute)
 

@@ -77,7 +77,8 @@ def test_onnx_int8_weights_have_a_scale_for_each_channel_and_softmax_is_float(ex
     assert channels == [64, 128, 256, 7]
     assert constants[weighted[0].input[1]].dtype == np.float32, "nine products are faster in float"
     (softmax,) = (node for node in graph.node if node.op_type == "Softmax")
-    assert makers[softmax.input[0]].op_type == "Gemm"
+    assert makers[softmax.input[0]].op_type == "Add"
+    assert makers[makers[softmax.input[0]].input[0]].op_type == "Gemm"
     assert softmax.output[0] == "probabilities"
 
 
