@@ -10,7 +10,7 @@ from pathlib import Path
 # From the top: a part imports from its own layer and from those below it.
 LAYERS = (
     ("fer_zoo.cli",),
-    ("fer_zoo.serve", "benchmarks"),
+    ("fer_zoo.serve", "fer_zoo.distributed", "benchmarks"),
     ("export",),
     ("fer_zoo.evaluation", "fer_zoo.training"),
     ("fer_zoo.inference", "fer_zoo.video"),

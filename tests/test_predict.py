@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import fer_zoo.cli.predict_photos as predict_module
+import fer_zoo.inference.photos as photos_module
 from fer_zoo.cli.predict import main
 from fer_zoo.cli.predict_inputs import find_drawings
 from fer_zoo.console import run
@@ -169,7 +169,7 @@ def test_outputs_are_checked_before_anything_is_read(predict, faces, monkeypatch
 @pytest.fixture
 def interrupted(monkeypatch):
     """Ctrl-C while the third picture is read."""
-    search, seen = predict_module.search_photo, []
+    search, seen = photos_module.search_photo, []
 
     def search_two(path, *arguments, **options):
         seen.append(path)
@@ -177,7 +177,7 @@ def interrupted(monkeypatch):
             raise KeyboardInterrupt
         return search(path, *arguments, **options)
 
-    monkeypatch.setattr(predict_module, "search_photo", search_two)
+    monkeypatch.setattr(photos_module, "search_photo", search_two)
 
 
 @pytest.mark.parametrize("target", ["r.csv", "r.jsonl", "r.json", "r.txt", None])
@@ -290,13 +290,13 @@ def test_what_cannot_be_gone_on_with_is_left_as_it_is(predict, faces, monkeypatc
 def test_rows_are_written_as_they_come(predict, faces, tmp_path, monkeypatch):
     """Each file's rows are there before the next but few are read, so that memory does not grow."""
     output, sizes = tmp_path / "r.csv", []
-    search = predict_module.search_photo
+    search = photos_module.search_photo
 
     def watched(path, *arguments, **options):
         sizes.append(len(output.read_text().splitlines()) if output.exists() else 0)
         return search(path, *arguments, **options)
 
-    monkeypatch.setattr(predict_module, "search_photo", watched)
+    monkeypatch.setattr(photos_module, "search_photo", watched)
     assert predict(*[faces / "a.png"] * 6, "--output", output, "--batch-size", 1, "--jobs", 1)[0] == 0
     assert sizes == [0, 2, 3, 4, 5, 6]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from fer_zoo.backend import BACKENDS
 from fer_zoo.cli.model_options import add_prior_option
 from fer_zoo.cli.predict_inputs import check_targets, find_drawings, find_inputs
 from fer_zoo.cli.predict_output import DocumentOutput, PhotoOutput, RowOutput
-from fer_zoo.cli.predict_photos import PhotoAnswer, PhotoPredictor
 from fer_zoo.console import err, track
 from fer_zoo.contract import LABELS, translated
 from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.faces.result_rows import finished_files
-from fer_zoo.faces.results import Failure, Prediction, Results
+from fer_zoo.faces.results import Failure, Results
 from fer_zoo.faces.search import CROP_SIZE
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
+from fer_zoo.inference.photos import PhotoAnswer, PhotoPredictor
 from fer_zoo.inference.prior import adapt, estimate_prior
 from fer_zoo.memory import keep_memory
 from fer_zoo.text import plural, printable, some
@@ -82,7 +82,10 @@ def main(arguments: list[str]) -> int:
             output.fail(failure)
         jobs = options.jobs or max(1, cores() // options.threads)
         answers = track(predictor.predict(files, jobs), "classify", len(files))
+        drawn = {printable(file) for file in drawings}
         for answer in _adapted(list(answers), classifier) if estimated else answers:
+            for remark in _remarks(answer, answer.file in drawn, detector.size):
+                err.print(remark, markup=False)
             _report(answer, output, labels, top_k)
     return 1 if output.failed else 0
 
@@ -94,22 +97,23 @@ def _adapted(answers: list[PhotoAnswer], classifier: Classifier) -> list[PhotoAn
     return [replace(answer, probabilities=adapt(answer.probabilities, known, prior)) for answer in answers]
 
 
+def _remarks(answer: PhotoAnswer, drawn: bool, detector_size: int) -> Iterator[str]:
+    """What there is to say about a photo beside its answer."""
+    if answer.animated:
+        yield f"{answer.file} is an animation: its first frame was read"
+    if drawn and list(answer.faces) == [None]:
+        yield f"{answer.file} is a face as a whole: there is nothing to draw on it"
+    if answer.size and not answer.faces:
+        shrunk = max(answer.size) > detector_size
+        larger = f", a --detector-size above {detector_size} for small faces" if shrunk else ""
+        yield f"no face was found in {answer.file}; pass --crop if the whole picture is one{larger}"
+
+
 def _report(answer: PhotoAnswer, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
-    for remark in answer.remarks:
-        err.print(remark, markup=False)
     for error in answer.errors:
         output.fail(Failure(answer.file, error))
-    if answer.was_read:
-        output.add(answer.file, _predictions(answer, labels, top_k))
-
-
-def _predictions(answer: PhotoAnswer, labels: Sequence[str], top_k: int) -> list[Prediction]:
-    predictions = []
-    for number, (face, row) in enumerate(zip(answer.faces, answer.probabilities, strict=True), start=1):
-        order = np.argsort(-row, kind="stable")[:top_k]
-        expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
-        predictions.append(Prediction(answer.file, number, face, expressions))
-    return predictions
+    if answer.size:
+        output.add(answer.file, answer.predictions(labels, top_k))
 
 
 def _parser() -> argparse.ArgumentParser:

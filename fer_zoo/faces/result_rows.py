@@ -46,7 +46,7 @@ class ResultRows:
             return
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerows(_csv_row(prediction) for prediction in predictions)
+        writer.writerows(csv_row(prediction) for prediction in predictions)
         if self._empty and not predictions:
             writer.writerow([file, *[""] * (6 + 2 * self._top_k)])
         self._write(buffer.getvalue())
@@ -64,6 +64,13 @@ def csv_columns(top_k: int) -> list[str]:
     """The header of CSV."""
     ranks = [f"{column}_{rank}" for rank in range(1, top_k + 1) for column in ("label", "probability")]
     return ["file", "face", "x", "y", "width", "height", "score", *ranks]
+
+
+def csv_row(prediction: Prediction) -> list[object]:
+    """The values of a face under `csv_columns`; its place is empty where the whole picture is the face."""
+    face = prediction.face
+    place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
+    return [prediction.file, prediction.number, *place, *(value for pair in prediction.expressions for value in pair)]
 
 
 def finished_files(path: Path, form: str, top_k: int) -> tuple[set[str], int]:
@@ -124,9 +131,3 @@ def _rows_finished(file: IO[bytes], path: Path, columns: list[str]) -> tuple[set
     except csv.Error as error:
         raise UsageError(f"{path} is no earlier output in CSV ({error}); give another name") from error
     return names - {last}, start
-
-
-def _csv_row(prediction: Prediction) -> list[object]:
-    face = prediction.face
-    place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
-    return [prediction.file, prediction.number, *place, *(value for pair in prediction.expressions for value in pair)]

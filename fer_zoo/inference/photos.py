@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.faces import Face, FaceDetector
+from fer_zoo.faces.photos import Photo
+from fer_zoo.faces.results import Prediction
 from fer_zoo.faces.search import PhotoFaces, search_photo
-from fer_zoo.inference import Classifier
-from fer_zoo.pictures import read_picture
+from fer_zoo.inference.classifier import Classifier
+from fer_zoo.pictures import PictureError, read_picture
 from fer_zoo.text import printable
 
 # Photos that one thread reads before it classifies their faces together, and that an interruption may lose.
@@ -31,16 +34,34 @@ class PhotoAnswer:
         faces: Where they are; `None` for a picture that is one face as a whole.
         probabilities: float32 `[n, classes]`, a row for each.
         errors: Why it could not be read or drawn.
-        remarks: What else there is to say about it.
-        was_read: Whether it could be read.
+        size: Width and height of the upright photo, in pixels; `None` where it could not be read.
+        animated: Whether it is an animation, of which the first frame was read.
     """
 
     file: str
     faces: Sequence[Face | None]
     probabilities: np.ndarray
     errors: Sequence[str] = ()
-    remarks: Sequence[str] = ()
-    was_read: bool = True
+    size: tuple[int, int] | None = None
+    animated: bool = False
+
+    def predictions(self, labels: Sequence[str], top_k: int) -> list[Prediction]:
+        """The likeliest expressions of each face.
+
+        Args:
+            labels: Of the classes.
+            top_k: How many expressions.
+        """
+        found = []
+        for number, (face, row) in enumerate(zip(self.faces, self.probabilities, strict=True), start=1):
+            order = np.argsort(-row, kind="stable")[:top_k]
+            expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
+            found.append(Prediction(self.file, number, face, expressions))
+        return found
+
+
+def _as_it_is(photo: Photo) -> Photo:
+    return photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +75,7 @@ class PhotoPredictor:
         whole: Whether each picture is one face; `None`: small ones are.
         drawings: Where the photos are drawn with their faces.
         batch_size: Faces in one call of the model.
+        fetch: Makes of what stands for a photo what is read as one, in the thread that reads it.
     """
 
     classifier: Classifier
@@ -62,8 +84,9 @@ class PhotoPredictor:
     whole: bool | None = None
     drawings: Mapping[Path, Path] = field(default_factory=dict)
     batch_size: int = 32
+    fetch: Callable[[Photo], Photo] = _as_it_is
 
-    def predict(self, files: Sequence[Path], jobs: int) -> Iterator[PhotoAnswer]:
+    def predict(self, files: Sequence[Photo], jobs: int) -> Iterator[PhotoAnswer]:
         """The answer for each file, in their order; a few files at a time are in work, whatever their number.
 
         Args:
@@ -75,7 +98,7 @@ class PhotoPredictor:
         for answers in self._in_order(groups, jobs):
             yield from answers
 
-    def _in_order(self, groups: Iterable[Sequence[Path]], jobs: int) -> Iterator[list[PhotoAnswer]]:
+    def _in_order(self, groups: Iterable[Sequence[Photo]], jobs: int) -> Iterator[list[PhotoAnswer]]:
         if jobs == 1:
             yield from map(self._answers, groups)
             return
@@ -92,7 +115,7 @@ class PhotoPredictor:
                 for future in waiting:
                     future.cancel()
 
-    def _answers(self, files: Sequence[Path]) -> list[PhotoAnswer]:
+    def _answers(self, files: Sequence[Photo]) -> list[PhotoAnswer]:
         photos = [self._read(file) for file in files]
         crops = [photo.crops for photo in photos if isinstance(photo, PhotoFaces)]
         empty = np.empty((0, len(self.classifier.labels)), np.float32)
@@ -101,35 +124,31 @@ class PhotoPredictor:
         answers = []
         for file, photo in zip(files, photos, strict=True):
             if isinstance(photo, str):
-                answers.append(PhotoAnswer(printable(file), [], empty, [photo], was_read=False))
+                answers.append(PhotoAnswer(_name(file), [], empty, [photo]))
                 continue
             answers.append(self._answer(file, photo, rows[: len(photo.crops)]))
             rows = rows[len(photo.crops) :]
         return answers
 
-    def _read(self, file: Path) -> PhotoFaces | str:
+    def _read(self, file: Photo) -> PhotoFaces | str:
         """The faces of a file, or why it cannot be read."""
         try:
-            return search_photo(file, self.detector, whole=self.whole)
+            photo = self.fetch(file)
+        except PictureError as error:
+            return printable(str(error))
+        try:
+            return search_photo(photo, self.detector, whole=self.whole)
+        except PictureError as error:
+            return f"{_name(file)} {printable(error.reason)}"
         except FerZooError as error:
             return printable(str(error))
 
-    def _answer(self, file: Path, photo: PhotoFaces, rows: np.ndarray) -> PhotoAnswer:
-        name = printable(file)
-        remarks = []
-        if photo.animated:
-            remarks.append(f"{name} is an animation: its first frame was read")
-        if photo.faces is None:
-            if file in self.drawings:
-                remarks.append(f"{name} is a face as a whole: there is nothing to draw on it")
-            return PhotoAnswer(name, [None], rows, remarks=remarks)
-        if not photo.faces:
-            size = self.detector.size
-            shrunk = max(photo.width, photo.height) > size
-            larger = f", a --detector-size above {size} for small faces" if shrunk else ""
-            remarks.append(f"no face was found in {name}; pass --crop if the whole picture is one{larger}")
-        errors = self._draw(file, photo.faces, rows) if file in self.drawings else []
-        return PhotoAnswer(name, photo.faces, rows, errors, remarks)
+    def _answer(self, file: Photo, photo: PhotoFaces, rows: np.ndarray) -> PhotoAnswer:
+        errors: Sequence[str] = ()
+        if photo.faces and isinstance(file, Path) and file in self.drawings:
+            errors = self._draw(file, photo.faces, rows)
+        faces: Sequence[Face | None] = [None] if photo.faces is None else photo.faces
+        return PhotoAnswer(_name(file), faces, rows, errors, (photo.width, photo.height), photo.animated)
 
     def _draw(self, file: Path, faces: Sequence[Face], rows: np.ndarray) -> list[str]:
         """Draw the faces into the photo; why that failed."""
@@ -147,3 +166,7 @@ class PhotoPredictor:
                 raise
             return [f"{printable(target)} cannot be written: {error.strerror}"]
         return []
+
+
+def _name(photo: Photo) -> str:
+    return printable(photo) if isinstance(photo, str | os.PathLike) else "the image"
