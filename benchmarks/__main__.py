@@ -23,6 +23,7 @@ _COMMANDS = {
     "peers": ("peers.command", "main", "the published models beside ours"),
     "throughput": ("throughput.command", "main", "photos a second of `fer-zoo predict`"),
     "serve": ("serve", "main", "requests a second of the HTTP server"),
+    "runtimes": ("runtimes.command", "main", "files of the zoo in other runtimes"),
     "robustness": ("robustness.command", "main", "corruptions, calibration, confused pairs, other data sets"),
 }
 

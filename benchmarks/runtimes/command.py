@@ -1,0 +1,57 @@
+"""`python -m benchmarks runtimes`: what our files do in the runtimes that people use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fer_zoo.console import out
+from fer_zoo.files import write_text
+from fer_zoo.packages import require
+from fer_zoo.tables import print_table
+
+from ..arguments import add_depth, add_selection, command_parser, options_of, positive, seconds
+from ..drawing import save_figure
+from ..options import REPORT_PACKAGES
+from ..table import terminal_table, write_csv
+from .measure import Limits, measure_runtimes
+from .page import COLUMNS, to_markdown
+from .plot import plot_runtimes
+from .registry import CORE, RUNTIMES, find_runtimes
+
+_IMAGES = 1000
+_PRINTED = ("file", "runtime", "result", "agreement", "in batches of 8", "accuracy")
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, and write `runtimes.json`, `.csv`, `.md` and `.png`; 1 where a file is wrong in a runtime."""
+    parser = command_parser(
+        "runtimes", "Run files in other runtimes, each in an environment of its own, made when it is first needed."
+    )
+    add_selection(parser)
+    parser.add_argument("--runtimes", nargs="+", default=[], metavar="NAME", help="whose name begins so; else all")
+    parser.add_argument("--list", action="store_true", help="the names of the runtimes, and nothing else")
+    parser.add_argument("--images", type=positive, metavar="N", help=f"of the test images; else {_IMAGES:,}")
+    parser.add_argument("--seconds", type=seconds, help="of answering by one runtime and file; else 30")
+    add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images")
+    parsed = parser.parse_args(arguments)
+    if parsed.list:
+        for runtime in RUNTIMES:
+            out.print(runtime.name, markup=False, highlight=False)
+        return 0
+    runtimes = find_runtimes(tuple(parsed.runtimes) or (CORE if parsed.quick else ()))
+    require(*REPORT_PACKAGES)
+    images = parsed.images or (100 if parsed.quick else None if parsed.full else _IMAGES)
+    options = options_of(parsed, images=images)
+    limits = Limits()
+    if parsed.seconds or parsed.full:
+        limits = replace(limits, seconds=parsed.seconds or 600.0, process_seconds=3600.0)
+    report = measure_runtimes(options, runtimes, limits)
+    folder = options.output
+    write_csv(folder / "runtimes.csv", report.rows)
+    plotted = save_figure(folder / "runtimes.png", plot_runtimes(report), dpi=150)
+    write_text(folder / "runtimes.md", to_markdown(report, plotted))
+    names = {runtime.name for runtime in runtimes}
+    rows = [row for row in report.rows if row.runtime in names]
+    print_table(terminal_table([c for c in COLUMNS if c[0] in _PRINTED], rows, left=["runtime", "result"]))
+    out.print(f"report: {folder / 'runtimes.md'}", markup=False)
+    return int(any(row.status == "wrong" for row in rows))

@@ -1,0 +1,162 @@
+"""The runtimes: what each is called, which files it takes, and what is installed for it.
+
+What a runtime does with a file is a script of `runners`, which stands alone, since each runtime is installed in an
+environment of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fer_zoo.errors import UsageError
+
+# The zoo's own runtimes, by format.
+OWN = {"onnx": "onnxruntime==1.30.0", "tflite": "ai-edge-litert==2.3.0"}
+OWN_RUNNERS = {"onnx": "onnx_runtime.py", "tflite": "litert.py"}
+
+_BOTH = ("onnx", "tflite")
+_TORCH = "torch==2.13.0"
+_ONNX_RUNTIME = "https://onnxruntime.ai"
+_OPENCV = "https://opencv.org"
+_OPENVINO = "https://docs.openvino.ai"
+_LITERT = "https://ai.google.dev/edge/litert"
+_MICRO = "https://github.com/tensorflow/tflite-micro"
+_VELA = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One runtime in one version.
+
+    Attributes:
+        name: With its version.
+        url: Where it comes from.
+        runner: File name of its script in `runners`; a `.mjs` is of Node.js.
+        formats: Of the files that it takes: `keras`, `onnx`, `tflite`.
+        packages: What pip or npm installs, with versions.
+        variables: Of the environment of its process.
+        timed: Whether the zoo's own runtime of the format is installed beside it, to be timed in the same process. Two
+            builds of one runtime exclude each other.
+    """
+
+    name: str
+    url: str
+    runner: str
+    formats: tuple[str, ...]
+    packages: tuple[str, ...]
+    variables: dict[str, str] = field(default_factory=dict)
+    timed: bool = True
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it runs on Node.js, not Python."""
+        return self.runner.endswith(".mjs")
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """All that is installed in its environment."""
+        own = [OWN[format] for format in self.formats] if self.timed else []
+        return tuple(dict.fromkeys((*self.packages, *own)))
+
+
+def _onnx_runtime(version: str, *packages: str, provider: str = "") -> Runtime:
+    name = f"ONNX Runtime {version}" + (f", {provider} provider" if provider else "")
+    variables = {"ONNX_PROVIDER": f"{provider}ExecutionProvider"} if provider else {}
+    return Runtime(name, _ONNX_RUNTIME, "onnx_runtime.py", ("onnx",), packages, variables, timed=False)
+
+
+def _node(name: str, version: str) -> Runtime:
+    packages = (f"{name}@{version}",)
+    return Runtime(f"{name} {version}", _ONNX_RUNTIME, "onnx_runtime.mjs", ("onnx",), packages, timed=False)
+
+
+def _opencv(version: str) -> Runtime:
+    return Runtime(f"OpenCV {version}", _OPENCV, "opencv_dnn.py", _BOTH, (f"opencv-python-headless=={version}",))
+
+
+def _keras(version: str, backend: str, *packages: str) -> Runtime:
+    name, variables = f"Keras {version} on {backend}", {"KERAS_BACKEND": backend.lower()}
+    packages = (f"keras=={version}", *packages)
+    return Runtime(name, "https://keras.io", "keras_backend.py", ("keras",), packages, variables, timed=False)
+
+
+RUNTIMES = (
+    _onnx_runtime("1.30", OWN["onnx"]),
+    _onnx_runtime("1.20", "onnxruntime==1.20.1"),
+    _onnx_runtime("1.16", "onnxruntime==1.16.3", "numpy<2"),
+    _onnx_runtime("1.24", "onnxruntime-openvino==1.24.1", "openvino==2025.4.1", provider="OpenVINO"),
+    _node("onnxruntime-node", "1.30.0"),
+    _node("onnxruntime-web", "1.30.0"),
+    Runtime("onnx 1.23, reference", "https://onnx.ai", "onnx_reference.py", ("onnx",), ("onnx==1.23.2",)),
+    Runtime("OpenVINO 2026.4", _OPENVINO, "openvino_cpu.py", _BOTH, ("openvino==2026.4.1",)),
+    _opencv("4.12.0.88"),
+    _opencv("4.14.0.94"),
+    _opencv("5.0.0.93"),
+    Runtime("tract 0.23", "https://github.com/sonos/tract", "tract_onnx.py", ("onnx",), ("tract==0.23.9",)),
+    Runtime(
+        "ncnn 2026-10, by pnnx",
+        "https://github.com/Tencent/ncnn",
+        "ncnn_pnnx.py",
+        ("onnx",),
+        ("ncnn==1.0.20261020", "pnnx==20261020", _TORCH),
+    ),
+    Runtime("MNN 3.6", "https://github.com/alibaba/MNN", "mnn.py", _BOTH, ("MNN==3.6.1",)),
+    Runtime(
+        "IREE 3.13",
+        "https://iree.dev",
+        "iree_cpu.py",
+        ("onnx",),
+        ("iree-base-compiler[onnx]==3.13.0", "iree-base-runtime==3.13.0"),
+    ),
+    Runtime(
+        "TVM 0.27", "https://tvm.apache.org", "tvm_cpu.py", ("onnx",), ("apache-tvm==0.27.0.post1", "onnx==1.19.1")
+    ),
+    Runtime(
+        "tinygrad 0.14", "https://tinygrad.org", "tinygrad_onnx.py", ("onnx",), ("tinygrad==0.14.0",), {"CPU": "1"}
+    ),
+    Runtime("LiteRT 2.3", _LITERT, "litert.py", ("tflite",), (OWN["tflite"],)),
+    Runtime("LiteRT 2.3, CompiledModel", _LITERT, "litert_compiled.py", ("tflite",), (OWN["tflite"],)),
+    Runtime(
+        "tflite-runtime 2.14",
+        _LITERT,
+        "litert.py",
+        ("tflite",),
+        ("tflite-runtime==2.14.0", "numpy<2"),
+        timed=False,
+    ),
+    Runtime(
+        "TFLite Micro 2026-10",
+        _MICRO,
+        "tflite_micro_interpreter.py",
+        ("tflite",),
+        ("tflite-micro==0.dev20261023182759",),
+    ),
+    Runtime("Vela 5.2, Ethos-U55", _VELA, "vela.py", ("tflite",), ("ethos-u-vela==5.2.0",), timed=False),
+    _keras("3.15.1", "TensorFlow", "tensorflow==2.21.0"),
+    _keras("3.15.1", "JAX", "jax==0.10.2"),
+    _keras("3.15.1", "torch", _TORCH),
+    _keras("3.15.1", "NumPy"),
+    _keras("3.15.1", "OpenVINO", "openvino==2026.4.1"),
+    _keras("3.14.1", "torch", _TORCH),
+    _keras("3.10.0", "torch", _TORCH),
+)
+
+# What a quick run has: small to install, one of each format.
+CORE = ("ONNX Runtime 1.30", "LiteRT 2.3")
+
+
+def find_runtimes(names: tuple[str, ...]) -> tuple[Runtime, ...]:
+    """The runtimes whose name begins with one of `names`, whatever the case; all of them where it is empty.
+
+    Raises:
+        UsageError: A name fits none.
+
+    Example:
+        >>> [runtime.name for runtime in find_runtimes(("tract", "openvino"))]
+        ['OpenVINO 2026.4', 'tract 0.23']
+    """
+    for name in names:
+        if not any(runtime.name.lower().startswith(name.lower()) for runtime in RUNTIMES):
+            raise UsageError(f"there is no runtime {name!r}; there are {', '.join(r.name for r in RUNTIMES)}")
+    lower = tuple(name.lower() for name in names)
+    return tuple(runtime for runtime in RUNTIMES if not names or runtime.name.lower().startswith(lower))

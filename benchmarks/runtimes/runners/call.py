@@ -1,0 +1,106 @@
+"""Answer images with one runtime: `PYTHON -P call.py REQUEST.json`, which names the files that are read and written.
+
+Images and probabilities are raw float32. The facts of the call are printed as one JSON object.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Call = Callable[[np.ndarray], np.ndarray]
+
+_BATCH = 8
+_ROUNDS = 10
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    runner = _module(request["runner"])
+    if hasattr(runner, "inspect"):
+        return runner.inspect(request["model"])
+    images = np.fromfile(request["images"], np.float32).reshape(-1, 48, 48, 1)
+    before, started = _peak_memory(), time.perf_counter()
+    call = runner.load(request["model"])
+    # Some compile at the first call.
+    call(images[:1])
+    facts: dict[str, Any] = {"load_ms": 1000 * (time.perf_counter() - started)}
+    single = _answers(call, images, 1, request["seconds"])
+    single.tofile(request["single"])
+    if getattr(runner, "BATCHES", True):
+        try:
+            _answers(call, images[: len(single)], _BATCH, request["seconds"]).tofile(request["batched"])
+        except Exception as error:
+            facts["batch_error"] = _sentence(error)
+    facts["memory_bytes"] = _peak_memory() - before
+    facts |= runner.facts(request["model"]) if hasattr(runner, "facts") else {}
+    if request["reference"] and (own := _module(request["reference"]).load(request["model"])):
+        facts["relative_latency"] = _relative_latency(call, own, images, request["timed_seconds"])
+    return facts
+
+
+def _answers(call: Call, images: np.ndarray, batch: int, seconds: float) -> np.ndarray:
+    """Probabilities of as many images as can be answered in `seconds`; of whole batches, but for the last."""
+    started, found = time.perf_counter(), []
+    for start in range(0, len(images), batch):
+        answer = np.array(call(images[start : start + batch]), np.float32)
+        if answer.ndim != 2 or len(answer) != len(images[start : start + batch]):
+            raise ValueError(f"{len(images[start : start + batch])} images got an answer of shape {answer.shape}")
+        found.append(answer)
+        if time.perf_counter() - started > seconds:
+            break
+    return np.concatenate(found)
+
+
+def _relative_latency(call: Call, reference: Call, images: np.ndarray, seconds: float) -> float:
+    """The median time of one image over that of the reference, timed in turns."""
+    times: dict[Call, list[float]] = {call: [], reference: []}
+    for _ in range(_ROUNDS):
+        for timed, samples in times.items():
+            timed(images[:1])
+            end = time.perf_counter() + seconds / _ROUNDS / 2
+            while not samples or time.perf_counter() < end:
+                started = time.perf_counter()
+                timed(images[len(samples) % len(images)][None])
+                samples.append(time.perf_counter() - started)
+    return float(np.median(times[call]) / np.median(times[reference]))
+
+
+def _module(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"runner_{Path(path).stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
+    return " ".join(lines)[:300]
+
+
+if __name__ == "__main__":
+    # What libraries print must not come between.
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        found = main(json.loads(Path(sys.argv[1]).read_text("utf-8")))
+    except Exception as error:
+        found = {"error": _sentence(error)}
+    print(json.dumps(found), file=answer, flush=True)
+    # Not every runtime ends its threads.
+    os._exit(0)

@@ -1,0 +1,45 @@
+"""The TFLite interpreter: of LiteRT, or of the older package tflite-runtime."""
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+
+if importlib.util.find_spec("tflite_runtime"):
+    from tflite_runtime.interpreter import Interpreter
+else:
+    from ai_edge_litert.interpreter import Interpreter
+
+
+def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
+    interpreter = Interpreter(path, num_threads=1)
+    (given,), (found,) = interpreter.get_input_details(), interpreter.get_output_details()
+    size = 0
+
+    def call(images: np.ndarray) -> np.ndarray:
+        nonlocal size
+        if len(images) != size:
+            interpreter.resize_tensor_input(given["index"], images.shape)
+            interpreter.allocate_tensors()
+            size = len(images)
+        interpreter.set_tensor(given["index"], _quantized(images, given))
+        interpreter.invoke()
+        return _floats(interpreter.get_tensor(found["index"]), found)
+
+    return call
+
+
+def _quantized(images: np.ndarray, tensor: dict) -> np.ndarray:
+    """As the file's input is; float, but for full-integer files."""
+    if tensor["dtype"] == np.float32:
+        return np.ascontiguousarray(images)
+    scale, zero = tensor["quantization"]
+    limits = np.iinfo(tensor["dtype"])
+    return np.clip(np.round(images / scale) + zero, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def _floats(values: np.ndarray, tensor: dict) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * scale

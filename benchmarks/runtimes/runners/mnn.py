@@ -1,0 +1,29 @@
+"""MNN, with files that its converter makes."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import MNN.expr as expr
+import MNN.nn as nn
+import numpy as np
+
+
+def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
+    target = Path(tempfile.mkdtemp(dir=".")) / "model.mnn"
+    kind = "TFLITE" if path.endswith(".tflite") else "ONNX"
+    program = Path(sys.executable).with_name("mnnconvert")
+    arguments = ["-f", kind, "--modelFile", path, "--MNNModel", str(target), "--bizCode", "fer"]
+    converted = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)
+    if not target.exists():
+        printed = (converted.stdout + converted.stderr).strip()
+        raise RuntimeError(f"its converter ended with code {converted.returncode}: {printed[-200:]}")
+    model = nn.load_module_from_file(str(target), ["image"], ["probabilities"], backend=expr.Backend.CPU, thread_num=1)
+
+    def call(images: np.ndarray) -> np.ndarray:
+        given = expr.const(np.ascontiguousarray(images), list(images.shape), expr.data_format.NHWC)
+        return np.array(model.forward([given])[0].read())
+
+    return call

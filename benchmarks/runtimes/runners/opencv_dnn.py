@@ -1,0 +1,17 @@
+"""OpenCV's DNN module on the CPU."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+
+def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
+    cv2.setNumThreads(1)
+    network = cv2.dnn.readNet(path)
+
+    def call(images: np.ndarray) -> np.ndarray:
+        network.setInput(np.ascontiguousarray(images))
+        return network.forward()
+
+    return call

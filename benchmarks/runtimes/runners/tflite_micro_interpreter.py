@@ -1,0 +1,51 @@
+"""TFLite for microcontrollers, by its Python interpreter; one image at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+from tflite_micro.python.tflite_micro import runtime
+
+BATCHES = False
+
+
+def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
+    with open(path, "rb") as file:
+        interpreter = runtime.Interpreter.from_bytes(file.read())
+    given, found = interpreter.get_input_details(0), interpreter.get_output_details(0)
+
+    def call(images: np.ndarray) -> np.ndarray:
+        interpreter.set_input(_quantized(images, given), 0)
+        interpreter.invoke()
+        return _floats(interpreter.get_output(0), found).reshape(1, -1)
+
+    return call
+
+
+def facts(path: str) -> dict[str, int]:
+    """The smallest arena in which the file runs, to 256 bytes."""
+    with open(path, "rb") as file:
+        content = file.read()
+    low, high = 0, 1 << 14
+    while high - low > 1:
+        size = (low + high) // 2
+        try:
+            runtime.Interpreter.from_bytes(content, arena_size=256 * size)
+            high = size
+        except Exception:
+            low = size
+    return {"arena_bytes": 256 * high}
+
+
+def _quantized(images: np.ndarray, tensor: dict) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return np.ascontiguousarray(images)
+    parameters, limits = tensor["quantization_parameters"], np.iinfo(tensor["dtype"])
+    quantized = np.round(images / parameters["scales"]) + parameters["zero_points"]
+    return np.clip(quantized, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def _floats(values: np.ndarray, tensor: dict) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return values
+    parameters = tensor["quantization_parameters"]
+    return (values.astype(np.float32) - parameters["zero_points"]) * parameters["scales"]

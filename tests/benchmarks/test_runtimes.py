@@ -1,0 +1,138 @@
+"""Files in runtimes with environments of their own; here that of the tests stands for each."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.runtimes import command, environment, measure, page, registry
+from benchmarks.runtimes.registry import RUNTIMES, Runtime
+from benchmarks.runtimes.rows import RuntimesReport
+from benchmarks.table import read_record
+from fer_zoo.errors import FerZooError, UsageError
+
+_LOAD = "import numpy as np\nimport onnxruntime\n\n\ndef load(path):\n"
+_SESSION = "    session = onnxruntime.InferenceSession(path)\n"
+_RUN = "session.run(None, {'image': images})[0]"
+# What a runtime may do with a file, by name.
+_RUNNERS = {
+    "swapped": _LOAD + _SESSION + f"    return lambda images: {_RUN}[:, ::-1]\n",
+    "swapped in batches": _LOAD + _SESSION + f"    return lambda images: {_RUN}[:, :: 1 - 2 * (len(images) > 1)]\n",
+    "no batches": _LOAD + _SESSION + f"    return lambda images: {_RUN}[:1]\n",
+    "refusing": _LOAD + "    raise ValueError('no layer\\n  for Gemm')\n",
+    "dying": _LOAD + "    import os\n    os._exit(3)\n",
+    "stuck": _LOAD + "    import time\n    time.sleep(60)\n",
+    "compiling": "def inspect(path):\n    print('noise')\n    return {'accelerated': 0.75, 'arena_bytes': 4096}\n",
+}
+
+
+@pytest.fixture
+def runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, ...]:
+    """ONNX Runtime, and runtimes that go wrong in all ways."""
+    (tmp_path / "runners").mkdir()
+    found = [RUNTIMES[0]]
+    for name, text in _RUNNERS.items():
+        runner = tmp_path / "runners" / f"{name}.py"
+        runner.write_text(text)
+        found.append(Runtime(name, "https://example.org", str(runner), ("onnx",), (), timed=name == "swapped"))
+    for module in (registry, measure, page, command):
+        monkeypatch.setattr(module, "RUNTIMES", tuple(found))
+    monkeypatch.setattr(measure, "environment", lambda runtime: Path(sys.prefix))
+    limits = measure.Limits(timed_seconds=0.02, process_seconds=20)
+    monkeypatch.setattr(command, "Limits", lambda: limits)
+    return tuple(found)
+
+
+def test_each_runtime_is_held_against_the_zoos_own(zoo, runtimes, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(measure.Limits, "process_seconds", 20)
+    names = [runtime.name for runtime in runtimes if runtime.name != "stuck"]
+    arguments = ["runtimes", "--data", str(zoo.data), "--artifacts", str(zoo.artifacts), "--models", "linear:onnx:fp32"]
+    assert main([*arguments, "--runtimes", *names]) == 1, "some are wrong"
+    report = read_record(zoo.reports / "runtimes.json", RuntimesReport)
+    rows = {row.runtime: row for row in report.rows}
+    own, swapped = rows["ONNX Runtime 1.30"], rows["swapped"]
+    assert (own.status, own.n, own.agreement, own.batch_agreement, own.max_abs_diff) == ("right", 42, 1.0, 1.0, 0.0)
+    assert own.accuracy == own.reference_accuracy
+    assert swapped.status == "wrong"
+    assert swapped.agreement < 0.98
+    assert swapped.relative_latency > 0
+    assert own.relative_latency is None
+    assert rows["swapped in batches"].agreement == 1.0
+    assert rows["swapped in batches"].status == "wrong"
+    assert rows["no batches"].status == "right"
+    assert rows["no batches"].batch_error == "ValueError: 8 images got an answer of shape (1, 7)"
+    assert (rows["refusing"].status, rows["refusing"].error) == ("refused", "ValueError: no layer for Gemm")
+    assert rows["dying"].error == "its process ended with code 3"
+    assert (rows["compiling"].status, rows["compiling"].accelerated) == ("compiled", 0.75)
+    text = (zoo.reports / "runtimes.md").read_text()
+    assert "- refusing, linear onnx fp32: ValueError: no layer for Gemm" in text
+    assert "| [swapped](https://example.org) | 0 of 1, 1 wrong |" in text
+    assert (zoo.reports / "runtimes.png").stat().st_size > 1000
+    assert (zoo.reports / "runtimes.csv").read_text().count("\n") == len(names) + 1
+    assert "swapped in batches" in capsys.readouterr().out
+    monkeypatch.setattr(measure, "environment", None)  # Nothing is measured again.
+    assert main([*arguments, "--runtimes", "ONNX"]) == 0
+    assert len(read_record(zoo.reports / "runtimes.json", RuntimesReport).rows) == len(names)
+
+
+def test_a_runtime_that_hangs_or_is_not_there_is_a_row(zoo, runtimes, monkeypatch) -> None:
+    limits = measure.Limits(process_seconds=0.5)
+    monkeypatch.setattr(command, "Limits", lambda: limits)
+    arguments = ["runtimes", "--data", str(zoo.data), "--artifacts", str(zoo.artifacts), "--models", "linear:onnx:fp32"]
+    assert main([*arguments, "--runtimes", "stuck"]) == 0
+
+    def failing(runtime: Runtime) -> Path:
+        raise FerZooError("ERROR: No matching distribution found")
+
+    monkeypatch.setattr(measure, "environment", failing)
+    assert main([*arguments, "--runtimes", "stuck", "refusing"]) == 0
+    stuck, refusing = sorted(
+        read_record(zoo.reports / "runtimes.json", RuntimesReport).rows, key=lambda row: row.status, reverse=True
+    )
+    assert (stuck.status, stuck.error) == ("refused", "it did not end within 0 s")
+    assert (refusing.status, refusing.error) == ("not installed", "ERROR: No matching distribution found")
+    assert "not installed" in (zoo.reports / "runtimes.md").read_text()
+
+
+def test_an_unknown_runtime_is_a_usage_error(zoo, capsys) -> None:
+    with pytest.raises(UsageError, match=r"there is no runtime 'nothing'; there are ONNX Runtime 1\.30, "):
+        main(["runtimes", "--runtimes", "nothing"])
+    assert main(["runtimes", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [runtime.name for runtime in RUNTIMES]
+
+
+def test_names_and_environments_are_apart() -> None:
+    assert len({runtime.name for runtime in RUNTIMES}) == len(RUNTIMES) >= 14
+    assert all((Path(measure.__file__).parent / "runners" / runtime.runner).exists() for runtime in RUNTIMES)
+    pinned = [package for r in RUNTIMES for package in r.packages if package != "numpy<2"]
+    assert all("==" in package or "@" in package for package in pinned)
+
+
+def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_ZOO_CACHE", str(tmp_path))
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(environment, "_run", lambda *command: commands.append(command))
+    folder = environment.environment(RUNTIMES[0])
+    assert environment.environment(RUNTIMES[0]) == folder
+    assert len(commands) == 2
+    assert RUNTIMES[0].packages[0] in commands[1]
+    node = environment.environment(next(runtime for runtime in RUNTIMES if runtime.is_node))
+    assert commands[2][:2] == ("npm", "install")
+    assert node != folder
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("no-such-program",), "no-such-program is not installed"),
+        ((sys.executable, "-c", "raise SystemExit('ERROR: no match\\nbye')"), "ERROR: no match"),
+        ((sys.executable, "-c", "raise SystemExit(1)"), f"{sys.executable} ended with code 1"),
+    ],
+)
+def test_what_cannot_be_installed_says_why(command: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(FerZooError, match=f"^{re.escape(sentence)}$"):
+        environment._run(*command)
