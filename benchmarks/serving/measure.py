@@ -1,31 +1,27 @@
-"""Requests a second and latency of `fer-zoo serve`, several checkouts side by side: `python -m benchmarks serve`."""
+"""A real server under load: the requests of some connections, and hostile clients beside them."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from PIL import Image, ImageOps
-from rich.table import Table
 
-from fer_zoo.console import HelpFormatter, track
-from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.tables import print_table
+from fer_zoo.console import track
+from fer_zoo.errors import FerZooError
 
-from .arguments import positive
-from .latency.percentiles import percentile
+from ..latency.percentiles import percentile
+from ..machine import describe, now
+from .rows import ServingReport, ServingRow
 
-_CHECKOUT = Path(__file__).parents[1]
-_PHOTO = _CHECKOUT / "docs" / "images" / "astronaut.jpg"
 _WARM_UP = 50
 # A body that is announced and does not come, a header that never ends, and a large file that is not read.
 _HOSTILE = (
@@ -35,23 +31,40 @@ _HOSTILE = (
 )
 
 
+@dataclass(frozen=True)
+class Load:
+    """What every server gets.
+
+    Attributes:
+        photo: File with a photo of one face.
+        size: Width and height in pixels that it is cut and resampled to.
+        requests: With each number of connections.
+        rounds: That they are cut into.
+    """
+
+    photo: Path
+    size: tuple[int, int]
+    requests: int
+    rounds: int
+
+
 @dataclass
-class Measured:
+class _Samples:
     """What one server did with one number of connections.
 
     Attributes:
         seconds: Of each request, in order of their ends.
         wall: Seconds of all rounds.
-        failed: Requests that were not answered with 200.
+        failed: Requests whose response was not 200.
         cpu: Seconds that the server's processes computed.
-        megabytes: Their resident memory after each round.
+        memory: Their resident bytes after each round.
     """
 
     seconds: list[float] = field(default_factory=list)
     wall: float = 0
     cpu: float = 0
     failed: int = 0
-    megabytes: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,9 +74,9 @@ class Server:
     process: subprocess.Popen[str]
     port: int
 
-    def megabytes(self) -> float:
-        """Resident memory of it and of the processes that it has started."""
-        return sum(process.memory_info().rss for process in self._processes()) / 1e6
+    def memory(self) -> float:
+        """Resident bytes of it and of the processes that it has started."""
+        return sum(process.memory_info().rss for process in self._processes())
 
     def cpu(self) -> float:
         """Seconds that they have computed."""
@@ -75,40 +88,64 @@ class Server:
         return [root, *root.children(recursive=True)]
 
 
-def main(arguments: list[str]) -> int:
-    given = _parser().parse_args(arguments)
-    for checkout in given.checkout:
-        if not (checkout / "fer_zoo" / "serve").is_dir():
-            raise UsageError(f"{checkout} is no checkout of fer_zoo; pass folders that have fer_zoo/serve")
-    request = _request(_photo(given.photo, given.size))
-    crowds = (0, given.hostile) if given.hostile else (0,)
-    rows = {
-        (checkout, count, hostile): Measured()
-        for count in given.connections
-        for hostile in crowds
-        for checkout in given.checkout
+def measure_serving(
+    checkouts: Sequence[Path], load: Load, connections: Sequence[int], hostile: Sequence[int], options: Sequence[str]
+) -> ServingReport:
+    """Put each checkout's server under load, all of them in turns.
+
+    Args:
+        checkouts: Folders with the package `fer_zoo`.
+        load: What is sent.
+        connections: Numbers of them, each measured by itself.
+        hostile: Numbers of hostile clients beside them, each measured by itself.
+        options: Of the server.
+
+    Raises:
+        FerZooError: A server does not start.
+    """
+    machine = describe()
+    request = _request(_photo(load.photo, load.size))
+    samples = {
+        (checkout, count, crowd): _Samples() for count in connections for crowd in hostile for checkout in checkouts
     }
     with ExitStack() as stack:
-        servers = {checkout: stack.enter_context(_serving(checkout, given.options)) for checkout in given.checkout}
+        servers = {checkout: stack.enter_context(_serving(checkout, options)) for checkout in checkouts}
         for server in servers.values():
-            asyncio.run(_load(server.port, request, max(given.connections), _WARM_UP))
+            asyncio.run(_load(server.port, request, max(connections), _WARM_UP))
         # In turns, so that whatever else the machine does meets all of them.
-        blocks = [key for _ in range(given.rounds) for key in rows]
-        for checkout, count, hostile in track(blocks, "serving"):
-            requests = given.requests // given.rounds
-            _measure(servers[checkout], request, count, requests, hostile, rows[checkout, count, hostile])
-    _show(rows)
-    return int(any(row.failed for row in rows.values()))
+        blocks = [key for _ in range(load.rounds) for key in samples]
+        for checkout, count, crowd in track(blocks, "serving"):
+            requests = load.requests // load.rounds
+            _measure(servers[checkout], request, count, requests, crowd, samples[checkout, count, crowd])
+    rows = tuple(_row(*key, sampled) for key, sampled in samples.items())
+    return ServingReport(now(), machine, load.size, tuple(options), load.rounds, rows)
 
 
-def _measure(server: Server, request: bytes, connections: int, requests: int, hostile: int, row: Measured) -> None:
+def _row(checkout: Path, connections: int, hostile: int, sampled: _Samples) -> ServingRow:
+    requests = len(sampled.seconds)
+    return ServingRow(
+        checkout.resolve().name,
+        connections,
+        hostile,
+        requests,
+        sampled.failed,
+        requests_per_second=requests / sampled.wall,
+        p50_ms=1000 * percentile(sampled.seconds, 50),
+        p99_ms=1000 * percentile(sampled.seconds, 99),
+        cpu_ms=1000 * sampled.cpu / requests,
+        first_bytes=sampled.memory[0],
+        last_bytes=sampled.memory[-1],
+    )
+
+
+def _measure(server: Server, request: bytes, connections: int, requests: int, hostile: int, row: _Samples) -> None:
     start, cpu = time.perf_counter(), server.cpu()
     seconds, failed = asyncio.run(_load(server.port, request, connections, requests, hostile))
     row.cpu += server.cpu() - cpu
     row.wall += time.perf_counter() - start
     row.seconds += seconds
     row.failed += failed
-    row.megabytes.append(server.megabytes())
+    row.memory.append(server.memory())
 
 
 async def _load(
@@ -164,7 +201,7 @@ async def _be_hostile(port: int, sent: tuple[bytes, bytes]) -> None:
 
 
 @contextmanager
-def _serving(checkout: Path, options: list[str]) -> Iterator[Server]:
+def _serving(checkout: Path, options: Sequence[str]) -> Iterator[Server]:
     command = [sys.executable, "-m", "fer_zoo.serve", "--port", "0", *options]
     with subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -188,64 +225,3 @@ def _photo(path: Path, size: tuple[int, int]) -> bytes:
 def _request(photo: bytes) -> bytes:
     head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
     return head % len(photo) + photo
-
-
-def _show(rows: dict[tuple[Path, int, int], Measured]) -> None:
-    table = Table(
-        "checkout",
-        "connections",
-        "hostile",
-        "requests",
-        "failed",
-        "requests/s",
-        "p50 ms",
-        "p99 ms",
-        "CPU ms",
-        "MB first",
-        "MB last",
-    )
-    for (checkout, connections, hostile), row in rows.items():
-        table.add_row(
-            checkout.resolve().name,
-            str(connections),
-            str(hostile),
-            str(len(row.seconds)),
-            str(row.failed),
-            f"{len(row.seconds) / row.wall:.1f}",
-            f"{1000 * percentile(row.seconds, 50):.1f}",
-            f"{1000 * percentile(row.seconds, 99):.1f}",
-            f"{1000 * row.cpu / len(row.seconds):.1f}",
-            f"{row.megabytes[0]:.0f}",
-            f"{row.megabytes[-1]:.0f}",
-        )
-    print_table(table)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    return positive(width), positive(height)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks serve",
-        description="Requests a second and latency of `fer-zoo serve` with one photo of one face.",
-        formatter_class=HelpFormatter,
-    )
-    parser.add_argument(
-        "--checkout", nargs="+", type=Path, default=[_CHECKOUT], metavar="FOLDER", help="versions to compare, in turns"
-    )
-    parser.add_argument("--photo", type=Path, default=_PHOTO)
-    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="of the photo (default: 640x480)")
-    parser.add_argument("--connections", nargs="+", type=positive, default=[8, 16], metavar="N")
-    parser.add_argument(
-        "--hostile",
-        type=positive,
-        metavar="N",
-        help="measure again beside N clients that hold connections: bodies that do not come, headers that do not end, "
-        "files that are not read",
-    )
-    parser.add_argument("--requests", type=positive, default=1000, help="with each number of connections")
-    parser.add_argument("--rounds", type=positive, default=4, help="that they are cut into")
-    parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of the server; the last of all")
-    return parser

@@ -1,0 +1,1 @@
+"""Requests a second of the HTTP server."""

@@ -1,0 +1,33 @@
+"""The picture of the server's benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .rows import ServingRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_serving(rows: Sequence[ServingRow]) -> Figure:
+    """Requests a second, and the 99th percentile of their time, of each row."""
+    from matplotlib.figure import Figure
+
+    names = [
+        f"{row.checkout}, {row.connections} connections" + (f", {row.hostile} hostile" if row.hostile else "")
+        for row in rows
+    ]
+    figure = Figure(figsize=(9, 1.0 + 0.35 * len(rows)), layout="constrained")
+    rates, times = figure.subplots(1, 2, sharey=True)
+    for axes, values, label in (
+        (rates, [row.requests_per_second for row in rows], "requests/s"),
+        (times, [row.p99_ms for row in rows], "p99, ms"),
+    ):
+        bars = axes.barh(range(len(rows)), values, color="#4c78a8")
+        axes.bar_label(bars, [f"{value:.0f}" for value in values], fontsize=8, padding=2)
+        axes.set(xlabel=label, yticks=range(len(rows)), yticklabels=names)
+        axes.spines[["top", "right"]].set_visible(False)
+    rates.invert_yaxis()
+    return figure

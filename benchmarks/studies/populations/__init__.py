@@ -1,0 +1,1 @@
+"""What adapting predictions to another population gives."""

@@ -1,0 +1,106 @@
+"""Predictions of the int8 ONNX files, adapted to other populations.
+
+FER2013's PrivateTest images are drawn anew so that the expressions occur as in other populations, and labelled by
+other people (FER+).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fer_zoo.console import track
+from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.cpu import cores
+from fer_zoo.data import Dataset, majority_labels
+from fer_zoo.evaluation.metrics import evaluate_predictions
+from fer_zoo.inference import load_classifier
+from fer_zoo.inference.prior import adapt, estimate_prior, normalized
+from fer_zoo.zoo import load_manifest, verified_path
+
+from .rows import PopulationRow, Populations
+
+_DRAWN, _SEED = 3000, 2025
+
+# Frequencies of the expressions, in their order; `None` are the images as they are.
+POPULATIONS: dict[str, tuple[float, ...] | None] = {
+    "PrivateTest as it is": None,
+    "balanced": (1 / 7,) * 7,
+    "mostly happy": (0.05, 0.02, 0.05, 0.60, 0.20, 0.04, 0.04),
+    "distress": (0.30, 0.15, 0.25, 0.05, 0.05, 0.15, 0.05),
+}
+OTHER_RATERS = "labels of other raters"
+
+
+def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path | None = None) -> Populations:
+    """Measure the int8 ONNX files of the seven-expression models.
+
+    Args:
+        dataset: With PrivateTest images.
+        artifacts: Folder of the manifest.
+        models: Names; all where empty.
+        ferplus: FER+'s votes; `None` is the bundled file.
+    """
+    test = dataset.subset("test")
+    private = np.flatnonzero(test.splits == "private_test")
+    sets = {name: _draw(test.labels, private, frequencies) for name, frequencies in POPULATIONS.items()}
+    labels = {name: test.labels[index] for name, index in sets.items()}
+    sets[OTHER_RATERS], labels[OTHER_RATERS] = _other_raters(test, ferplus)
+    rows = []
+    files = [a for a in load_manifest(artifacts) if (a.format, a.precision) == ("onnx", "int8")]
+    files = [a for a in files if tuple(a.output["labels"]) == EXPRESSIONS and (not models or a.model in models)]
+    for artifact in track(sorted(files, key=lambda a: a.macs), "models"):
+        predictions = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
+        training = normalized(artifact.output["prior"])
+        for name, index in sets.items():
+            rows += _rows(artifact.model, artifact.sha256, name, predictions[index], labels[name], training)
+    return Populations(dataset.source, dataset.fingerprint, _DRAWN, tuple(rows))
+
+
+def _rows(
+    model: str, sha256: str, population: str, predictions: np.ndarray, labels: np.ndarray, training: np.ndarray
+) -> list[PopulationRow]:
+    priors = {
+        "training": training,
+        "known": normalized(np.bincount(labels, minlength=len(EXPRESSIONS))),
+        "estimated": estimate_prior(predictions, training),
+        "uniform": np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS)),
+    }
+    rows = []
+    for prior, target in priors.items():
+        found = evaluate_predictions(adapt(predictions, training, target), labels, EXPRESSIONS)
+        recall = {name: values["recall"] for name, values in found.per_class.items()}
+        rows.append(
+            PopulationRow(
+                model,
+                sha256,
+                population,
+                prior,
+                found.n,
+                found.accuracy,
+                found.accuracy_interval,
+                found.macro_recall,
+                found.nll,
+                found.ece,
+                recall,
+            )
+        )
+    return rows
+
+
+def _draw(labels: np.ndarray, index: np.ndarray, frequencies: tuple[float, ...] | None) -> np.ndarray:
+    if frequencies is None:
+        return index
+    own = labels[index]
+    weights = (np.array(frequencies) / np.bincount(own, minlength=len(frequencies)))[own]
+    return np.random.default_rng(_SEED).choice(index, _DRAWN, p=weights / weights.sum())
+
+
+def _other_raters(test: Dataset, ferplus: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """The test images whose FER+ raters agree on one of the seven expressions, and that expression."""
+    majority = majority_labels(test, ferplus)
+    place = {name: number for number, name in enumerate(test.names)}
+    seven = majority.labels < len(EXPRESSIONS)
+    index = np.array([place[name] for name in majority.names[seven]])
+    return index, majority.labels[seven]

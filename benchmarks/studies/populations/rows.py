@@ -1,0 +1,57 @@
+"""The table of populations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PRIORS = ("training", "known", "estimated", "uniform")
+
+
+@dataclass(frozen=True)
+class PopulationRow:
+    """One model's predictions on one population, adapted to one prior.
+
+    Attributes:
+        model: Name in the zoo; its int8 ONNX file.
+        sha256: Of that file.
+        population: A key of `POPULATIONS`, or `labels of other raters`: all test images whose FER+ raters agree on one
+            of the seven expressions, with that label.
+        prior: `training`: the predictions as they are; `known`: the population's true frequencies; `estimated`: by EM,
+            from the predictions alone; `uniform`.
+        n: Images.
+        accuracy: Share of right predictions, 0 to 1.
+        accuracy_interval: Its Wilson 95 % interval.
+        macro_recall: Mean recall of the expressions, 0 to 1.
+        nll: Mean negative log-likelihood of the label, nats.
+        ece: Expected calibration error, 15 bins, 0 to 1.
+        recall: By expression, 0 to 1.
+    """
+
+    model: str
+    sha256: str
+    population: str
+    prior: str
+    n: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    macro_recall: float
+    nll: float
+    ece: float
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Populations:
+    """The record of a run.
+
+    Attributes:
+        source: The data set, as it was given.
+        fingerprint: Of its content.
+        drawn: Images drawn for each population, with replacement.
+        rows: What was measured.
+    """
+
+    source: str
+    fingerprint: str
+    drawn: int
+    rows: tuple[PopulationRow, ...]
