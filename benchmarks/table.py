@@ -55,7 +55,7 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
     try:
         if name != kind.__name__:
             raise ValueError(f"it is a {name}, not a {kind.__name__}")
-        return _value(kind, content)
+        return value_of(kind, content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FerZooError(f"{path} is damaged ({error}); delete it and measure again") from error
 
@@ -105,20 +105,24 @@ def terminal_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
     return table
 
 
-def _value(kind: Any, value: Any) -> Any:
-    """`value`, as JSON has it, as what the annotation `kind` says."""
+def value_of(kind: Any, value: Any) -> Any:
+    """`value`, as JSON has it, as what the annotation `kind` says.
+
+    Raises:
+        TypeError: It is something else.
+    """
     arguments = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
-        return None if value is None else _value(next(a for a in arguments if a is not NoneType), value)
+        return None if value is None else value_of(next(a for a in arguments if a is not NoneType), value)
     if get_origin(kind) is tuple:
         if type(value) is not list or (arguments[-1] is not Ellipsis and len(value) != len(arguments)):
             raise TypeError(f"{value!r:.100} is not a list of the right length")
-        return tuple(_value(arguments[0], item) for item in value)
+        return tuple(value_of(arguments[0], item) for item in value)
     if get_origin(kind) is dict:
-        return {name: _value(arguments[1], item) for name, item in value.items()}
+        return {name: value_of(arguments[1], item) for name, item in value.items()}
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{name: _value(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+        return kind(**{name: value_of(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
     if kind in (bool, int, float, str) and type(value) is not kind and not (kind is float and type(value) is int):
         raise TypeError(f"{value!r:.100} is no {kind.__name__}")
     return value

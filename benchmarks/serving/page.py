@@ -30,8 +30,8 @@ def to_markdown(report: ServingReport) -> str:
             [
                 "# Requests a second",
                 f"`python -m benchmarks serve`, {report.when}, on {machine.cpu}, {machine.cores} cores, load "
-                f"{machine.load_average[0]:.1f} at the start; the clients run on the same cores. `fer-zoo serve`{options}, one "
-                f"JPEG of {width}x{height} pixels and one face a request, {report.rounds} rounds in turns. Hostile "
+                f"{machine.load_average[0]:.1f} at the start. Clients run on the same cores. `fer-zoo serve`{options}, "
+                f"one JPEG of {width}x{height} pixels and one face a request, {report.rounds} rounds in turns. Hostile "
                 "clients hold connections beside the others; their rows include a second of waiting a round.",
                 "![requests a second](serving.png)",
                 markdown_table(COLUMNS, report.rows),

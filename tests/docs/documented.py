@@ -26,7 +26,7 @@ RUN: dict[str, str] = {
     "python -m export fernet_tiny --target hub": "",
     "fer-zoo serve --build": "",
     "python -m fer_zoo.evaluate": "--data fer2013.zip",
-    "python -m fer_zoo.evaluation.comparison": "",
+    "python -m benchmarks experiments": "",
     "python -m fer_zoo.train --backend jax": _SMALL,
     "python -m fer_zoo.train --model baseline_cnn": _SMALL,
     "python -m fer_zoo.train --recipe fernet_tiny": f"{_SMALL} --warmup-epochs 0 {_WITHOUT_TEACHERS}",

@@ -78,7 +78,8 @@ def test_configs_of_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["config.json", "history.json", "evaluation.json"])
 def test_runs_that_are_compared(file: str, tmp_path: Path) -> None:
     pytest.importorskip("keras")
-    from fer_zoo.evaluation.comparison import Run, to_markdown
+    from benchmarks.experiments.page import to_markdown
+    from benchmarks.experiments.run import Run
 
     for name in ("config.json", "history.json", "evaluation.json"):
         shutil.copyfile(artifacts_dir() / "fernet_tiny" / name, tmp_path / name)
