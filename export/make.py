@@ -25,7 +25,7 @@ from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
-from fer_zoo.zoo import Artifact, fine_tuned, labels_of, portable, read_keras, run_config, training_prior
+from fer_zoo.zoo import Artifact, is_fine_tuned, labels_of, portable, read_keras, run_config, training_prior
 from fer_zoo.zoo.artifact import task_of
 from fer_zoo.zoo.keras_file import oldest_keras
 
@@ -307,7 +307,7 @@ def _license(name: str, config: dict[str, Any]) -> str:
     """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
     trained_on = TrainingData.of_config(config)
     own = "not stated" if trained_on and trained_on.kind == OWN else "MIT"
-    alone = {"model": config.get("training", {}).get("model", name), "fine_tuned": fine_tuned(config)}
+    alone = {"model": config.get("training", {}).get("model", name), "fine_tuned": is_fine_tuned(config)}
     tuned = [member for member in config.get("members", [alone]) if member["fine_tuned"]]
     origins = dict.fromkeys(origin(member.get("architecture", member["model"])) for member in tuned)
     return f"{own}; fine-tuned from {'; '.join(origins)}" if origins else own

@@ -16,7 +16,7 @@ from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.training.folder_lock import locked
-from fer_zoo.zoo import common_labels, fine_tuned_file, load_manifest, obtain, read_keras, run_config
+from fer_zoo.zoo import common_labels, is_fine_tuned_file, load_manifest, obtain, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 
@@ -72,7 +72,7 @@ def build_ensemble(
             "sha256": sha256(path),
             "weight": share / sum(shares),
             # Whether its training started from published weights.
-            "fine_tuned": fine_tuned_file(path),
+            "fine_tuned": is_fine_tuned_file(path),
         }
         for path, member, share in zip(paths, members, shares, strict=True)
     ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.zoo import fine_tuned, run_config
+from fer_zoo.zoo import is_fine_tuned, run_config
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +48,7 @@ def write_config(folder: Path, config: TrainingConfig, model: keras.Model, split
         "command": command,
         "training": training,
         "finished": False,
-        "fine_tuned": fine_tuned({"training": training}),
+        "fine_tuned": is_fine_tuned({"training": training}),
         "weights": model.count_params(),
         "data": splits.record.to_json(),
         "splits_sha256": splits.sha256(),

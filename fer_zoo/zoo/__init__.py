@@ -10,7 +10,7 @@ from fer_zoo.zoo.labels import common_labels, labels_of
 from fer_zoo.zoo.load import keras_path, load_model, read_keras
 from fer_zoo.zoo.manifest import artifacts_dir, in_package, lists_original, load_manifest, update_manifest
 from fer_zoo.zoo.paths import artifact_path, has_checksum, local_path, verified, verified_path
-from fer_zoo.zoo.provenance import fine_tuned, fine_tuned_file, portable, run_config, training_prior
+from fer_zoo.zoo.provenance import is_fine_tuned, is_fine_tuned_file, portable, run_config, training_prior
 from fer_zoo.zoo.reference import FORMATS, PRECISIONS, Reference
 from fer_zoo.zoo.schema import labels_problem, prior_problem
 
@@ -28,10 +28,10 @@ __all__ = [
     "entry_of",
     "find_artifact",
     "find_file",
-    "fine_tuned",
-    "fine_tuned_file",
     "has_checksum",
     "in_package",
+    "is_fine_tuned",
+    "is_fine_tuned_file",
     "keras_path",
     "labels_of",
     "labels_problem",

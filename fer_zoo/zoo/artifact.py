@@ -9,12 +9,12 @@ from typing import Any
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.zoo.reference import Reference
 
-# The task of models that learned neither FER2013's labels nor FER+'s.
+# The task of models trained on labels that are neither FER2013's nor FER+'s.
 OWN_IMAGES = "own images"
 
 
 def task_of(labels: Sequence[str]) -> str:
-    """Whose labels these are, for models that do not tell their task: `FER2013`, `FER+` or `own images`."""
+    """The data set whose labels these are: `FER2013`, `FER+` or `own images`; for entries without a `task`."""
     return {EXPRESSIONS: "FER2013", FERPLUS_EXPRESSIONS: "FER+"}.get(tuple(labels), OWN_IMAGES)
 
 
@@ -26,22 +26,23 @@ class Artifact:
         model: Registry name, e.g. `baseline_cnn`.
         format: `keras`, `onnx` or `tflite`.
         precision: `fp32`, `fp16`, `int8` (static, per-channel, calibrated) or `dynamic`.
-        path: Relative to the artifacts folder.
-        sha256: Of the file.
+        path: Path of the file, relative to the artifacts folder.
+        sha256: SHA-256 of the file, in hexadecimal.
         bytes: File size.
-        params: Weights of the Keras original, trainable or not.
-        macs: Multiply-accumulates of one image.
+        params: Number of weights of the Keras original, trainable or not.
+        macs: Multiply-accumulate operations for one image.
         trained_on: Keras backend that trained it.
         input: Name, shape (`None` for the batch), dtype, range and layout of the one input.
         output: Name and labels of the one output, and as `prior` how often each class occurs in the population that
-            the answers are for.
+            the probabilities are for.
         metrics: By split (`test`, `public_test`, `private_test`): `n`, `accuracy`, `macro_f1`, …
-        parity: Against the Keras original; empty for the original itself.
-        license: SPDX expression for the weights, and what else binds them.
+        parity: Differences from the Keras original; empty for the original itself.
+        license: SPDX expression for the weights, and other terms that apply to them.
         source: The command that made it.
-        commit: Of the project when it was made.
-        task: Whose labels it learned: `FER2013`, `FER+` or `own images`. Accuracies of two tasks do not compare.
-        oldest_keras: The oldest Keras that loads it, e.g. `3.10`; of `.keras` files.
+        commit: The project's Git commit when it was made.
+        task: The labels it was trained on: `FER2013`, `FER+` or `own images`. Accuracies of two tasks cannot be
+            compared.
+        oldest_keras: The oldest Keras version that loads it, e.g. `3.10`; only for `.keras` files.
         shipped: Whether a clone of the project has it; other files are downloaded, or made by `python -m export`.
     """
 

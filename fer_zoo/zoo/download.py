@@ -1,4 +1,4 @@
-"""Files of the zoo that are not on this machine, downloaded from where the project publishes them."""
+"""Downloads the zoo's model files that are not on this machine."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _CHUNK = 1 << 16
 
 
 def obtain(artifact: Artifact, folder: Path) -> Path:
-    """The path of an artifact's file, verified; it is downloaded where this machine does not have it.
+    """The path of an artifact's file, with its checksum verified; the file is downloaded if it is not on this machine.
 
     Args:
         artifact: An entry of the manifest.
         folder: The artifacts folder, where the manifest is.
 
     Raises:
-        UsageError: The file is not here, and there is no address to download it from.
+        UsageError: The file is not on this machine, and there is no address to download it from.
         FerZooError: The file is damaged, its path leaves the folder, or it cannot be downloaded.
     """
     path = artifact_path(artifact, folder)
@@ -46,13 +46,13 @@ def obtain(artifact: Artifact, folder: Path) -> Path:
 
 
 def fetch(artifact: Artifact) -> Path:
-    """The path of an artifact's copy in the cache, downloaded where there is none or a damaged one.
+    """The path of an artifact's copy in the cache, which is downloaded if it is missing or damaged.
 
     The copy appears when it is complete and its SHA-256 is that of the manifest, so that several processes may download
     the same file at once.
 
     Raises:
-        UsageError: `FER_ZOO_MODELS` is not set and the project has no address of its own, or it is no address.
+        UsageError: `FER_ZOO_MODELS` is not an address, or it is not set and the project has no address of its own.
         FerZooError: The file cannot be downloaded, or is not the one that the manifest describes.
     """
     path = cached_path(artifact)
@@ -80,10 +80,10 @@ def models_address() -> str | Path:
     """Where model files are downloaded from: `FER_ZOO_MODELS`, else the project's own address.
 
     Returns:
-        A web address that ends in `/`, a folder, or an empty string where there is no address.
+        A web address that ends in `/`, a folder, or an empty string if there is no address.
 
     Raises:
-        UsageError: `FER_ZOO_MODELS` is no web address, no `hf://OWNER/NAME` and no folder.
+        UsageError: `FER_ZOO_MODELS` is neither a web address, nor `hf://OWNER/NAME`, nor a folder.
     """
     text = os.environ.get("FER_ZOO_MODELS") or PUBLISHED_AT
     if not text:
@@ -109,19 +109,19 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _download(address: str, target: Path, artifact: Artifact) -> None:
-    """Download a file, again from its start where the connection breaks off.
+    """Download a file; if the connection breaks, start again from its first byte.
 
     Raises:
-        FerZooError: It cannot be downloaded.
+        FerZooError: The file cannot be downloaded.
     """
     import requests
     from pooch import HTTPDownloader
 
     with download_progress() as bar:
-        meter = _Meter(bar, bar.add_task(str(artifact.reference), total=artifact.bytes))
-        download = HTTPDownloader(meter, chunk_size=_CHUNK)
+        progress = _PoochProgress(bar, bar.add_task(str(artifact.reference), total=artifact.bytes))
+        download = HTTPDownloader(progress, chunk_size=_CHUNK)
         for attempt in range(1, _ATTEMPTS + 1):
-            meter.reset()
+            progress.reset()
             try:
                 return download(address, target, None)
             except requests.HTTPError as error:
@@ -137,8 +137,8 @@ def _download(address: str, target: Path, artifact: Artifact) -> None:
                 raise FerZooError(f"{address} cannot be reached; check the network, or {_OTHER_ADDRESS}") from error
 
 
-class _Meter:
-    """A progress bar of rich as pooch's downloader uses one."""
+class _PoochProgress:
+    """Shows the progress of pooch's downloader, which expects tqdm's methods, on a progress bar of rich."""
 
     total = 0
 

@@ -16,22 +16,22 @@ from fer_zoo.zoo.reference import Reference
 
 
 def find_artifact(text: str, artifacts: Sequence[Artifact]) -> Artifact:
-    """The file among `artifacts` that a reference names.
+    """The artifact that a reference names.
 
     Args:
-        text: `NAME`, `NAME:FORMAT` or `NAME:FORMAT:PRECISION`. Without a format it is an ONNX file, without a precision
-            the most exact one there is.
-        artifacts: As `load_manifest` returns them.
+        text: `NAME`, `NAME:FORMAT` or `NAME:FORMAT:PRECISION`. Without a format it means an ONNX file; without a
+            precision, the first of `artifacts` that matches, which is the most exact one in a manifest's order.
+        artifacts: The artifacts to choose from, as `load_manifest` returns them.
 
     Raises:
-        UsageError: There is no such file; names the closest ones.
+        UsageError: There is no such file; the message names similar models.
     """
     reference = Reference.parse(text)
     if reference.format is None:
         reference = replace(reference, format="onnx")
-    found = next((artifact for artifact in artifacts if reference.covers(artifact.reference)), None)
-    if found:
-        return found
+    match = next((artifact for artifact in artifacts if reference.covers(artifact.reference)), None)
+    if match:
+        return match
     files = [str(artifact.reference) for artifact in artifacts if artifact.model == reference.model]
     if files:
         raise UsageError(f"there is no file {str(reference)!r}; {reference.model} has {', '.join(files)}")
@@ -39,7 +39,7 @@ def find_artifact(text: str, artifacts: Sequence[Artifact]) -> Artifact:
 
 
 def unknown_model(name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is none of `known`; names the closest ones."""
+    """The error for a name that is not among `known`; its message suggests similar names."""
     close = difflib.get_close_matches(name, sorted(set(known)))
     hint = f" did you mean {', '.join(close)}?" if close else ""
     return UsageError(f"there is no model {name!r};{hint} `fer-zoo models` lists all")
@@ -48,8 +48,8 @@ def unknown_model(name: str, known: Iterable[str]) -> UsageError:
 def find_file(text: str) -> Path:
     """The path of the zoo's file that `NAME`, `NAME:FORMAT` or `NAME:FORMAT:PRECISION` names.
 
-    Of the files on this machine it is the one that `find_artifact` takes. If none of them fits, the smallest one that
-    does is downloaded.
+    Files on this machine come first, in the order of `find_artifact`. If none of them matches, the smallest file that
+    matches is downloaded.
 
     Raises:
         UsageError: There is no such file in the manifest, or it is not on this machine and there is no address to
@@ -64,7 +64,7 @@ def find_file(text: str) -> Path:
 
 
 def entry_of(path: Path, folder: Path) -> Artifact | None:
-    """The entry for a file, or for its downloaded copy, in the manifest of `folder`; `None` where it has none.
+    """The entry for a file, or for its downloaded copy, in the manifest of `folder`; `None` if the file is not listed.
 
     Raises:
         FerZooError: The manifest cannot be read.
@@ -79,24 +79,24 @@ def entry_of(path: Path, folder: Path) -> Artifact | None:
 
 
 def checked_file(path: Path) -> Path:
-    """`path`, verified where it is a file of the zoo; one that the manifest does not list stays as it is.
+    """`path`, after verifying its checksum if the zoo's manifest lists it; other files are not checked.
 
     Raises:
         FerZooError: It is not the file that the manifest describes.
     """
-    listed = entry_of(path, artifacts_dir())
-    return verified(path, listed.sha256) if listed else path
+    entry = entry_of(path, artifacts_dir())
+    return verified(path, entry.sha256) if entry else path
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:
-    """The path in the artifacts folder of the Keras original of a published model.
+    """The path of a published model's Keras original in the artifacts folder.
 
     Args:
-        model: Its name.
-        absent: Also of an original that is not on this machine.
+        model: Name of the model.
+        absent: Whether to return the path even if the file is not on this machine.
 
     Returns:
-        Its path, `None` where there is no such model.
+        The path, or `None` if there is no such model.
     """
     originals = (a for a in load_manifest(absent=absent) if a.format == "keras" and a.model == model)
     return next((artifact_path(original, artifacts_dir()) for original in originals), None)

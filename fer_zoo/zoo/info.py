@@ -1,4 +1,4 @@
-"""What the zoo knows of each trained model."""
+"""Facts about the zoo's trained models: labels, size, accuracy, latency, files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fer_zoo.zoo.provenance import run_config
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one face on one CPU thread, as the committed benchmark report has it.
+    """Time to classify one face on one CPU thread, from the committed benchmark report.
 
     Attributes:
         p50_ms: Median in milliseconds.
@@ -28,21 +28,21 @@ class Latency:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """All about one trained model of the zoo; `model_info` and `fer-zoo models` give it.
+    """Facts about one trained model of the zoo, as `model_info` returns them and `fer-zoo models` prints them.
 
     Attributes:
-        name: What `load_classifier` and `load_model` take.
-        architecture: What `build_model` builds untrained.
-        task: Whose labels it learned: `FER2013`, `FER+`, or `own images` where a model of your own was published.
-            Accuracies of two tasks do not compare.
+        name: Name for `load_classifier` and `load_model`.
+        architecture: Name for `build_model`, which builds the same network untrained.
+        task: The labels it was trained on: `FER2013`, `FER+`, or `own images` for a model of your own that you
+            published. Accuracies of two tasks cannot be compared.
         labels: The classes, in the order of the probabilities.
         params: Number of weights.
-        macs: Multiply-accumulates of one image.
-        accuracy: Share of right answers of the Keras original, 0..1, by split: `test` (all test images), `public_test`
-            and `private_test`. The best epoch and all settings were chosen on PublicTest.
+        macs: Multiply-accumulate operations for one image.
+        accuracy: Accuracy of the Keras original, 0..1, by split: `test` (all test images), `public_test` and
+            `private_test`. The best epoch and all settings were chosen on PublicTest.
         files: Its files, in the order Keras, ONNX, TFLite; `shipped` says which a clone of the project has.
-        latency: Of the int8 ONNX file; `None` where no report is there (an installed package has none).
-        license: SPDX expression for the weights, and what else binds them.
+        latency: Latency of the int8 ONNX file; `None` without a benchmark report (an installed package has none).
+        license: SPDX expression for the weights, and other terms that apply to them.
 
     Examples:
         >>> from fer_zoo import model_info
@@ -65,12 +65,12 @@ class ModelInfo:
     license: str
 
     def file(self, format: str, precision: str) -> Artifact | None:
-        """The file of this format and precision, `None` where the model has none."""
+        """The model's file of this format and precision, or `None`."""
         return next((file for file in self.files if (file.format, file.precision) == (format, precision)), None)
 
 
 def trained_models() -> list[ModelInfo]:
-    """Every trained model of the zoo, by name, whether its files are on this machine or not.
+    """Every trained model of the zoo, sorted by name, whether its files are on this machine or not.
 
     Raises:
         FerZooError: The manifest or a report cannot be read.
@@ -82,13 +82,13 @@ def trained_models() -> list[ModelInfo]:
 
 
 def model_info(name: str) -> ModelInfo:
-    """What the zoo knows of a trained model.
+    """Facts about one trained model: labels, size, accuracy, latency, files.
 
     Args:
         name: One of `list_models(pretrained=True)`.
 
     Raises:
-        UsageError: There is no such trained model; names the closest ones.
+        UsageError: There is no such trained model; the message suggests similar names.
 
     Examples:
         >>> from fer_zoo import model_info
@@ -121,17 +121,17 @@ def _info(name: str, files: tuple[Artifact, ...], latencies: dict[str, Latency])
 
 
 def _latencies() -> dict[str, Latency]:
-    """By the path of the file; of one face in ONNX Runtime on one thread."""
+    """The latency of each file by its path: one face in ONNX Runtime on one thread."""
     path = artifacts_dir() / "reports" / "latency.json"
     if not path.is_file():
         return {}
-    plain = {"runtime": "onnxruntime", "batch": 1, "threads": 1}
+    conditions = {"runtime": "onnxruntime", "batch": 1, "threads": 1}
     try:
         report = json.loads(path.read_text("utf-8"))
         return {
             row["path"]: Latency(float(row["p50_ms"]), str(report["machine"]["cpu"]))
             for row in report["rows"]
-            if plain.items() <= row.items()
+            if conditions.items() <= row.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FerZooError(f"{path} is not a table of latencies ({error!r}); restore it or remove it") from error

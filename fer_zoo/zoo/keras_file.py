@@ -1,4 +1,4 @@
-"""`.keras` files that older Keras 3 reads too, and that tell the labels of their outputs."""
+"""Writes `.keras` files that older versions of Keras 3 can read and that contain the labels of their outputs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 _CONFIG = "config.json"
-# A member of the zip archive that Keras does not look at.
-_FACTS = "fer_zoo.json"
-_LARGEST_FACTS = 1_000_000
+# A member of the zip archive that Keras ignores.
+_METADATA = "fer_zoo.json"
+_MAX_METADATA_BYTES = 1_000_000
 _OLDEST = "3.10"
 
 
@@ -51,33 +51,34 @@ def save_keras(model: keras.Model, path: Path, labels: Sequence[str] = ()) -> No
     where they have their default value, which is what an older version computes anyway. Weights are not touched.
 
     Args:
-        model: What to write.
-        path: The file.
-        labels: Of the model's outputs, in their order, for `keras_labels`; without any, the file does not tell them.
+        model: The model to write.
+        path: Path of the file.
+        labels: Labels of the model's outputs, in their order; `keras_labels` reads them again. Without any, none are
+            written.
     """
     model.save(path)
     with zipfile.ZipFile(path) as file:
         content = {entry.filename: file.read(entry) for entry in file.infolist()}
     content[_CONFIG] = json.dumps(_without_new_keys(json.loads(content[_CONFIG]))).encode()
     if labels:
-        content[_FACTS] = json.dumps({"labels": list(labels)}).encode()
+        content[_METADATA] = json.dumps({"labels": list(labels)}).encode()
     with zipfile.ZipFile(path, "w") as file:
         for name, data in content.items():
             file.writestr(name, data)
 
 
 def keras_labels(path: Path) -> tuple[str, ...] | None:
-    """The labels of the outputs that a `.keras` file tells, in their order; `None` where it tells none.
+    """The output labels that a `.keras` file contains, in their order; `None` if it contains none.
 
     Raises:
-        FerZooError: What it tells are no labels.
+        FerZooError: The file contains labels that cannot be used.
     """
     try:
         with zipfile.ZipFile(path) as file:
-            if file.getinfo(_FACTS).file_size > _LARGEST_FACTS:
+            if file.getinfo(_METADATA).file_size > _MAX_METADATA_BYTES:
                 raise ValueError("they are too long")
-            labels = json.loads(file.read(_FACTS))["labels"]
-    except (KeyError, zipfile.BadZipFile):  # No such member, or no `.keras` file, which loading it tells.
+            labels = json.loads(file.read(_METADATA))["labels"]
+    except (KeyError, zipfile.BadZipFile):  # No such member, or not a `.keras` file, which loading it reports.
         return None
     except (ValueError, TypeError, RecursionError) as error:
         raise FerZooError(f"the labels in {path} cannot be read ({error})") from error
@@ -87,7 +88,7 @@ def keras_labels(path: Path) -> tuple[str, ...] | None:
 
 
 def oldest_keras(path: Path) -> str:
-    """The oldest Keras that reads a `.keras` file, such as `3.10`, as far as its settings tell."""
+    """The oldest version of Keras that reads a `.keras` file, such as `3.10`, judged by the settings in the file."""
     with zipfile.ZipFile(path) as file:
         config = json.loads(file.read(_CONFIG))
     versions = [_OLDEST, *(_NEW_KEYS[name].since for name in _keys(config) if name in _NEW_KEYS)]
@@ -115,5 +116,5 @@ def _keys(config: Any) -> set[str]:
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """`(3, 10)` of `3.10`, to compare versions by."""
+    """A version as numbers that can be compared: `3.10` becomes `(3, 10)`."""
     return tuple(int(number) for number in version.split(".") if number.isdigit())

@@ -1,4 +1,4 @@
-"""Which classes a model file tells apart, whatever is known of it."""
+"""Finds the labels of a model file: in the file, in a manifest, or in the config of its run."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from fer_zoo.zoo.provenance import run_config
 def labels_of(path: Path, classes: int) -> tuple[str, ...]:
     """The labels of a model file, in the order of its outputs.
 
-    What a `.keras` file says of itself, else the manifest that lists it, else the `config.json` of its run. Files of
-    earlier versions that nothing describes have FER2013's seven expressions or FER+'s eight.
+    They come from the `.keras` file itself, else from a manifest that lists the file, else from the `config.json` of
+    its run. Files of earlier versions without any of these have FER2013's seven expressions or FER+'s eight.
 
     Args:
         path: The model file.
         classes: Number of its outputs.
 
     Raises:
-        FerZooError: Nothing tells labels for so many outputs, or what tells them cannot be read.
+        FerZooError: No labels for this number of outputs were found, or the file that has them cannot be read.
     """
     if path.suffix == ".keras" and (labels := keras_labels(path)):
         return labels
     recorded = [tuple(labels) for labels in _recorded(path)] + [EXPRESSIONS, FERPLUS_EXPRESSIONS]
-    found = next((labels for labels in recorded if len(labels) == classes), None)
-    if found is None:
+    matching = next((labels for labels in recorded if len(labels) == classes), None)
+    if matching is None:
         raise FerZooError(
             f"it has {classes} outputs, and neither the file nor a manifest.json or config.json beside it names their "
             "labels; train or export the model again with this version"
         )
-    return found
+    return matching
 
 
 def common_labels(paths: Sequence[Path], outputs: Sequence[int]) -> tuple[str, ...]:
-    """The labels of model files that are to be combined.
+    """The labels that all of several model files have, which are to be combined into one model.
 
     Args:
-        paths: The files.
-        outputs: Number of outputs of each.
+        paths: The model files.
+        outputs: Number of outputs of each file.
 
     Raises:
-        UsageError: They do not all have the same labels.
-        FerZooError: As in `labels_of`.
+        UsageError: The files do not all have the same labels.
+        FerZooError: The labels of a file cannot be found, as in `labels_of`.
     """
     first, *others = [labels_of(path, count) for path, count in zip(paths, outputs, strict=True)]
     for path, labels in zip(paths[1:], others, strict=True):
@@ -61,7 +61,7 @@ def common_labels(paths: Sequence[Path], outputs: Sequence[int]) -> tuple[str, .
 
 
 def _recorded(path: Path) -> list[list[str]]:
-    """The labels in the zoo's manifest, in the one beside the file, and in the config of the run."""
+    """The labels in the zoo's manifest, in a manifest beside the file, and in the config of the run."""
     entries = [entry_of(path, artifacts_dir())]
     with suppress(FerZooError):  # Another program's manifest.json may lie beside the file.
         entries.append(entry_of(path, path.parent))

@@ -1,4 +1,4 @@
-"""Trained Keras models, by their name or from a file."""
+"""Loads trained Keras models, by name or from a file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def load_model(model: str | os.PathLike[str], *, backend: str | None = None) -> keras.Model:
-    """Load a trained Keras model with its weights, to train it on or to take it apart.
+    """Load a trained Keras model with its weights, to continue its training or to inspect its layers.
 
     To classify faces, `load_classifier` is lighter and faster.
 
     Args:
         model: One of `list_models(pretrained=True)`, or the path of a `.keras` file.
-        backend: `tensorflow`, `jax` or `torch`; `None` is the one that Keras runs on, else as in `select_backend`.
+        backend: `tensorflow`, `jax` or `torch`; `None` is the one that Keras already runs on, else the one that
+            `select_backend` chooses.
 
     Returns:
-        The Keras model, not compiled. One of the zoo maps `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
-        `probabilities`, float32 `[batch, classes]`; its last two layers are `logits` and
-        `probabilities`.
+        The Keras model, not compiled. The zoo's models map `image`, float32 `[batch, 48, 48, 1]`, gray, 0..255, to
+        `probabilities`, float32 `[batch, classes]`; their last two layers are `logits` and `probabilities`.
 
     Raises:
         UsageError: There is no such model, it does not ship as a Keras file, or no such backend is installed.
@@ -47,11 +47,11 @@ def load_model(model: str | os.PathLike[str], *, backend: str | None = None) -> 
 
 
 def keras_path(model: str | os.PathLike[str]) -> Path:
-    """The `.keras` file that a name of the zoo means; a path stays as it is.
+    """The `.keras` file of a model of the zoo; a path is returned as it is.
 
     Raises:
         UsageError: There is no model of that name, or it does not ship as a Keras file.
-        FerZooError: It is a file of the zoo, and not the one that the manifest describes.
+        FerZooError: The zoo's manifest lists the file, but its content is different.
     """
     if not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model must be a name or the path of a .keras file, not {type(model).__name__}")
@@ -65,11 +65,11 @@ def keras_path(model: str | os.PathLike[str]) -> Path:
 
 
 def read_keras(path: Path) -> keras.Model:
-    """The Keras model in a file, not compiled, on the backend that Keras runs on.
+    """Read the Keras model in a file, not compiled, with the backend that Keras runs on.
 
     Raises:
         UsageError: There is no such file.
-        FerZooError: The file cannot be loaded; says so where it needs a newer Keras.
+        FerZooError: The file cannot be loaded; the message says so if it needs a newer Keras.
     """
     import keras
 
@@ -79,7 +79,7 @@ def read_keras(path: Path) -> keras.Model:
         return keras.models.load_model(path, compile=False)
     except MemoryError:
         raise
-    except Exception as error:  # Keras raises many kinds for a damaged file.
+    except Exception as error:  # Keras raises many types of exceptions for a damaged file.
         needed = _needed_keras(path)
         if needed and version_numbers(needed) > version_numbers(keras.__version__):
             raise FerZooError(
@@ -90,7 +90,7 @@ def read_keras(path: Path) -> keras.Model:
 
 
 def _needed_keras(path: Path) -> str | None:
-    """The oldest Keras that reads the file, `None` where the file does not tell."""
+    """The oldest version of Keras that reads the file, or `None` if its settings cannot be read."""
     try:
         return oldest_keras(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError):

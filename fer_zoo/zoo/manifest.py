@@ -1,4 +1,4 @@
-"""The artifacts folder and its manifest: which model files exist and what was measured of them."""
+"""The artifacts folder and its manifest: which model files exist, and their measured accuracy and parity."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fer_zoo.zoo.schema import SCHEMA, parse_manifest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-# The entries of each manifest that this process has read, with the file's inode, size and time of change then. A
-# manifest is replaced as a whole (`write_json`), which gives it another inode.
+# The entries of each manifest that this process has read, with the file's inode, size and modification time at that
+# moment. A manifest is replaced as a whole (`write_json`), which gives it another inode.
 _parsed: dict[str, tuple[tuple[int, int, int], tuple[Artifact, ...]]] = {}
 
 
@@ -30,14 +30,14 @@ def artifacts_dir() -> Path:
 
 
 def in_package(path: Path) -> bool:
-    """Whether `path` is inside the installed package, where nothing may write."""
+    """Whether `path` is inside the installed package, where nothing may be written."""
     return _PACKAGE in path.resolve().parents
 
 
 def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Artifact]:
-    """The artifacts of the manifest in `folder` whose files are on this machine; all of them where `absent`.
+    """The artifacts of the manifest in `folder` whose files are on this machine; with `absent`, all of them.
 
-    An empty list where there is no manifest yet.
+    The list is empty if there is no manifest yet.
 
     Raises:
         FerZooError: The manifest cannot be read, or is not valid as `fer_zoo.zoo.schema` describes it.
@@ -47,13 +47,13 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
 
 
 def lists_original(entries: Iterable[Artifact], path: Path) -> bool:
-    """Whether entries of a manifest are of an export of this very `.keras` file; false where there is no such file."""
+    """Whether the entries of a manifest include exactly this `.keras` file, by checksum; false if it does not exist."""
     originals = {entry.sha256 for entry in entries if entry.format == "keras"}
     return bool(originals) and path.is_file() and sha256(path) in originals
 
 
 def update_manifest(artifacts: list[Artifact], folder: Path | None = None, removed: Collection[Artifact] = ()) -> None:
-    """Add `artifacts` to the manifest, each in place of an older entry with the same path, and take `removed` out."""
+    """Add `artifacts` to the manifest, replacing entries with the same path, and delete the entries in `removed`."""
     folder = folder or artifacts_dir()
     entries = {artifact.path: artifact for artifact in _entries(folder) if artifact not in removed}
     entries |= {artifact.path: artifact for artifact in artifacts}

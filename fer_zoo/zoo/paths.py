@@ -1,4 +1,4 @@
-"""Where the file of a manifest entry is, and whether it is the one that the entry describes."""
+"""Finds the file of a manifest entry and verifies its checksum."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.files import cache_dir, sha256
 from fer_zoo.zoo.artifact import Artifact
 
-# The hash of each file that this process has read, by path, size and time of the last change. Not kept on disk: a file
-# that decays there keeps its time.
+# The hash of each file that this process has read, by path, size and modification time. It is not stored on disk: the
+# modification time does not change when the disk itself damages a file.
 _hashes: dict[tuple[str, int, int], str] = {}
 
 
 def artifact_path(artifact: Artifact, folder: Path) -> Path:
-    """The path of an artifact's file, which need not be there.
+    """The path of an artifact's file in the artifacts folder, whether the file exists or not.
 
     Args:
         artifact: An entry of the manifest.
@@ -32,19 +32,19 @@ def artifact_path(artifact: Artifact, folder: Path) -> Path:
 
 
 def cached_path(artifact: Artifact) -> Path:
-    """Where a downloaded copy of an artifact's file is kept; the checksum in it keeps versions of the zoo apart."""
+    """The path of an artifact's downloaded copy in the cache; its checksum in the path separates versions of the zoo."""
     return cache_dir() / "models" / artifact.model / artifact.sha256[:12] / Path(artifact.path).name
 
 
 def local_path(artifact: Artifact, folder: Path) -> Path:
-    """Where an artifact's file is on this machine: in the artifacts folder, else its downloaded copy.
+    """The path of an artifact's file on this machine: in the artifacts folder, else that of its downloaded copy.
 
     Args:
         artifact: An entry of the manifest.
         folder: The artifacts folder, where the manifest is.
 
     Returns:
-        Its path; the one in the artifacts folder where there is neither.
+        The path of the file that exists; if neither exists, the path in the artifacts folder.
 
     Raises:
         FerZooError: The path leaves the folder, also by a symbolic link.
@@ -54,25 +54,25 @@ def local_path(artifact: Artifact, folder: Path) -> Path:
 
 
 def verified_path(artifact: Artifact, folder: Path) -> Path:
-    """`local_path`, whose content is the one that the manifest describes.
+    """`local_path`, after checking that the file's content is what the manifest describes.
 
-    A file is read once in a process, and again after its size or time has changed.
+    A file is read once in a process, and again after its size or modification time has changed.
 
     Args:
         artifact: An entry of the manifest.
         folder: The artifacts folder, where the manifest is.
 
     Raises:
-        FerZooError: The path leaves the folder, or the file is missing or another one.
+        FerZooError: The path leaves the folder, or the file is missing or has another checksum.
     """
     return verified(local_path(artifact, folder), artifact.sha256)
 
 
 def verified(path: Path, expected: str) -> Path:
-    """`path`, if the SHA-256 of its content is `expected`, in hexadecimal.
+    """`path`, after checking that the SHA-256 of its content is `expected`, in hexadecimal.
 
     Raises:
-        FerZooError: It is another one, or there is no such file.
+        FerZooError: The checksum is different, or there is no such file.
     """
     if not path.is_file():
         raise FerZooError(f"{path} is in the manifest but missing; restore it or run `python -m export` again")

@@ -1,4 +1,4 @@
-"""Where a model's weights come from, by the `config.json` beside it."""
+"""Where a model's weights come from, according to the `config.json` beside it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)
 
 
 def run_config(folder: Path) -> dict[str, Any]:
-    """What `config.json` tells of the run or the published model in `folder`; an empty dict where there is none.
+    """The content of `config.json` in the folder of a run or a published model; an empty dict if there is no such file.
 
     Raises:
-        FerZooError: It cannot be read, or is not valid as `fer_zoo.zoo.run_schema` describes it.
+        FerZooError: The file cannot be read, or is not valid as `fer_zoo.zoo.run_schema` describes it.
     """
     path = folder / "config.json"
     try:
@@ -31,16 +31,19 @@ def run_config(folder: Path) -> dict[str, Any]:
 
 
 def training_prior(path: Path) -> tuple[float, ...] | None:
-    """How often each class occurs in the population that a model file's answers are for.
+    """How often each class occurs in the population that a model file's probabilities are for.
 
-    As the zoo's manifest says, that of the export or of another zoo, or the config of the run that the file is of:
-    relative frequencies, or counts. `None` where nothing says it.
+    Read from the zoo's manifest, else from the manifest of the export or of another zoo that the file is in, else from
+    the config of its run.
+
+    Returns:
+        Relative frequencies or counts, one for each class; `None` if no file has them.
 
     Raises:
         FerZooError: The zoo's manifest or the config cannot be read.
     """
     entry = entry_of(path, artifacts_dir())
-    for folder in (path.parent, path.parent.parent):  # Of an export, and of another zoo.
+    for folder in (path.parent, path.parent.parent):  # The folder of an export, and that of another zoo.
         if entry is None:
             with suppress(FerZooError):  # Another program's manifest.json may lie there.
                 entry = entry_of(path, folder)
@@ -52,7 +55,7 @@ def training_prior(path: Path) -> tuple[float, ...] | None:
 
 
 def portable(value: Any) -> Any:
-    """A config whose texts name files outside the checkout by their name alone, as the documentation does."""
+    """A copy of a config in which paths that lead out of the checkout are shortened to the file name."""
     if isinstance(value, dict):
         return {key: portable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -60,12 +63,12 @@ def portable(value: Any) -> Any:
     return _OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
 
 
-def fine_tuned(config: dict[str, Any]) -> bool:
-    """Whether a run's weights come from published ones, its own start or that of the run that it began with.
+def is_fine_tuned(config: dict[str, Any]) -> bool:
+    """Whether a run started from published pretrained weights, directly or through the run that it continued.
 
     Args:
-        config: As `run_config` returns it. Runs say it of themselves; for others the run they began with is asked, if
-            it is there.
+        config: Config of the run, as `run_config` returns it. If it has no `fine_tuned`, the config of the run that it
+            started from decides, if that exists.
     """
     training = config.get("training") or {}
     if config.get("fine_tuned") or training.get("transfer"):
@@ -73,14 +76,19 @@ def fine_tuned(config: dict[str, Any]) -> bool:
     source = training.get("warm_start")
     if not source or source == config.get("model"):
         return False
-    return fine_tuned_file(original_path(source, absent=True) or Path(source))
+    return is_fine_tuned_file(original_path(source, absent=True) or Path(source))
 
 
-def fine_tuned_file(path: Path) -> bool:
-    """The same of a model file, by the config beside it, or that of the ensemble whose `members` it is among."""
+def is_fine_tuned_file(path: Path) -> bool:
+    """Whether a model file was trained from published pretrained weights.
+
+    Args:
+        path: The model file. The `config.json` beside it decides; for a file in an ensemble's `members` folder, the
+            ensemble's config.
+    """
     if path.parent.name == "members":
         members = run_config(path.parent.parent).get("members", [])
         if path.is_file():
             return any(member["fine_tuned"] for member in members if member["sha256"] == sha256(path))
         return any(member["fine_tuned"] for member in members if member["model"] == path.stem)
-    return fine_tuned(run_config(path.parent))
+    return is_fine_tuned(run_config(path.parent))

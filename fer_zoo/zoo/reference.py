@@ -12,7 +12,7 @@ PRECISIONS = ("fp32", "fp16", "int8", "dynamic")
 
 @dataclass(frozen=True)
 class Reference:
-    """A model of the zoo, or some of its files; what is `None` is left open.
+    """A model of the zoo, or one or several of its files; `None` stands for any format or precision.
 
     Attributes:
         model: Name, e.g. `fernet_tiny`.
@@ -43,7 +43,7 @@ class Reference:
         return ":".join(part for part in (self.model, self.format, self.precision) if part)
 
     def covers(self, other: Reference) -> bool:
-        """Whether `other` has the same model, and the same format and precision where this one names them."""
+        """Whether `other` is the same model, with the same format and precision unless they are `None` here."""
         return (
             self.model == other.model
             and self.format in (None, other.format)

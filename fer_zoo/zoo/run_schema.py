@@ -1,4 +1,4 @@
-"""Reading the `config.json` of a run strictly: what passes here can be used without further checks."""
+"""Reads the `config.json` of a run strictly: a config that is accepted here needs no further checks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_zoo.zoo.schema import is_plain, labels_problem, prior_problem, quoted, require
 
-# Other entries may be of any kind; those that are texts may be null.
+# The required type of each known entry. Other entries may have any type; strings may also be null.
 _CONFIG: dict[str, type] = {
     "model": str, "backend": str, "command": str, "started_in": str, "splits_sha256": str, "finished": bool,
     "fine_tuned": bool, "training": dict, "data": dict, "members": list, "averaged": list,
@@ -22,13 +22,13 @@ _AVERAGED: dict[str, type] = {"path": str, "sha256": str, "command": str, "share
 
 
 def parse_config(text: str) -> dict[str, Any]:
-    """What `config.json` tells of a run.
+    """The content of a run's `config.json`.
 
-    Every entry that this project reads has its own type; numbers are finite and texts printable; labels are distinct;
-    there are as many counts of classes, of at least 0, as labels; what is told of the data is complete.
+    Every entry that this project reads has the type that it must have; numbers are finite and strings printable; labels
+    are distinct; there is a count of at least 0 for each label; the description of the data is complete.
 
     Raises:
-        ValueError: It is no such file; the message is a clause that says where and why.
+        ValueError: The text is not such a config; the message is a clause that says where and why.
     """
     try:
         config = json.loads(text)
@@ -51,11 +51,11 @@ def parse_config(text: str) -> dict[str, Any]:
 def _check(value: Any, types: dict[str, type], where: str) -> None:
     require(isinstance(value, dict), f"{where} must be an object")
     for name, kind in types.items():
-        found = value.get(name)
-        if name not in value or (found is None and kind is str):
+        item = value.get(name)
+        if name not in value or (item is None and kind is str):
             continue
-        right = type(found) in (int, float) if kind is float else type(found) is kind
-        require(right, f"{name} of {where} must be of type {kind.__name__}, not {quoted(found)}")
+        valid = type(item) in (int, float) if kind is float else type(item) is kind
+        require(valid, f"{name} of {where} must be of type {kind.__name__}, not {quoted(item)}")
 
 
 def _check_data(data: Any) -> None:

@@ -1,4 +1,4 @@
-"""Reading a manifest strictly: what passes here can be used without further checks."""
+"""Reads a manifest strictly: a manifest that is accepted here needs no further checks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer_zoo.zoo.reference import FORMATS, PRECISIONS
 SCHEMA = 1
 
 _TYPES = {"str": str, "int": int, "bool": bool, "dict": dict}
-# By the name of an attribute. Annotations are strings, and those of dictionaries begin with `dict[`.
+# The type of each attribute by its name. Annotations are strings; those of dictionaries begin with `dict[`.
 _FIELDS = {field.name: _TYPES[str(field.type).partition("[")[0]] for field in fields(Artifact)}
 _REQUIRED = [field.name for field in fields(Artifact) if field.default is field.default_factory is MISSING]
 _LARGEST = 2**63 - 1
@@ -24,12 +24,12 @@ _LONGEST_PATH = 255
 def parse_manifest(text: str) -> list[Artifact]:
     """The entries of a manifest.
 
-    Every entry has the required attributes of `Artifact` and no unknown ones, each of its own type, a known format and
-    precision, counts of at least 0, finite numbers, printable strings, distinct labels, an accuracy in 0..1 for each
-    split, and a path of its own that stays below the artifacts folder.
+    Every entry has the required attributes of `Artifact` and no unknown ones, each of the right type, a known format
+    and precision, counts of at least 0, finite numbers, printable strings, distinct labels, an accuracy in 0..1 for
+    each split, and a path below the artifacts folder that no other entry has.
 
     Raises:
-        ValueError: It does not; the message is a clause that says where and why.
+        ValueError: The text is not such a manifest; the message is a clause that says where and why.
     """
     try:
         content = json.loads(text)
@@ -49,7 +49,7 @@ def parse_manifest(text: str) -> list[Artifact]:
 
 
 def labels_problem(labels: Any) -> str | None:
-    """Why `labels` are not those of a model's outputs, `None` where they are: a list of distinct, non-empty strings."""
+    """Why `labels` cannot be the labels of a model's outputs; `None` for a list of distinct, non-empty strings."""
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
         return "the labels must be a list of non-empty strings"
     if not all(map(str.isprintable, labels)):
@@ -60,7 +60,7 @@ def labels_problem(labels: Any) -> str | None:
 
 
 def prior_problem(prior: Any) -> str | None:
-    """Why `prior` does not tell how often each class occurs, `None` where it does: a list of numbers above 0."""
+    """Why `prior` cannot be the frequencies of classes; `None` for a list of numbers above 0."""
     if not isinstance(prior, list) or not prior:
         return "the prior must be a list of numbers"
     if not all(type(value) in (int, float) and 0 < value <= _LARGEST for value in prior):
@@ -99,7 +99,7 @@ def _artifact(entry: Any, where: str) -> Artifact:
         accuracy = measures.get("accuracy") if isinstance(measures, dict) else None
         valid = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
         require(valid, f"metrics of {where} must have an accuracy in 0..1 for each split")
-    # Manifests of earlier versions tell no task.
+    # Manifests of earlier versions have no task.
     return artifact if artifact.task else replace(artifact, task=task_of(artifact.output["labels"]))
 
 
@@ -115,7 +115,7 @@ def is_plain(value: Any) -> bool:
 
 
 def _stays_below(path: str) -> bool:
-    """Whether a path is relative, in its shortest form, and leads nowhere above; links are not followed here."""
+    """Whether a path is relative, in its shortest form, and has no `..`; symbolic links are not followed here."""
     pure = PurePosixPath(path)
     return (
         not pure.is_absolute()
@@ -127,12 +127,12 @@ def _stays_below(path: str) -> bool:
 
 
 def require(condition: object, message: str) -> None:
-    """Raises `ValueError` with a message where a condition does not hold."""
+    """Raise `ValueError` with a message if a condition does not hold."""
     if not condition:
         raise ValueError(message)
 
 
 def quoted(value: Any) -> str:
-    """A value in a message, cut where it is long."""
+    """A value as text for a message, shortened to 60 characters."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

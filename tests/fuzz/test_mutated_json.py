@@ -18,7 +18,7 @@ from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.data import TrainingData
 from fer_zoo.errors import FerZooError
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import artifacts_dir, fine_tuned_file, labels_of, run_config, trained_models, training_prior
+from fer_zoo.zoo import artifacts_dir, is_fine_tuned_file, labels_of, run_config, trained_models, training_prior
 from fer_zoo.zoo.keras_file import keras_labels
 
 COUNT = round(150 * FACTOR)
@@ -54,8 +54,8 @@ def test_configs_beside_a_model(model: str, tmp_path: Path) -> None:
             assert data.task
         labels_of(tmp_path / "model.onnx", 7)
         training_prior(tmp_path / "model.onnx")
-        fine_tuned_file(tmp_path / "model.onnx")
-        fine_tuned_file(tmp_path / "members" / "model.onnx")
+        is_fine_tuned_file(tmp_path / "model.onnx")
+        is_fine_tuned_file(tmp_path / "members" / "model.onnx")
 
     _try(tmp_path / "config.json", use)
 

@@ -127,23 +127,23 @@ def test_it_excludes_pretrained_weights(tmp_path: Path, command) -> None:
 
 
 def test_weights_that_come_from_published_ones_do_so_after_a_warm_start_too(tmp_path: Path) -> None:
-    from fer_zoo.zoo import fine_tuned
+    from fer_zoo.zoo import is_fine_tuned
 
     (tmp_path / "config.json").write_text('{"training": {"transfer": {"weights": "face.npz"}}}')
     tuned = {"model": "mobilenet_face", "training": {"warm_start": str(tmp_path / "model.keras")}}
-    assert fine_tuned(tuned)
-    assert fine_tuned({"training": {"warm_start": "mobilenet_face"}})
-    assert not fine_tuned({"training": {"warm_start": "fernet_base"}})
-    assert not fine_tuned({"model": "fernet_nano", "training": {"warm_start": "fernet_nano"}})
+    assert is_fine_tuned(tuned)
+    assert is_fine_tuned({"training": {"warm_start": "mobilenet_face"}})
+    assert not is_fine_tuned({"training": {"warm_start": "fernet_base"}})
+    assert not is_fine_tuned({"model": "fernet_nano", "training": {"warm_start": "fernet_nano"}})
     # The run it began with is gone, but its own config tells.
     (tmp_path / "config.json").unlink()
-    assert not fine_tuned(tuned)
-    assert fine_tuned({**tuned, "fine_tuned": True})
+    assert not is_fine_tuned(tuned)
+    assert is_fine_tuned({**tuned, "fine_tuned": True})
 
 
 def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
     from fer_zoo.files import sha256
-    from fer_zoo.zoo import fine_tuned
+    from fer_zoo.zoo import is_fine_tuned
 
     member = tmp_path / "members" / "face.keras"
     member.parent.mkdir()
@@ -153,11 +153,11 @@ def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
         known = {"path": str(member), "model": "face", "weight": 1.0}
         facts = {"members": [known | {"sha256": sha256(member), "fine_tuned": tuned}]}
         (tmp_path / "config.json").write_text(json.dumps(facts))
-        assert fine_tuned(started) == tuned
+        assert is_fine_tuned(started) == tuned
 
 
 def test_a_member_that_a_clone_lacks_is_known_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_zoo.zoo import fine_tuned, run_config
+    from fer_zoo.zoo import is_fine_tuned, run_config
 
     monkeypatch.chdir(root)
-    assert fine_tuned(run_config(root / "artifacts" / "mobilenet_face_ferplus"))
+    assert is_fine_tuned(run_config(root / "artifacts" / "mobilenet_face_ferplus"))
