@@ -32,7 +32,7 @@ def artifact_path(artifact: Artifact, folder: Path) -> Path:
 
 
 def cached_path(artifact: Artifact) -> Path:
-    """The path of an artifact's downloaded copy in the cache; its checksum in the path separates versions of the zoo."""
+    """The path of an artifact's downloaded copy in the cache; the checksum in it separates versions of the zoo."""
     return cache_dir() / "models" / artifact.model / artifact.sha256[:12] / Path(artifact.path).name
 
 
