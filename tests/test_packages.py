@@ -35,6 +35,7 @@ def core_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (["predict", "face.png", "--model", "baseline_cnn:keras"], "tensorflow"),
         (["predict", "clip.mp4"], "video"),
         (["predict", "clip.mp4", "--plot", "x.png"], "video"),
+        (["predict", "photos", "--engine", "ray", "--output", "x.parquet"], "ray"),
         (["live"], "video"),
         (["serve"], "serve"),
         (["export", "fernet_tiny"], "export"),

@@ -16,6 +16,7 @@ from fer_zoo.cli.predict_output import DocumentOutput, PhotoOutput, RowOutput
 from fer_zoo.console import err, track
 from fer_zoo.contract import LABELS, translated
 from fer_zoo.cpu import cores
+from fer_zoo.distributed.addresses import is_address
 from fer_zoo.errors import UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.faces.result_rows import finished_files
@@ -35,8 +36,15 @@ _SUFFIXES = {".json": "json", ".csv": "csv", ".jsonl": "jsonl", ".txt": "table",
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
+    if options.engine == "ray":
+        from fer_zoo.cli.predict_ray import predict_into_parquet
+
+        return predict_into_parquet(options)
     if stream := next((argument for argument in arguments if "://" in argument), None):
-        raise UsageError(f"{stream} is no file; watch a stream with `fer-zoo live --camera URL`")
+        raise UsageError(
+            f"{stream} is no file; read photos of a store with --engine ray, watch a stream with "
+            "`fer-zoo live --camera URL`"
+        )
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in options.files):
         from fer_zoo.cli.predict_video import predict_clip
 
@@ -121,7 +129,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Find the faces in photos and classify the expression on each; or follow the faces of one video. "
         "Exit code 1 when a file could not be read; the others are answered all the same.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="PHOTO", help="image file, folder of them, or a video")
+    parser.add_argument(
+        "files", nargs="+", type=_path_or_address, metavar="PHOTO", help="image file, folder of them, or a video"
+    )
     add_model_options(parser)
     parser.add_argument(
         "--top-k",
@@ -151,13 +161,23 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=positive, metavar="N", help="photos at the same time (default: as many as there are cores)"
     )
     parser.add_argument("--format", choices=_FORMATS, help="default: as --output ends, else table")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+    parser.add_argument("--output", type=_path_or_address, metavar="FILE", help="write there instead of printing")
     parser.add_argument(
         "--resume",
         action="store_true",
         help="go on with an earlier --output in CSV or JSON lines: files with rows in it are not read again",
     )
+    parser.add_argument(
+        "--engine",
+        choices=("ray",),
+        help="spread the photos, which may be at addresses (s3://…), over Ray's workers, as many as --jobs says; "
+        "--output is then a folder of Parquet files, NAME.parquet",
+    )
     return parser
+
+
+def _path_or_address(text: str) -> Path | str:
+    return text if is_address(text) else Path(text)
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

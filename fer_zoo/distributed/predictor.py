@@ -118,7 +118,7 @@ class FacePredictor:
         results = self.columns
         self._check(columns, results)
         photos = [_photo(value) for value in columns[self.column]]
-        if not any(isinstance(photo, str) for photo in photos):
+        if columns[self.column].dtype.kind != "U" and not any(isinstance(photo, str) for photo in photos):
             del columns[self.column]
         numbers: list[int] = []
         rows: list[_Row] = []
