@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_zoo.crops import crop_centre, resize
+from fer_zoo.crops import crop_centre, crop_square, resize
 from fer_zoo.faces.detector import shrink
 
 
@@ -37,3 +37,10 @@ def test_the_detector_sees_the_same_pixels_too():
 def test_a_picture_of_a_face_is_cut_and_not_squashed(top, left):
     face = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
     np.testing.assert_array_equal(crop_centre(np.pad(face, ((top, top), (left, left)))), face)
+
+
+def test_a_face_of_48_pixels_is_copied_as_resampling_would():
+    face = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    found = crop_centre(face)
+    np.testing.assert_array_equal(found, crop_square(face, 0, 0, 48, 48))
+    assert not np.shares_memory(found, face)
