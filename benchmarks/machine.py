@@ -9,7 +9,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fer_zoo import __version__
 from fer_zoo.cpu import cores
@@ -81,10 +83,9 @@ def now() -> str:
 def describe() -> Machine:
     """This machine as it is now."""
     require("cpuinfo", "psutil")
-    import cpuinfo
     import psutil
 
-    cpu = cpuinfo.get_cpu_info()
+    cpu = _cpu()
     flags = set(cpu.get("flags", ()))
     return Machine(
         cpu=cpu.get("brand_raw") or platform.processor(),
@@ -98,6 +99,14 @@ def describe() -> Machine:
         load_average=tuple(psutil.getloadavg()),
         commit=_commit(),
     )
+
+
+@cache
+def _cpu() -> dict[str, Any]:
+    """What py-cpuinfo tells, which takes it a second and a process of its own."""
+    import cpuinfo
+
+    return cpuinfo.get_cpu_info()
 
 
 def peak_gmacs(threads: int, seconds: float) -> float:
