@@ -45,8 +45,8 @@ def test_only_the_whole_set_is_bundled(files, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_makes_the_files_in_the_checkout_again(shared, tmp_path):
+def test_the_command_makes_the_files_in_the_checkout_again(full_set, tmp_path):
     bundle, copies = tmp_path / "sample.zip", tmp_path / "copies.txt"
-    assert main([str(shared / "fer2013/fer2013.zip"), "--output", str(bundle), "--copies", str(copies)]) == 0
+    assert main([str(full_set), "--output", str(bundle), "--copies", str(copies)]) == 0
     assert bundle.read_bytes() == BUNDLED.read_bytes()
     assert copies.read_bytes() == TRAIN_COPIES.read_bytes()

@@ -166,8 +166,8 @@ def test_majority_counts_no_single_votes_and_leaves_undecided_images_out(files, 
         majority_labels(dataset, write(tmp_path / "none.csv", JOINED, [0, rows[1][1], 5, 5, *[0] * 8, 0]))
 
 
-def test_the_majority_protocol_has_as_many_images_as_published(shared):
-    full = majority_labels(load_dataset(shared / "fer2013" / "fer2013.zip"), shared / "fer2013" / "ferplus.csv")
+def test_the_majority_protocol_has_as_many_images_as_published(full_set, shared):
+    full = majority_labels(load_dataset(full_set), shared / "fer2013" / "ferplus.csv")
     assert [len(full.subset(split)) for split in ("train", "public_test", "private_test")] == [25060, 3199, 3153]
     bundled = majority_labels(load_dataset())
     np.testing.assert_array_equal(bundled.subset("test").labels, full.subset("test").labels)

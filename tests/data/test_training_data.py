@@ -41,8 +41,8 @@ def test_the_sample_is_known_by_its_pixels_whatever_its_path_is(sample: Dataset)
     assert not is_fer2013_test(majority_labels(sample).subset("test"))
 
 
-def test_the_full_set_is_known_without_its_names(shared: Path) -> None:
-    full = load_dataset(shared / "fer2013" / "fer2013.zip")
+def test_the_full_set_is_known_without_its_names(full_set: Path) -> None:
+    full = load_dataset(full_set)
     assert kind_of(replace(full, source="faces", names=np.arange(len(full)).astype(str))) == FER2013
     assert kind_of(full.subset("train")) == FER2013
 
