@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 # Read when NumPy loads. Products of small matrices take forty times as long where several threads wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -54,10 +55,57 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 collect_once()
 
 
+# Files that share what takes long stay in one process of pytest-xdist: there Keras on JAX and on torch start once, and
+# nobody waits for an export that another process makes.
+TOGETHER = {
+    "backends": (
+        "test_backends_agree.py",
+        "test_keras_assumptions.py",
+        "test_sharding.py",
+        "benchmarks/test_benchmark_command.py",
+        "inference/test_embed.py",
+        "inference/test_predictor.py",
+        "models/test_models.py",
+        "models/test_weights.py",
+        "training/test_acceleration.py",
+        "training/test_run.py",
+        "training/test_transfer.py",
+    ),
+    "exports": (
+        "export/test_card.py",
+        "export/test_export_command.py",
+        "export/test_export_files.py",
+        "export/test_population.py",
+    ),
+    "FER2013": ("data/test_bundle.py", "data/test_check.py", "data/test_ferplus.py", "data/test_training_data.py"),
+}
+_GROUPS = {ROOT / "tests" / name: group for group, names in TOGETHER.items() for name in names}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """What `--dist loadfile` does, with each group of files in place of its files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return _GROUPS.get(config.rootpath / file, file)
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no process is left alone with one at the end."""
+    """Groups and files with slow tests come first, so that no process is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    groups = list(TOGETHER)
+
+    def place(item: pytest.Item) -> int:
+        if (group := _GROUPS.get(item.path)) is not None:
+            return groups.index(group)
+        return len(groups) + (item.path not in slow)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +185,7 @@ def happy_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots become one pixel, for tests that do not look at them: drawing those of a report takes a second.
 
-    In processes of `on_backend` they always are.
+    What runs by `on_backend` or `command` draws none anyway.
     """
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", undrawn_plot)
 

@@ -381,6 +381,7 @@ def test_multiply_accumulates_of_other_layers() -> None:
     assert count_macs(model) == expected
 
 
+@pytest.mark.slow
 def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_float(tmp_path: Path) -> None:
     import keras
 
@@ -419,6 +420,7 @@ def _modes(pad: Any) -> list[str]:
     return [attribute.s.decode() for attribute in pad.attribute if attribute.name == "mode"]
 
 
+@pytest.mark.slow
 def test_converting_again_gives_the_same_bytes(tmp_path: Path) -> None:
     import keras
 

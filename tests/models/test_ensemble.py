@@ -97,6 +97,7 @@ def test_the_config_says_what_the_members_are(tmp_path: Path, command, part_of_b
     assert (folder / "evaluation.json").exists()
 
 
+@pytest.mark.slow
 def test_the_mean_of_eight_expressions_is_held_against_the_majority(
     tmp_path: Path, command, part_of_bundle, root: Path
 ) -> None:

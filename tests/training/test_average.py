@@ -47,6 +47,7 @@ def tenth(part_of_bundle, tmp_path: Path) -> str:
     return str(part_of_bundle(tmp_path / "tenth.zip", 10))
 
 
+@pytest.mark.slow
 def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(
     trainings: list[Path], tmp_path: Path, tenth: str
 ) -> None:
@@ -75,6 +76,7 @@ def test_the_middle_is_better_than_its_rims_and_what_is_far_stays_out(
     assert [(part["command"], part["share"]) for part in parts] == [("first", 0.5), ("second", 0.25), (None, 0.25)]
 
 
+@pytest.mark.slow
 def test_offsets_of_an_average_are_in_its_config_and_report(trainings: list[Path], tmp_path: Path, tenth: str) -> None:
     from fer_zoo.training.averaging import average
 

@@ -49,6 +49,7 @@ def _weights(folder: Path) -> bytes:
         return archive.read("model.weights.h5")
 
 
+@pytest.mark.slow
 def test_a_run_killed_anywhere_goes_on(
     train: Command, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
