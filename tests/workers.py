@@ -8,10 +8,13 @@ import gc
 import importlib.util
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -44,7 +47,8 @@ class Workers:
             pytest.skip(f"{backend} is not installed")
         if backend == self.own:
             _start(backend)
-            return function(*arguments, **options)
+            with _undrawn_plots():
+                return function(*arguments, **options)
         if backend not in self._executors:
             context = multiprocessing.get_context("spawn")
             self._executors[backend] = ProcessPoolExecutor(1, context, initializer=_start_process, initargs=(backend,))
@@ -90,14 +94,19 @@ def undrawn_plot(figure: object, path: str | Path, **options: object) -> None:
     Image.new("L", (1, 1)).save(path, "PNG")
 
 
+def _undrawn_plots() -> AbstractContextManager[object]:
+    if importlib.util.find_spec("matplotlib") is None:
+        return contextlib.nullcontext()
+    return patch("matplotlib.figure.Figure.savefig", undrawn_plot)
+
+
 def _start_process(backend: str) -> None:
     collect_once()
     atexit.register(os._exit, 0)  # Python takes a second to throw away what these libraries hold.
+    if backend == "torch":
+        sys.modules["jax"] = None  # type: ignore[assignment]  # Keras would import it, only to look at its version.
     _start(backend)
-    if importlib.util.find_spec("matplotlib"):
-        from matplotlib.figure import Figure
-
-        Figure.savefig = undrawn_plot  # type: ignore[method-assign, assignment]
+    _undrawn_plots().__enter__()
     if backend != "tensorflow":
         from keras.src.utils import module_utils
 
