@@ -19,6 +19,8 @@ from benchmarks.report.merge import read_report
 from fer_zoo.console import run
 from fer_zoo.cpu import cores
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def arguments(zoo, quick, monkeypatch) -> list[str]:

@@ -243,7 +243,7 @@ def test_another_model_leaves_the_others_as_measured(zoo, arguments, monkeypatch
     assert [predicted.count(name) for name in set(predicted)] == [76, 76]
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
     rng = np.random.default_rng(0)
     for name in ("anger", "happiness", "contempt"):
