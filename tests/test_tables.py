@@ -62,7 +62,7 @@ def test_optional_columns_go_only_where_they_must() -> None:
 def test_file_names_may_be_cut_anywhere() -> None:
     results = Results("model", "onnxruntime")
     path = "/home/someone/pictures/holiday/IMG_20240102_123456.jpg"
-    results.answers.append((path, [Prediction(path, 1, None, (("surprise", 0.9), ("neutral", 0.1)))]))
+    results.files.append((path, [Prediction(path, 1, None, (("surprise", 0.9), ("neutral", 0.1)))]))
     lines = rendered(results.to_table(), 80, [BAR])
     assert max(map(len, lines)) <= 80
     assert "".join(line[:20].split("  ")[0].strip() for line in lines[1:]).startswith(path[:20])

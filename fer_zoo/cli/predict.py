@@ -23,7 +23,7 @@ from fer_zoo.faces.result_rows import finished_files
 from fer_zoo.faces.results import Failure, Results
 from fer_zoo.faces.search import CROP_SIZE
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
-from fer_zoo.inference.photos import PhotoAnswer, PhotoPredictor
+from fer_zoo.inference.photos import PhotoPredictor, PhotoResult
 from fer_zoo.inference.prior import adapt, estimate_prior
 from fer_zoo.memory import keep_memory
 from fer_zoo.text import plural, printable, some
@@ -98,14 +98,14 @@ def main(arguments: list[str]) -> int:
     return 1 if output.failed else 0
 
 
-def _adapted(answers: list[PhotoAnswer], classifier: Classifier) -> list[PhotoAnswer]:
+def _adapted(answers: list[PhotoResult], classifier: Classifier) -> list[PhotoResult]:
     """The answers for the population of all faces together, as they are for that of the training."""
     known = classifier.known_prior()
     prior = estimate_prior(np.concatenate([answer.probabilities for answer in answers]), known)
     return [replace(answer, probabilities=adapt(answer.probabilities, known, prior)) for answer in answers]
 
 
-def _remarks(answer: PhotoAnswer, drawn: bool, detector_size: int) -> Iterator[str]:
+def _remarks(answer: PhotoResult, drawn: bool, detector_size: int) -> Iterator[str]:
     """What there is to say about a photo beside its answer."""
     if answer.animated:
         yield f"{answer.file} is an animation: its first frame was read"
@@ -117,7 +117,7 @@ def _remarks(answer: PhotoAnswer, drawn: bool, detector_size: int) -> Iterator[s
         yield f"no face was found in {answer.file}; pass --crop if the whole picture is one{larger}"
 
 
-def _report(answer: PhotoAnswer, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
+def _report(answer: PhotoResult, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
     for error in answer.errors:
         output.fail(Failure(answer.file, error))
     if answer.size:

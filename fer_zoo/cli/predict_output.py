@@ -85,7 +85,7 @@ class DocumentOutput(PhotoOutput):
         if self._path:
             write_text(self._path, self._results.to_text(self._form))
         elif self._form == "table" and out.is_terminal:
-            if self._results.answers:
+            if self._results.files:
                 print_table(self._results.to_table(), optional=[BAR])
         else:
             write_out(self._results.to_text(self._form))

@@ -18,7 +18,7 @@ from fer_zoo.faces import FaceDetector
 from fer_zoo.faces.photos import Photo, photo_array
 from fer_zoo.faces.result_rows import csv_columns, csv_row
 from fer_zoo.inference import DEFAULT_MODEL, load_classifier
-from fer_zoo.inference.photos import PhotoAnswer, PhotoPredictor
+from fer_zoo.inference.photos import PhotoPredictor, PhotoResult
 from fer_zoo.inference.prior import Prior
 
 _TEXTS = ("label_", "error")
@@ -159,7 +159,7 @@ class FacePredictor:
         if taken := [name for name in columns if name in results]:
             raise UsageError(f"the column {taken[0]!r} of the batch has the name of a result; give it another name")
 
-    def _rows(self, answer: PhotoAnswer) -> Iterator[_Row]:
+    def _rows(self, answer: PhotoResult) -> Iterator[_Row]:
         predictions = answer.predictions(self._open().labels, self._top_k)
         for prediction in predictions:
             yield [math.nan if value == "" else value for value in csv_row(prediction)[1:]] + [""]

@@ -1,6 +1,6 @@
 """Faces in photos: reading any image file, finding the faces, and cutting them out as FER2013's faces are cut.
 
-Needs NumPy, Pillow and onnxruntime alone; the detector lies in this package.
+Needs only NumPy, Pillow and onnxruntime; the detector's model file is in this package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faces drawn into a picture: a frame around each, and what it says."""
+"""Draws faces into a picture: a frame and a caption for each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fer_zoo.errors import UsageError
 from fer_zoo.faces.detector import Face
 from fer_zoo.files import atomic_path
 
-# Of a model's first classes, FER+'s eight expressions for one, apart for colour-blind people too (after Okabe and Ito,
-# and Tol).
+# Colours of a model's first eight classes, as many as FER+ has; colour-blind people can tell them apart, too (after
+# Okabe and Ito, and Tol).
 _COLORS = ("#d55e00", "#117733", "#cc79a7", "#e69f00", "#999999", "#0072b2", "#56b4e9", "#882255")
 _GOLDEN_RATIO = 0.618
 
@@ -23,10 +23,10 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def class_color(index: int) -> str:
-    """The colour of a model's class in pictures and plots, as `#rrggbb`; however many there are, each has its own.
+    """The colour of a class in pictures and plots, as `#rrggbb`; every class has its own, whatever their number.
 
     Args:
-        index: Its place among the labels.
+        index: Index of the class in the model's labels.
     """
     if index < len(_COLORS):
         return _COLORS[index]
@@ -39,12 +39,12 @@ def annotate(image: np.ndarray, faces: Sequence[Face], captions: Sequence[str], 
 
     Args:
         image: uint8 `[h, w, 3]`, RGB.
-        faces: What to frame.
-        captions: One line of text for each.
-        colors: Of each frame, as `#rrggbb`.
+        faces: Faces to draw frames around.
+        captions: One line of text for each face.
+        colors: Colour of each frame, as `#rrggbb`.
 
     Returns:
-        A copy of `image` with the drawing, uint8 `[h, w, 3]`.
+        An annotated copy of `image`, uint8 `[h, w, 3]`.
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
@@ -56,7 +56,7 @@ def annotate(image: np.ndarray, faces: Sequence[Face], captions: Sequence[str], 
         pad = thickness + 1
         left, top, right, bottom = draw.textbbox((0, 0), caption, font=font)
         tag_width, tag_height = right - left + 2 * pad, bottom - top + 2 * pad
-        # Above the frame; inside it where the picture ends.
+        # The caption is above the frame, or inside it if there is no room above.
         tag_x = min(max(x, 0), max(0, picture.width - tag_width))
         tag_y = y - tag_height if y >= tag_height else max(y, 0)
         draw.rectangle((tag_x, tag_y, tag_x + tag_width, tag_y + tag_height), fill=color)
@@ -71,7 +71,7 @@ def caption(probabilities: np.ndarray, labels: Sequence[str]) -> tuple[str, str]
 
 
 def save_picture(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Write uint8 `[h, w, 3]` as the name of the file ends.
+    """Write a picture, uint8 `[h, w, 3]`, in the format that the file name ends with.
 
     Raises:
         UsageError: The name does not end in .jpg, .png or .webp.

@@ -16,12 +16,12 @@ SHIFT = 0.0
 
 
 def crop_face(image: np.ndarray | Photo, face: Face, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Cut out one face as the models want it: an upright square, gray, small.
+    """Cut out one face as the models take it: an upright square, gray, small.
 
     Gray is ITU-R 601 luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`. Then each axis is resampled with a triangle
     filter as wide as the scale, Pillow's BILINEAR: output `i` has its centre at `c = start + (i + 0.5) step` and weighs
-    pixel `j` by `max(0, 1 - |j + 0.5 - c| / max(step, 1))`, with weights that sum to 1. Beyond its border the image
-    goes on with its outermost pixels.
+    pixel `j` by `max(0, 1 - |j + 0.5 - c| / max(step, 1))`, with weights that sum to 1. Beyond the border of the image
+    its outermost pixels are repeated.
 
     Args:
         image: A photo as `read_photo` takes it, or uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).
@@ -32,7 +32,7 @@ def crop_face(image: np.ndarray | Photo, face: Face, size: int = IMAGE_SIZE) -> 
         uint8 `[size, size]`.
 
     Raises:
-        UsageError: An argument is of another kind.
+        UsageError: An argument has the wrong type or is out of its range.
         FerZooError: The file cannot be read.
 
     Examples:

@@ -1,4 +1,4 @@
-"""From the heads of YuNet to faces."""
+"""Decodes the outputs of YuNet to boxes, landmarks and scores."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ OUTPUTS = tuple(f"heads_{stride}" for stride in STRIDES)
 
 
 def decode(heads: Sequence[np.ndarray], threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every cell of the three feature maps whose score reaches `threshold` (Wu et al., 2023, YuNet).
+    """Decode all cells of the three feature maps whose score is at least `threshold` (Wu et al., 2023, YuNet).
 
     A cell predicts its box's centre relative to its own corner and its size as a logarithm, both in strides.
 
     Args:
-        heads: The outputs named in `OUTPUTS`, float32 `[1, 16, rows, columns]`: the logits of "is a face" and "is well
-            placed", the box, and the landmarks.
+        heads: The outputs named in `OUTPUTS`, float32 `[1, 16, rows, columns]`: the logits of the class (face or not)
+            and of the predicted overlap with a face, the box, and the landmarks.
         threshold: Lowest score, the geometric mean of the two probabilities; above 0 and below 1.
 
     Returns:
         Boxes `[n, 4]` (x, y, width, height), landmarks `[n, 5, 2]` (x, y) and scores `[n]`, float32, in input pixels,
         best first.
     """
-    # No probability is below the square of a geometric mean: most cells are left out by their logits alone.
+    # Neither of two probabilities is below the square of their geometric mean: most cells fail by their logits alone.
     lowest = math.log(threshold**2 / (1 - threshold**2))
-    found = []
+    detections = []
     for (maps,), stride in zip(heads, STRIDES, strict=True):
         row, column = np.nonzero((maps[0] >= lowest) & (maps[1] >= lowest))
         cells = maps[:, row, column].T
@@ -36,9 +36,9 @@ def decode(heads: Sequence[np.ndarray], threshold: float) -> tuple[np.ndarray, n
         size = np.exp(cells[:, 4:6]) * stride
         box = np.concatenate([(corner + cells[:, 2:4]) * stride - size / 2, size], axis=1)
         landmarks = (corner[:, None] + cells[:, 6:].reshape(-1, 5, 2)) * stride
-        reaches = score >= threshold
-        found.append((box[reaches], landmarks[reaches], score[reaches]))
-    boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        passed = score >= threshold
+        detections.append((box[passed], landmarks[passed], score[passed]))
+    boxes, points, scores = (np.concatenate(parts) for parts in zip(*detections, strict=True))
     order = np.argsort(-scores, kind="stable")
     return boxes[order], points[order], scores[order]
 
@@ -51,14 +51,15 @@ def suppress(boxes: np.ndarray, threshold: float) -> list[int]:
         threshold: Intersection over union above which two boxes are the same face.
 
     Returns:
-        Indices of the boxes that stay, best first.
+        Indices of the remaining boxes, best first.
     """
-    kept: list[int] = []
-    open_ = np.arange(len(boxes))
-    while len(open_):
-        kept.append(int(open_[0]))
-        open_ = open_[1:][overlap(boxes[open_[0]], boxes[open_[1:]]) <= threshold]
-    return kept
+    selected: list[int] = []
+    candidates = np.arange(len(boxes))
+    while len(candidates):
+        best, others = candidates[0], candidates[1:]
+        selected.append(int(best))
+        candidates = others[overlap(boxes[best], boxes[others]) <= threshold]
+    return selected
 
 
 def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:

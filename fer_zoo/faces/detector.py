@@ -14,10 +14,11 @@ from fer_zoo.errors import UsageError
 from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
 from fer_zoo.faces.photos import Photo, photo_array
 
-# Made of the published file by `export.detector.join_heads`.
+# Made from the published file by `export.detector.join_heads`.
 MODEL = Path(__file__).with_name("yunet.onnx")
 
-_SAME_FACE = 0.3
+# Boxes that overlap by more than this intersection over union are the same face.
+_NMS_THRESHOLD = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,10 @@ class Face:
     """One face in an image.
 
     Attributes:
-        box: x, y, width and height in pixels; it ends at the forehead and the chin, and may reach beyond the image.
+        box: x, y, width and height in pixels, from the forehead to the chin; it may reach beyond the image.
         landmarks: float32 `[5, 2]`, x and y of the person's right eye, left eye, nose, right and left corner of the
             mouth.
-        score: How surely it is a face, 0..1.
+        score: The detector's confidence that this is a face, 0..1.
 
     Examples:
         >>> from fer_zoo import FaceDetector
@@ -49,8 +50,8 @@ class FaceDetector:
     Args:
         threads: CPU threads.
         score_threshold: Faces with a lower score are left out.
-        size: Longer side, in pixels, of what the network sees; larger images are shrunk to it, smaller ones stay.
-            Faces from 1/64 of it up to all of it are found. Time and memory grow with its square.
+        size: Longer side of the network's input, in pixels; larger images are shrunk to it, smaller ones stay as they
+            are. Faces from 1/64 of it up to all of it are found. Time and memory grow with its square.
 
     Raises:
         UsageError: An argument is out of its range.
@@ -113,17 +114,17 @@ class FaceDetector:
         back = np.array([width / columns, height / rows], np.float32)
         return [
             Face(tuple(map(float, boxes[i] * np.tile(back, 2))), landmarks[i] * back, float(scores[i]))  # type: ignore[arg-type]
-            for i in suppress(boxes, _SAME_FACE)
+            for i in suppress(boxes, _NMS_THRESHOLD)
         ]
 
 
 def move_face(face: Face, corner: Sequence[float], scale: Sequence[float]) -> Face:
-    """A face found in a part of a picture, or in a smaller one, where it is in the whole.
+    """Convert a face's coordinates from a part of a picture, or a smaller copy of it, to the whole picture.
 
     Args:
-        face: What was found.
-        corner: Of the part, x and y, in pixels of the smaller picture.
-        scale: Pixels of the whole picture to one of the smaller, along x and y.
+        face: A face in the part.
+        corner: Top left corner of the part, x and y, in pixels of the smaller copy.
+        scale: Pixels of the whole picture for one of the smaller copy, along x and y.
     """
     x, y, width, height = face.box
     (left, top), (across, down) = corner, scale
@@ -132,7 +133,7 @@ def move_face(face: Face, corner: Sequence[float], scale: Sequence[float]) -> Fa
 
 
 def shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """The image with its longer side at most `size` pixels."""
+    """The image, made smaller if its longer side has more than `size` pixels."""
     height, width = image.shape[:2]
     scale = size / max(height, width)
     if scale >= 1:

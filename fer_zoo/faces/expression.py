@@ -1,4 +1,4 @@
-"""What `Classifier.analyze` tells of a face."""
+"""The result of `Classifier.analyze` for one face."""
 
 from __future__ import annotations
 

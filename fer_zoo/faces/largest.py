@@ -1,4 +1,4 @@
-"""The one face that the label of a picture is about: the largest, or the picture itself where it is a crop already."""
+"""Finds the face that the label of a picture belongs to: the largest, or the picture itself if it is already a crop."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _WHOLE = {"auto": None, "always": False, "never": True}
 
 @dataclass(frozen=True, eq=False)
 class LabelledFace:
-    """What became of a picture.
+    """The face in a labelled picture, and how it was found.
 
     Attributes:
-        image: The face, uint8 `[48, 48]`; `None` where none was found and the picture is not taken in its place.
-        faces: How many were found; `None` where nobody looked for one.
-        resized: Whether the picture was taken whole and had another size.
-        recoloured: Whether it had another mode than 8-bit gray.
+        image: The face, uint8 `[48, 48]`; `None` if no face was found and the whole picture is not taken instead.
+        faces: Number of detected faces; `None` if the picture was not searched.
+        resized: Whether the whole picture was taken and had to be resized.
+        recoloured: Whether the picture was stored in another mode than 8-bit gray.
     """
 
     image: np.ndarray | None
@@ -43,7 +43,7 @@ class LabelledFace:
 
 
 class LargestFace:
-    """Cuts the largest face out of pictures, as prediction cuts faces.
+    """Cuts the largest face out of pictures, in the same way as for prediction.
 
     Args:
         crop: Which pictures are searched. `auto`: those larger than 64 pixels; where no face is found, the picture is
@@ -55,10 +55,10 @@ class LargestFace:
         self._detector = FaceDetector()
 
     def of(self, source: PictureSource) -> LabelledFace:
-        """The face of one picture.
+        """The largest face of one picture.
 
         Raises:
-            PictureError: It cannot be read.
+            PictureError: The picture cannot be read.
         """
         photo = search_photo(source, self._detector, whole=_WHOLE[self.crop])
         recoloured = photo.mode != "L"

@@ -1,4 +1,4 @@
-"""Photos as arrays in which faces can be found."""
+"""Reads photos as arrays, in which faces can be detected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from fer_zoo.errors import UsageError
 from fer_zoo.pictures import MAX_PIXELS, PictureSource, read_picture
 
-# What is read as a photo: a path, the content of an image file, or a Pillow image.
+# A photo is given as a path, as the content of an image file, or as a Pillow image.
 Photo = PictureSource
 
 _ARRAY = "an image must be uint8 [h, w, 3] (RGB) or [h, w] (gray)"
@@ -37,7 +37,7 @@ def read_photo(source: Photo, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def photo_array(image: np.ndarray | Photo) -> np.ndarray:
-    """The pixels of a photo that is an array already, or is read by `read_picture`.
+    """The pixels of a photo: an array is checked and returned, anything else is read by `read_picture`.
 
     Returns:
         uint8 `[h, w, 3]` (RGB) or `[h, w]` (gray).

@@ -1,4 +1,4 @@
-"""What `fer-zoo predict` found as CSV or JSON lines, which are written while it goes on and can be gone on with."""
+"""The results of `fer-zoo predict` as CSV or JSON lines, written photo by photo; an interrupted output is continued."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fer_zoo.faces.results import Failure, Prediction, entry_of
 
 
 class ResultRows:
-    """Writes each file's rows as soon as they are known.
+    """Writes the rows of each photo as soon as it is classified.
 
     In CSV each face has a row; in JSON lines each file, with its faces or the reason why it could not be read.
 
     Args:
         form: `csv` or `jsonl`.
-        write: Takes the text.
-        top_k: Expressions told of each face.
-        empty: Whether files without faces have a row in CSV.
+        write: Function that writes text to the output.
+        top_k: Number of expressions for each face.
+        empty: Whether files without faces get a row in CSV.
     """
 
     def __init__(self, form: str, write: Callable[[str], object], top_k: int, empty: bool) -> None:
@@ -32,7 +32,7 @@ class ResultRows:
         self._empty = empty
 
     def start(self) -> None:
-        """Write what comes before the first row."""
+        """Write the CSV header; JSON lines have none."""
         if self._form == "csv":
             self._write(",".join(csv_columns(self._top_k)) + "\n")
 
@@ -67,26 +67,26 @@ def csv_columns(top_k: int) -> list[str]:
 
 
 def csv_row(prediction: Prediction) -> list[object]:
-    """The values of a face under `csv_columns`; its place is empty where the whole picture is the face."""
+    """The values of a face in the order of `csv_columns`; box and score are empty if the whole picture is the face."""
     face = prediction.face
-    place = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
-    return [prediction.file, prediction.number, *place, *(value for pair in prediction.expressions for value in pair)]
+    box = [*(round(value, 1) for value in face.box), round(face.score, 4)] if face else [""] * 5
+    return [prediction.file, prediction.number, *box, *(value for pair in prediction.expressions for value in pair)]
 
 
 def finished_files(path: Path, form: str, top_k: int) -> tuple[set[str], int]:
-    """What an earlier output has, up to where its writing may have been cut off.
+    """Which files an earlier, perhaps interrupted output contains completely.
 
     Args:
-        path: Of the output.
-        form: As it was written.
-        top_k: Expressions told of each face, which are columns of CSV.
+        path: Path of the output.
+        form: `csv` or `jsonl`.
+        top_k: Number of expressions for each face, which decides the columns of CSV.
 
     Returns:
-        The names of the files whose rows are whole, and the size in bytes of these rows; those of the file after them,
-        whose rows may not be all, begin there.
+        The names of the files whose rows are complete, and the size of these rows in bytes. After them there may be
+        rows of one more file, which may be incomplete.
 
     Raises:
-        UsageError: It is no such output.
+        UsageError: The file is not such an output.
     """
     with path.open("rb") as file:
         return _lines_finished(file, path) if form == "jsonl" else _rows_finished(file, path, csv_columns(top_k))
@@ -107,7 +107,7 @@ def _lines_finished(file: IO[bytes], path: Path) -> tuple[set[str], int]:
 
 
 def _rows_finished(file: IO[bytes], path: Path, columns: list[str]) -> tuple[set[str], int]:
-    end = 0  # Of the row that is read.
+    end = 0  # Position after the row that was read last.
 
     def lines() -> Iterator[str]:
         nonlocal end

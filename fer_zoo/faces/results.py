@@ -1,4 +1,4 @@
-"""What `fer-zoo predict` found, as a table or JSON, which are written when all is known."""
+"""The results of `fer-zoo predict` as a table or JSON, which are written after the last photo."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Prediction:
     """One face and its most probable expressions.
 
     Attributes:
-        file: Where it is.
-        number: Of the face in the file, from 1.
-        face: Its place; `None` where the whole picture was taken as the face.
-        expressions: `(label, probability)` each, the likeliest first.
+        file: Name of the photo.
+        number: Number of the face in the photo, from 1.
+        face: Box, landmarks and score; `None` if the whole picture was taken as the face.
+        expressions: Pairs of label and probability, the most probable first.
     """
 
     file: str
@@ -43,44 +43,44 @@ class Failure:
 
 @dataclass
 class Results:
-    """Everything one call found.
+    """All predictions of one command.
 
     Attributes:
         model: The model file.
-        runtime: What ran it.
-        answers: Each file that was read, with its faces.
+        runtime: The runtime that ran it.
+        files: Each file that was read, with its faces.
         failures: Files that could not be read.
     """
 
     model: str
     runtime: str
-    answers: list[tuple[str, list[Prediction]]] = field(default_factory=list)
+    files: list[tuple[str, list[Prediction]]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @property
     def predictions(self) -> list[Prediction]:
         """The faces, file by file."""
-        return [prediction for _, predictions in self.answers for prediction in predictions]
+        return [prediction for _, predictions in self.files for prediction in predictions]
 
     @property
     def without_faces(self) -> list[str]:
         """Files in which no face was found."""
-        return [file for file, predictions in self.answers if not predictions]
+        return [file for file, predictions in self.files if not predictions]
 
     def add(self, file: str, predictions: list[Prediction]) -> None:
-        """Take a file that was read."""
-        self.answers.append((file, predictions))
+        """Add a file that was read."""
+        self.files.append((file, predictions))
 
     def fail(self, failure: Failure) -> None:
-        """Take a file that could not be read."""
+        """Add a file that could not be read."""
         self.failures.append(failure)
 
     def to_text(self, form: str) -> str:
-        """`form` is `table` or `json`."""
+        """The results as text; `form` is `table` or `json`."""
         return self._to_json() if form == "json" else self._to_plain_table()
 
     def to_table(self) -> Table:
-        """For a terminal."""
+        """The results as a coloured table for a terminal."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("file", overflow="fold")
         for heading in ("face", "expression", BAR, ""):
@@ -92,14 +92,14 @@ class Results:
             bar = f"[green]{'█' * filled}[/green][dim]{'░' * (_BAR_WIDTH - filled)}[/dim]"
             then = ", ".join(f"{_escaped(name)} {share:.2f}" for name, share in others)
             table.add_row(
-                _escaped(prediction.file), _place(prediction), _escaped(label), bar, f"{probability:.2f}", then
+                _escaped(prediction.file), _box_text(prediction), _escaped(label), bar, f"{probability:.2f}", then
             )
         for file in self.without_faces:
             table.add_row(_escaped(file), "none found")
         return table
 
     def _to_plain_table(self) -> str:
-        """For a file or a pipe: no colours, and no line is broken to fit a terminal."""
+        """The table for a file or a pipe: without colours, and with lines of any length."""
         if not self.predictions and not self.without_faces:
             return ""
         return table_text(self.to_table())
@@ -116,7 +116,7 @@ class Results:
 
 
 def entry_of(prediction: Prediction) -> dict[str, Any]:
-    """A face as JSON."""
+    """A face as a JSON object."""
     face = prediction.face
     return {
         "file": prediction.file,
@@ -128,7 +128,7 @@ def entry_of(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _place(prediction: Prediction) -> str:
+def _box_text(prediction: Prediction) -> str:
     if prediction.face is None:
         return "whole picture"
     x, y, width, height = (round(value) for value in prediction.face.box)

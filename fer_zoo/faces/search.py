@@ -1,7 +1,7 @@
-"""From a photo to the crops of its faces: what prediction, the server and the benchmarks do with each file.
+"""Reads a photo, finds its faces and cuts them out; used by prediction, the server and the benchmarks.
 
-A JPEG file is decoded no larger than the detector and the crops need: an eighth, a quarter or half of its size takes a
-fraction of the time and memory of all of it.
+A JPEG file is decoded no larger than the detector and the crops need: at an eighth, a quarter or half of its size,
+decoding takes a fraction of the time and memory.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from fer_zoo.pictures import MAX_PIXELS, Picture, PictureSource, read_picture
 # Pictures up to this size on both sides are crops of faces: FER2013's have 48 pixels, other sets 64.
 CROP_SIZE = 64
 
-# Pixels of the decoded picture, along each side, to one of a crop: crops of a picture that was shrunk in decoding then
-# differ from those of the whole by at most 4 of 255 levels (docs/photos-and-video.md).
+# Lowest number of pixels of the decoded picture for one pixel of a crop, along each side: crops of a picture that was
+# decoded at a smaller size then differ from those of the full size by at most 4 of 255 levels
+# (docs/photos-and-video.md).
 _DENSITY = 2
 
 
@@ -30,10 +31,10 @@ class PhotoFaces:
     """The faces of one photo.
 
     Attributes:
-        width: Of the upright photo, in pixels.
-        height: The same.
-        faces: Where they are in it, the best score first; `None` where the whole picture is taken as one face.
-        crops: uint8 `[n, 48, 48]`, one for each.
+        width: Width of the upright photo, in pixels.
+        height: Height of the upright photo, in pixels.
+        faces: The detected faces, the best score first; `None` if the whole picture is taken as one face.
+        crops: uint8 `[n, 48, 48]`, one for each face.
         animated: Whether the file is an animation, of which the first frame was read.
         mode: Pillow's name of the mode it was stored in; `L` is 8-bit gray.
     """
@@ -59,13 +60,14 @@ def search_photo(
     Args:
         source: What `read_picture` reads.
         detector: Finds the faces.
-        whole: Take the picture as one face and search for none; `None`: where it is at most 64 pixels wide and high.
+        whole: Take the whole picture as one face and do not search it; `None` does so if the picture is at most 64
+            pixels wide and high.
         max_pixels: Larger photos are refused before they are decoded.
-        max_faces: The best are kept.
+        max_faces: Return at most so many faces, those with the best scores.
 
     Raises:
         UsageError: `source` is of another type.
-        PictureError: It cannot be read.
+        PictureError: The photo cannot be read.
     """
     size = None if whole else max(detector.size, CROP_SIZE)
     picture = read_picture(source, max_pixels, longer_side=size)

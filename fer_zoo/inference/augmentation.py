@@ -17,7 +17,7 @@ _SHIFT = 2
 
 
 def views(images: np.ndarray, augmentation: TestTimeAugmentation | None) -> Iterator[np.ndarray]:
-    """The views of each image, in sets that have one view of each.
+    """Yield the augmented views of a batch of images, one view of all images at a time.
 
     Args:
         images: Array `[n, height, width, 1]`.

@@ -65,9 +65,10 @@ class Classifier:
         labels: The classes, in the order of the probabilities: FER2013's seven expressions, FER+'s eight, or those of
             your own.
         input_shape: `(None, 48, 48, 1)`; the first is a number where the file fixes the batch.
-        training_prior: float64 `[len(labels)]`, how often each class occurred in training; `None` where neither the
-            file nor a manifest nor a run's config beside it tells.
-        prior: The population that the answers are for, as `load_classifier` took it; `None` is that of training.
+        training_prior: float64 `[len(labels)]`, how often each class occurred in training; `None` if neither the file
+            nor a manifest nor a run's config beside it has it.
+        prior: How often each class occurs among the faces to classify, as given to `load_classifier`; `None`: as often
+            as in training.
 
     Examples:
         >>> from fer_zoo import load_classifier
@@ -103,7 +104,7 @@ class Classifier:
         self._frequencies = None if prior is None else frequencies(prior, self.labels, self.known_prior())
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """The bare runtime call, nothing checked.
+        """Call the runtime directly, without any check of input or output.
 
         Args:
             batch: float32 `[n, 48, 48, 1]` in 0..255.
@@ -121,7 +122,7 @@ class Classifier:
             return self._loaded
 
     def close(self) -> None:
-        """Free the model; of an isolated one, end its process. A later call opens the file again."""
+        """Free the model and end the process of an isolated one. A later call opens the file again."""
         with _LOADING:
             model, self._loaded = self._loaded, None
         if isinstance(model, Isolated):
@@ -146,8 +147,9 @@ class Classifier:
                 or one `[48, 48]`; or a photo that shows one face and nothing else, as `read_photo` takes it, which is
                 shrunk to 48x48; or a list of either.
             batch_size: Images in one call of the runtime.
-            tta: Test-time augmentation: `mirror` averages the answers for each image and its mirror image, in twice
-                the time, `ten-crop` those for ten views, in ten times (`fer_zoo.inference.augmentation`).
+            tta: Test-time augmentation: `mirror` averages the predictions for each image and its mirror image and takes
+                twice the time; `ten-crop` averages those for ten views and takes ten times as long
+                (`fer_zoo.inference.augmentation`).
 
         Returns:
             float32 `[n, len(labels)]`, columns in the order of `labels`.
@@ -165,22 +167,25 @@ class Classifier:
             >>> probabilities.shape, probabilities.dtype
             ((100, 7), dtype('float32'))
         """
-        answers = self._answers(images, batch_size, tta)
+        probabilities = self._unadapted(images, batch_size, tta)
         if self.prior is None:
-            return answers
-        known = self.known_prior()
-        target = estimate_prior(answers, known) if self._frequencies is None else self._frequencies
-        return adapt(answers, known, target)
+            return probabilities
+        training_prior = self.known_prior()
+        if self._frequencies is None:
+            return adapt(probabilities, training_prior, estimate_prior(probabilities, training_prior))
+        return adapt(probabilities, training_prior, self._frequencies)
 
     def estimate_prior(self, images: Faces, batch_size: int = 256) -> dict[str, float]:
-        """How often each class occurs among faces without labels (Saerens et al. 2002), to load a classifier for them.
+        """Estimate how often each class occurs among unlabelled faces (Saerens et al. 2002).
+
+        The result is the `prior` to load a classifier for such faces with.
 
         Args:
-            images: Faces, as `predict_proba` takes them, drawn as those are that will be classified.
+            images: Faces, as `predict_proba` takes them: a random sample of those that will be classified.
             batch_size: Images in one call of the runtime.
 
         Returns:
-            By class, adding up to 1: what `load_classifier` takes as `prior`.
+            The frequency of each class, adding up to 1; `load_classifier` takes it as `prior`.
 
         Raises:
             UsageError: There are fewer than 10 faces for each class, or the model's training prior is not known.
@@ -195,20 +200,20 @@ class Classifier:
             'happy'
             >>> classifier = load_classifier("fernet_tiny", prior=prior)
         """
-        prior = estimate_prior(self._answers(images, batch_size), self.known_prior())
+        prior = estimate_prior(self._unadapted(images, batch_size), self.known_prior())
         return dict(zip(self.labels, prior.tolist(), strict=True))
 
     def known_prior(self) -> np.ndarray:
-        """`training_prior`, or UsageError where it is not known."""
+        """`training_prior`; UsageError if it is not known."""
         if self.training_prior is None:
             raise UsageError(
-                f"{self.path} does not tell how often each class occurred in its training, so that its answers cannot "
+                f"{self.path} does not record how often each class occurred in its training, so its predictions cannot "
                 "be adapted to another population; export it again from its run"
             )
         return self.training_prior
 
-    def _answers(self, images: Faces, batch_size: int, tta: TestTimeAugmentation | None = None) -> np.ndarray:
-        """The model's own answers, for the population of its training."""
+    def _unadapted(self, images: Faces, batch_size: int, tta: TestTimeAugmentation | None = None) -> np.ndarray:
+        """The model's own probabilities, for the population of its training."""
         return np.mean([self._predict(view, batch_size) for view in views(_crops(images), tta)], axis=0)
 
     def _predict(self, crops: np.ndarray, batch_size: int) -> np.ndarray:
@@ -218,8 +223,8 @@ class Classifier:
     def embed(self, images: Faces, batch_size: int = 256) -> np.ndarray:
         """The features from which the model computes its logits: to cluster faces, or to train a classifier on.
 
-        Files of one model in float32 give the same features; those of an int8 file are those of float32 rounded, and in
-        some files each is multiplied by its own constant, so compare features of one file only.
+        All float32 files of one model give the same features. An int8 file gives them rounded, and some int8 files
+        multiply each feature by a constant, so compare only features that come from one file.
 
         Args:
             images: Faces, as `predict_proba` takes them.
@@ -257,7 +262,7 @@ class Classifier:
             detector: What finds the faces; by default `FaceDetector()`, made at the first call.
 
         Returns:
-            Box, landmarks, probabilities and label of each face, the one that is most surely a face first.
+            Box, landmarks, probabilities and label of each face, the highest detection score first.
 
         Raises:
             UsageError: `image` is no photo and no such array.
@@ -287,7 +292,7 @@ class Classifier:
         ]
 
     def _batches(self, crops: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """float32 batches as the runtime takes them."""
+        """Split crops into float32 batches for the runtime."""
         if batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, not {batch_size}")
         size = self.input_shape[0] or batch_size
@@ -301,7 +306,7 @@ class Classifier:
         shape = len(batch), len(self.labels)
         if values.shape != shape:
             raise FerZooError(f"{self.path} gave an output of shape {_text(values.shape)}, not {_text(shape)}")
-        # NaN is in no range, so that every fault comes to the slow path, which names it.
+        # NaN fails every comparison, so all faulty outputs reach the slow path below, which describes the fault.
         if not (
             values.min() >= -_TOLERANCE
             and values.max() <= 1 + _TOLERANCE
@@ -345,22 +350,23 @@ def load_classifier(
     prior: Prior | None = None,
     isolated: bool = False,
 ) -> Classifier:
-    """Load a model file for whatever runtime it needs.
+    """Load a model file with the runtime of its format.
 
     Args:
         model: A path to a `.onnx`, `.tflite` or `.keras` file or to the folder of an export, or the name of a model in
             the manifest. A name alone means its most exact ONNX file on this machine; `name:tflite` and
-            `name:onnx:int8` choose a format and a precision. A file that is not here is downloaded from where
-            `FER_ZOO_MODELS` says, and without a precision the smallest one.
-        threads: CPU threads of the runtime; of a `.keras` file the whole process, unless its backend already runs.
-        backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None` as in `select_backend`.
+            `name:onnx:int8` choose a format and a precision. A file that is not on this machine is downloaded from
+            the address in `FER_ZOO_MODELS`; without a precision, the smallest file is.
+        threads: CPU threads of the runtime. For a `.keras` file they apply to the whole process, unless its backend
+            already runs.
+        backend: Keras backend (`tensorflow`, `jax` or `torch`) for a `.keras` file; `None`: `select_backend` chooses.
         runtime: `openvino` runs a `.onnx` or `.tflite` file on OpenVINO; `None` is the format's own runtime.
-        prior: How often each class occurs among the faces to come: `uniform`, `fer2013` (as in its training images), a
-            mapping of classes to frequencies, or `estimate`, from the faces of each call (`fer_zoo.inference.prior`);
-            `None` is as in the model's training.
+        prior: How often each class occurs among the faces to classify: `uniform`, `fer2013` (as in its training
+            images), a mapping of classes to frequencies, or `estimate`, from the faces of each call
+            (`fer_zoo.inference.prior`); `None`: as often as in the model's training.
         isolated: Run the model in a process of its own, with limits of memory and time (`fer_zoo.inference.isolation`):
             for a file that is not trusted. If it crashes, hangs or takes too much memory, that is a `FerZooError`. The
-            answers are the same, each call takes a little longer, and `close` ends the process.
+            predictions are the same, each call takes a little longer, and `close` ends the process.
 
     Raises:
         UsageError: There is no such file, name, runtime or prior, the runtime is not installed, or the file is not on
@@ -410,7 +416,7 @@ def _resolve(model: str) -> Path:
 
 
 def _exported(folder: Path) -> Path:
-    """The model file of a folder that `python -m export` wrote: its exact ONNX file, else the first."""
+    """The model file in a folder that `python -m export` wrote: its most exact ONNX file, else the first file."""
     files = load_manifest(folder)
     if not files or len({artifact_path(file, folder).parent for file in files}) > 1:
         raise UsageError(
@@ -420,7 +426,7 @@ def _exported(folder: Path) -> Path:
 
 
 def _crops(images: Faces) -> np.ndarray:
-    """`[n, 48, 48, 1]` of whatever `predict_proba` takes."""
+    """All that `predict_proba` accepts as images, converted to an array `[n, 48, 48, 1]`."""
     if isinstance(images, list | tuple):
         if not any(isinstance(image, Photo) for image in images) and len({np.shape(image) for image in images}) == 1:
             return _crops(np.asarray(images))

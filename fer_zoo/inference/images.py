@@ -1,4 +1,4 @@
-"""Image files of a face as the models want them: 48x48, gray, 0..255."""
+"""Reads image files of one face in the format that the models take: 48x48, gray, 0..255."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that runs one model file for `isolation.Isolated`, within limits that it cannot lift again."""
+"""The child process that runs one model file for `isolation.Isolated`, within limits that it cannot raise again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError, UsageError
 
-# A message is the lengths of its two parts, JSON, and the bytes of an array.
+# A message consists of the lengths of its two parts, the first part as JSON, and the bytes of an array.
 _LENGTHS = struct.Struct("!II")
-_LARGEST = 1 << 30
-# Seconds after which the process ends itself, beyond those that the other end waits.
-_SPARE = 5
+_MAX_LENGTH = 1 << 30
+# The process ends itself so many seconds after the parent process has stopped waiting.
+_SPARE_SECONDS = 5
 
 
 def send(connection: socket.socket, header: dict[str, Any], array: np.ndarray | None = None) -> None:
@@ -34,17 +34,17 @@ def receive(connection: socket.socket, seconds: float | None = None) -> tuple[di
     """A message that `send` sent: JSON, and an array, which is empty where none was sent.
 
     Args:
-        connection: From which it comes.
-        seconds: To wait for the whole message; `None` is for ever.
+        connection: Socket to read from.
+        seconds: How long to wait for the whole message; `None` waits for ever.
 
     Raises:
-        TimeoutError: It did not come in time.
-        EOFError: The other end has closed.
-        ValueError: It is no message.
+        TimeoutError: The message did not arrive in time.
+        EOFError: The other end has closed the connection.
+        ValueError: The bytes are not a message.
     """
     end = None if seconds is None else time.monotonic() + seconds
     lengths = _LENGTHS.unpack(_receive_bytes(connection, _LENGTHS.size, end))
-    if max(lengths) > _LARGEST:
+    if max(lengths) > _MAX_LENGTH:
         raise ValueError("it is too long")
     text, data = (_receive_bytes(connection, length, end) for length in lengths)
     header = json.loads(text)
@@ -66,17 +66,17 @@ def _receive_bytes(connection: socket.socket, count: int, end: float | None) -> 
 
 
 def work(descriptor: int, memory: int, path: str, threads: int, backend: str | None, runtime: str | None) -> None:
-    """Load the model at the first message and answer each, until the other end closes.
+    """Load the model at the first message and reply to each message, until the parent process closes the connection.
 
     Args:
-        descriptor: Of a socket.
-        memory: Bytes that this process may have of its own.
-        path: The model file; the rest is as in `runtimes.open_runtime`.
-        threads: The same.
-        backend: The same.
-        runtime: The same.
+        descriptor: File descriptor of the socket to the parent process.
+        memory: Limit for the private memory of this process, in bytes.
+        path: The model file.
+        threads: CPU threads, as `runtimes.open_runtime` takes them.
+        backend: Keras backend, as `runtimes.open_runtime` takes it.
+        runtime: Runtime, as `runtimes.open_runtime` takes it.
     """
-    # Ctrl-C goes to all processes of a terminal; the other end then ends this one.
+    # Ctrl-C goes to all processes of a terminal; the parent process then ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(memory)
     connection = socket.socket(fileno=descriptor)
@@ -84,43 +84,43 @@ def work(descriptor: int, memory: int, path: str, threads: int, backend: str | N
         model: Any = None
         while True:
             header, batch = receive(connection)
-            # Should the other end be gone, nobody else would end a model that hangs.
-            signal.alarm(int(header["seconds"]) + _SPARE)
+            # If the parent process is gone, nothing else would end a model that hangs.
+            signal.alarm(int(header["seconds"]) + _SPARE_SECONDS)
             values = None
             try:
                 if header["do"] == "load":
                     from fer_zoo.inference.runtimes import open_runtime
 
                     model = open_runtime(Path(path), threads, backend, runtime)
-                    answer = _facts(model)
+                    reply = _metadata(model)
                 else:
-                    answer, values = {}, np.asarray(getattr(model, header["do"])(batch), np.float32)
+                    reply, values = {}, np.asarray(getattr(model, header["do"])(batch), np.float32)
             except BaseException as error:  # Each runtime has exceptions of its own.
-                answer = {"error": str(error) or type(error).__name__, "kind": _kind(error)}
+                reply = {"error": str(error) or type(error).__name__, "kind": _kind(error)}
             signal.alarm(0)
-            send(connection, answer, values)
+            send(connection, reply, values)
 
 
 def _limit(memory: int) -> None:
     import resource
 
-    # Not the address space: runtimes reserve much of it that they never use.
+    # The address space is not limited: runtimes reserve much of it that they never use.
     for kind, limit in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CORE, 0)):
         _, most = resource.getrlimit(kind)
         limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
         resource.setrlimit(kind, (limit, limit))
 
 
-def _facts(model: Any) -> dict[str, Any]:
+def _metadata(model: Any) -> dict[str, Any]:
     names = ("name", "input_shape", "output_shape", "labels", "prior")
     return {name: getattr(model, name) for name in names} | {"embeds": hasattr(model, "embed")}
 
 
 def _kind(error: BaseException) -> str:
-    """What the other end raises."""
+    """The kind of error, from which the parent process chooses the exception that it raises."""
     if isinstance(error, UsageError | FerZooError):
         return "usage" if isinstance(error, UsageError) else "failure"
     text = str(error)
-    # ONNX Runtime's and LiteRT's own words.
+    # ONNX Runtime and LiteRT report missing memory in these words.
     out_of_memory = isinstance(error, MemoryError) or "bad_alloc" in text or "llocate" in text
     return "memory" if out_of_memory else "runtime"

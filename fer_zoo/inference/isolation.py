@@ -1,7 +1,7 @@
-"""A model file run by a process of its own, for files that are not trusted.
+"""Runs a model file in a child process, for files that are not trusted.
 
-What native code does there (crash, hang, take all memory) ends that process and becomes one sentence here. It is no
-sandbox: the process may read and write whatever its user may.
+If native code crashes, hangs or takes too much memory there, the child process ends and this process raises an error of
+one sentence. It is no sandbox: the child process may read and write whatever its user may.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LOAD_SECONDS, CALL_SECONDS = 60.0, 60.0
 MEMORY, KERAS_MEMORY = 2 << 30, 4 << 30
 
 _START = (
-    "import json, sys; *given, sys.path[:] = json.loads(sys.argv[1]); "
-    "from fer_zoo.inference.isolated_process import work; work(*given)"
+    "import json, sys; *arguments, sys.path[:] = json.loads(sys.argv[1]); "
+    "from fer_zoo.inference.isolated_process import work; work(*arguments)"
 )
 
 
@@ -42,15 +42,15 @@ class Isolated:
 
     Args:
         path: The model file.
-        threads: Of the runtime; this and the rest are as in `runtimes.open_runtime`.
-        backend: The same.
-        runtime: The same.
+        threads: CPU threads, as `runtimes.open_runtime` takes them.
+        backend: Keras backend, as `runtimes.open_runtime` takes it.
+        runtime: Runtime, as `runtimes.open_runtime` takes it.
 
     Attributes:
         embeds: Whether the runtime can give features.
 
     Raises:
-        UsageError: This system cannot start such a process, or as in `open_runtime`.
+        UsageError: This system cannot start such a process, or `open_runtime` raised it.
         FerZooError: The process has ended, took too long or needs too much memory, or the file is not a model.
     """
 
@@ -60,16 +60,16 @@ class Isolated:
         self._memory = KERAS_MEMORY if path.suffix == ".keras" else MEMORY
         self._arguments = self._memory, str(path.absolute()), threads, backend, runtime
         self._lock = threading.Lock()
-        facts = self._load()
+        metadata = self._load()
         try:
-            self.name = str(facts["name"])
-            self.input_shape = tuple(facts["input_shape"])
-            self.output_shape = tuple(facts["output_shape"])
-            self.labels = None if facts["labels"] is None else tuple(facts["labels"])
-            self.prior = None if facts["prior"] is None else tuple(facts["prior"])
-            self.embeds = bool(facts["embeds"])
+            self.name = str(metadata["name"])
+            self.input_shape = tuple(metadata["input_shape"])
+            self.output_shape = tuple(metadata["output_shape"])
+            self.labels = None if metadata["labels"] is None else tuple(metadata["labels"])
+            self.prior = None if metadata["prior"] is None else tuple(metadata["prior"])
+            self.embeds = bool(metadata["embeds"])
         except (KeyError, TypeError) as error:
-            raise FerZooError("its process gave no answer that can be read") from error
+            raise FerZooError("the reply of its process cannot be read") from error
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._call("run", batch)
@@ -88,13 +88,13 @@ class Isolated:
             return self._exchange(method, CALL_SECONDS, batch)[1]
 
     def _load(self) -> dict[str, Any]:
-        """Start a process; what it tells of the model."""
+        """Start a child process and return the metadata of the model that it loaded."""
         ours, theirs = socket.socketpair()
         with theirs:
-            given = json.dumps([theirs.fileno(), *self._arguments, sys.path])
+            arguments = json.dumps([theirs.fileno(), *self._arguments, sys.path])
             process = subprocess.Popen(
-                # Its path of modules is ours, whatever lies in the current folder.
-                [sys.executable, "-I", "-c", _START, given],
+                # It gets this process's sys.path; modules in the current folder are not imported.
+                [sys.executable, "-I", "-c", _START, arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -105,7 +105,7 @@ class Isolated:
         return self._exchange("load", LOAD_SECONDS)[0]
 
     def _exchange(self, do: str, seconds: float, batch: np.ndarray | None = None) -> tuple[dict[str, Any], np.ndarray]:
-        """Have the process do something; the JSON and the array of its answer."""
+        """Send a request to the child process; returns the JSON and the array of its reply."""
         child = self._child
         try:
             child.connection.settimeout(seconds)
@@ -119,8 +119,8 @@ class Isolated:
             raise FerZooError(f"it ended its process ({_reason(child.process.returncode)})") from error
         except (ValueError, TypeError, KeyError) as error:
             self._end_child()
-            raise FerZooError("its process gave no answer that can be read") from error
-        except BaseException:  # Of an interrupted call, the answer would be taken for that of the next.
+            raise FerZooError("the reply of its process cannot be read") from error
+        except BaseException:  # The next call would receive the reply of an interrupted one.
             self._end_child()
             raise
         if "error" not in header:
@@ -140,7 +140,7 @@ class _Child:
     connection: socket.socket
 
     def end(self) -> None:
-        """Kill the process, unless it has ended by itself in this moment: then its own exit code says why."""
+        """Kill the process, unless it is just ending by itself: then its exit code says why."""
         try:
             self.process.wait(2 if self._closed() else 0)
         except subprocess.TimeoutExpired:
@@ -149,7 +149,7 @@ class _Child:
         self.connection.close()
 
     def _closed(self) -> bool:
-        """Whether the process has closed its end, so that it is about to end."""
+        """Whether the process has closed its end of the connection, so it is about to exit."""
         try:
             self.connection.setblocking(False)
             return not self.connection.recv(1, socket.MSG_PEEK)

@@ -1,4 +1,4 @@
-"""Photos answered by several threads, in the order of the files."""
+"""Finds and classifies the faces of many photos in several threads; the results keep the order of the files."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from fer_zoo.inference.classifier import Classifier
 from fer_zoo.pictures import PictureError, read_picture
 from fer_zoo.text import printable
 
-# Photos that one thread reads before it classifies their faces together, and that an interruption may lose.
-_PHOTOS = 8
+# A thread reads so many photos before it classifies their faces in one call; an interruption loses at most these.
+_MAX_GROUP = 8
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoAnswer:
-    """The faces of one file.
+class PhotoResult:
+    """The faces of one photo with their probabilities.
 
     Attributes:
-        file: Its name.
-        faces: Where they are; `None` for a picture that is one face as a whole.
-        probabilities: float32 `[n, classes]`, a row for each.
-        errors: Why it could not be read or drawn.
+        file: Name of the photo.
+        faces: The detected faces; `None` in place of a face if the whole picture was taken as one.
+        probabilities: float32 `[n, classes]`, a row for each face.
+        errors: Why the photo could not be read, or the annotated copy not be written.
         size: Width and height of the upright photo, in pixels; `None` where it could not be read.
         animated: Whether it is an animation, of which the first frame was read.
     """
@@ -46,21 +46,21 @@ class PhotoAnswer:
     animated: bool = False
 
     def predictions(self, labels: Sequence[str], top_k: int) -> list[Prediction]:
-        """The likeliest expressions of each face.
+        """The most probable expressions of each face.
 
         Args:
-            labels: Of the classes.
+            labels: Names of the classes.
             top_k: How many expressions.
         """
-        found = []
+        predictions = []
         for number, (face, row) in enumerate(zip(self.faces, self.probabilities, strict=True), start=1):
             order = np.argsort(-row, kind="stable")[:top_k]
             expressions = tuple((labels[i], round(float(row[i]), 6)) for i in order)
-            found.append(Prediction(self.file, number, face, expressions))
-        return found
+            predictions.append(Prediction(self.file, number, face, expressions))
+        return predictions
 
 
-def _as_it_is(photo: Photo) -> Photo:
+def _unchanged(photo: Photo) -> Photo:
     return photo
 
 
@@ -69,13 +69,14 @@ class PhotoPredictor:
     """Finds and classifies the faces of photos; threads may share it.
 
     Attributes:
-        classifier: Gives the expressions.
+        classifier: Predicts the expressions.
         detector: Finds the faces.
-        labels: Of the classes, as they are drawn.
-        whole: Whether each picture is one face; `None`: small ones are.
-        drawings: Where the photos are drawn with their faces.
+        labels: Names of the classes for annotated copies.
+        whole: Whether to take each picture as one face; `None` does so for pictures of at most 64 pixels.
+        drawings: Where to write annotated copies: by the path of a photo, the path of its copy.
         batch_size: Faces in one call of the model.
-        fetch: Makes of what stands for a photo what is read as one, in the thread that reads it.
+        fetch: Called in the reading thread with each entry of `files`; returns the photo to read, such as the content
+            behind an address.
     """
 
     classifier: Classifier
@@ -84,29 +85,29 @@ class PhotoPredictor:
     whole: bool | None = None
     drawings: Mapping[Path, Path] = field(default_factory=dict)
     batch_size: int = 32
-    fetch: Callable[[Photo], Photo] = _as_it_is
+    fetch: Callable[[Photo], Photo] = _unchanged
 
-    def predict(self, files: Sequence[Photo], jobs: int) -> Iterator[PhotoAnswer]:
-        """The answer for each file, in their order; a few files at a time are in work, whatever their number.
+    def predict(self, files: Sequence[Photo], jobs: int) -> Iterator[PhotoResult]:
+        """Yield the result for each file, in their order; only a few files are processed at a time.
 
         Args:
-            files: Photos.
-            jobs: Threads. Decoders and runtimes compute outside of Python's lock, so that threads suffice.
+            files: The photos.
+            jobs: Number of threads. Decoders and runtimes release Python's global lock, so threads suffice.
         """
-        count = max(1, min(_PHOTOS, self.batch_size, len(files) // (4 * jobs)))
+        count = max(1, min(_MAX_GROUP, self.batch_size, len(files) // (4 * jobs)))
         groups = (files[start : start + count] for start in range(0, len(files), count))
-        for answers in self._in_order(groups, jobs):
-            yield from answers
+        for results in self._in_order(groups, jobs):
+            yield from results
 
-    def _in_order(self, groups: Iterable[Sequence[Photo]], jobs: int) -> Iterator[list[PhotoAnswer]]:
+    def _in_order(self, groups: Iterable[Sequence[Photo]], jobs: int) -> Iterator[list[PhotoResult]]:
         if jobs == 1:
-            yield from map(self._answers, groups)
+            yield from map(self._predict_group, groups)
             return
         with ThreadPoolExecutor(jobs) as pool:
-            waiting: deque[Future[list[PhotoAnswer]]] = deque()
+            waiting: deque[Future[list[PhotoResult]]] = deque()
             try:
                 for group in groups:
-                    waiting.append(pool.submit(self._answers, group))
+                    waiting.append(pool.submit(self._predict_group, group))
                     if len(waiting) > 2 * jobs:
                         yield waiting.popleft().result()
                 while waiting:
@@ -115,23 +116,23 @@ class PhotoPredictor:
                 for future in waiting:
                     future.cancel()
 
-    def _answers(self, files: Sequence[Photo]) -> list[PhotoAnswer]:
+    def _predict_group(self, files: Sequence[Photo]) -> list[PhotoResult]:
         photos = [self._read(file) for file in files]
         crops = [photo.crops for photo in photos if isinstance(photo, PhotoFaces)]
         empty = np.empty((0, len(self.classifier.labels)), np.float32)
-        known = sum(map(len, crops))
-        rows = self.classifier.predict_proba(np.concatenate(crops), self.batch_size) if known else empty
-        answers = []
+        count = sum(map(len, crops))
+        rows = self.classifier.predict_proba(np.concatenate(crops), self.batch_size) if count else empty
+        results = []
         for file, photo in zip(files, photos, strict=True):
             if isinstance(photo, str):
-                answers.append(PhotoAnswer(_name(file), [], empty, [photo]))
+                results.append(PhotoResult(_name(file), [], empty, [photo]))
                 continue
-            answers.append(self._answer(file, photo, rows[: len(photo.crops)]))
+            results.append(self._result(file, photo, rows[: len(photo.crops)]))
             rows = rows[len(photo.crops) :]
-        return answers
+        return results
 
     def _read(self, file: Photo) -> PhotoFaces | str:
-        """The faces of a file, or why it cannot be read."""
+        """The faces of a file, or the reason why it cannot be read."""
         try:
             photo = self.fetch(file)
         except PictureError as error:
@@ -143,15 +144,15 @@ class PhotoPredictor:
         except FerZooError as error:
             return printable(str(error))
 
-    def _answer(self, file: Photo, photo: PhotoFaces, rows: np.ndarray) -> PhotoAnswer:
+    def _result(self, file: Photo, photo: PhotoFaces, rows: np.ndarray) -> PhotoResult:
         errors: Sequence[str] = ()
         if photo.faces and isinstance(file, Path) and file in self.drawings:
             errors = self._draw(file, photo.faces, rows)
         faces: Sequence[Face | None] = [None] if photo.faces is None else photo.faces
-        return PhotoAnswer(_name(file), faces, rows, errors, (photo.width, photo.height), photo.animated)
+        return PhotoResult(_name(file), faces, rows, errors, (photo.width, photo.height), photo.animated)
 
     def _draw(self, file: Path, faces: Sequence[Face], rows: np.ndarray) -> list[str]:
-        """Draw the faces into the photo; why that failed."""
+        """Write an annotated copy of the photo; returns the errors, if any."""
         from fer_zoo.faces.annotate import annotate, caption, save_picture
 
         captions = [caption(row, self.labels) for row in rows]

@@ -12,13 +12,13 @@ from fer_zoo.sharding import shard_batch
 
 
 class Predictor:
-    """Computes a Keras model's outputs, and leaves its weights alone.
+    """Computes a Keras model's outputs without moving its weights.
 
-    Used in place of `model.predict`, which on JAX takes the weights out of the model while it runs: where it is
-    interrupted, or its input ends with an exception, it leaves a model without weights.
+    Used in place of `model.predict`, which on JAX takes the weights out of the model while it runs: if it is
+    interrupted, or its input raises an exception, the model is left without weights.
 
     Args:
-        model: Of one input; what its weights are is looked up in each call.
+        model: A model with one input; each call uses the weights that the model has at that time.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -28,9 +28,9 @@ class Predictor:
         """The outputs, float32 `[n, ...]`, of a model with one output.
 
         Args:
-            inputs: `[n, ...]`, numbers of any type; float32 of one batch is made at a time.
-            batch_size: The last batch is filled up with zeros, so that all have one shape, compiled once. Where all
-                inputs are fewer, they are filled up to a power of two.
+            inputs: `[n, ...]`, numbers of any type; one batch at a time is converted to float32.
+            batch_size: Size of a batch. The last batch is filled up with zeros, so that all have one shape and the
+                model is compiled once. Fewer inputs than `batch_size` are filled up to a power of two.
         """
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
         parts = [
@@ -49,7 +49,7 @@ class Predictor:
 def _on_jax(model: keras.Model) -> Callable[[np.ndarray], Any]:
     import jax
 
-    # `predict_on_batch` would give the weights' memory away, and put them back afterwards.
+    # `predict_on_batch` would donate the weights' buffers to the call and put them back afterwards.
     @jax.jit
     def compute(trainable: list[jax.Array], others: list[jax.Array], inputs: jax.Array) -> Any:
         return model.stateless_call(trainable, others, shard_batch(inputs), training=False)[0]

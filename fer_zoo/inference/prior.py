@@ -1,4 +1,4 @@
-"""Answers for another population: how often each class occurs among the faces, in place of how often in training.
+"""Adapts predictions to a population in which the classes occur more or less often than in training.
 
 A calibrated model gives p(class | image) for the population that it was trained on. Where the classes occur with other
 frequencies and the faces of each class look the same (label shift), Bayes' rule gives the predictions for the new
@@ -28,10 +28,10 @@ _STEPS, _TOLERANCE = 1000, 1e-7
 
 
 def adapt(probabilities: np.ndarray, training_prior: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Answers for a population in which the classes occur as `prior` says.
+    """Adapt predictions to a population with other class frequencies.
 
     Args:
-        probabilities: float `[n, classes]`, rows add up to 1, of a model trained where they occur as `training_prior`.
+        probabilities: float `[n, classes]`, rows add up to 1, of a model trained with the frequencies `training_prior`.
         training_prior: float `[classes]`, frequencies above 0 that add up to 1.
         prior: float `[classes]`, frequencies of at least 0 that add up to 1.
 
@@ -45,13 +45,13 @@ def adapt(probabilities: np.ndarray, training_prior: np.ndarray, prior: np.ndarr
         array([[0.143, 0.857]], dtype=float32)
     """
     weighted = probabilities.astype(np.float64) * (prior / training_prior)
-    # A row whose every possible class has frequency 0 in the new population: nothing is known but the population.
+    # If every possible class of a row has frequency 0 in the new population, only the population itself is known.
     total = weighted.sum(axis=1, keepdims=True)
     return np.where(total > 0, weighted / np.where(total > 0, total, 1), prior).astype(np.float32)
 
 
 def estimate_prior(probabilities: np.ndarray, training_prior: np.ndarray) -> np.ndarray:
-    """How often each class occurs among faces without labels: the most likely frequencies, by EM.
+    """Estimate how often each class occurs among unlabelled faces: the maximum-likelihood frequencies, by EM.
 
     Args:
         probabilities: float `[n, classes]`, rows add up to 1, for faces drawn from the new population.
@@ -84,9 +84,9 @@ def frequencies(prior: Prior, labels: tuple[str, ...], training_prior: np.ndarra
     """The frequencies that `prior` stands for.
 
     Args:
-        prior: `fer2013`: as in FER2013's training images. `uniform`: all alike. A mapping of classes to frequencies: of
-            all classes, in any unit; or of some, adding up to at most 1, and the others share the rest as they did in
-            training. `estimate`: `estimate_prior` finds them.
+        prior: `fer2013`: as in FER2013's training images. `uniform`: all equal. A mapping of classes to frequencies:
+            either of all classes, in any unit, or of some, adding up to at most 1; the other classes share the rest in
+            proportion to `training_prior`. `estimate`: they are not known yet, `estimate_prior` computes them.
         labels: The model's classes.
         training_prior: float `[classes]`, adding up to 1.
 
@@ -126,10 +126,10 @@ def _of_mapping(prior: Mapping[str, float], labels: tuple[str, ...], training_pr
 
 
 def parse_prior(text: str) -> Prior:
-    """A prior as it is given on a command line: a name, or `happy=0.2,sad=0.1`.
+    """Read a prior in the form that the command line takes: a name, or `happy=0.2,sad=0.1`.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: The text is neither.
     """
     if "=" not in text:
         name = next((name for name in NAMED_PRIORS if name == text), None)
@@ -147,11 +147,11 @@ def parse_prior(text: str) -> Prior:
 
 
 def prior_text(prior: Prior) -> str:
-    """A prior as `parse_prior` reads it."""
+    """A prior as text that `parse_prior` reads."""
     return prior if isinstance(prior, str) else ",".join(f"{name}={value:g}" for name, value in prior.items())
 
 
 def normalized(counts: object) -> np.ndarray:
-    """float64 frequencies that add up to 1, of counts or weights."""
+    """Divide counts or weights by their sum: float64 frequencies that add up to 1."""
     values = np.asarray(counts, np.float64)
     return values / values.sum()

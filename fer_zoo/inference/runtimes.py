@@ -1,7 +1,7 @@
-"""One class for each runtime, all alike: `input_shape`, `output_shape`, `run(batch)`, and where the file tells them
-`labels` and `prior`, the frequencies of the classes in training.
+"""One class for each runtime, with the same interface: `input_shape`, `output_shape`, `run(batch)`, and `labels` and
+`prior` (the frequencies of the classes in training), which are `None` if the file does not contain them.
 
-Those whose inner tensors can be reached also have `embed(batch)`, the features from which the logits are computed.
+Runtimes that give access to inner tensors also have `embed(batch)`: the features from which the logits are computed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 
-# The buffer of a TFLite file that has the facts about the model as JSON.
+# The buffer of a TFLite file that contains labels and prior as JSON.
 TFLITE_FACTS = "fer_zoo"
 
-_NO_FEATURES = "the model averages the answers of several: it has no features before its logits; embed with one of them"
+_NO_FEATURES = "the model averages several models: it has no features before its logits; embed with one of them"
 
 
 class OnnxRuntime:
@@ -37,7 +37,7 @@ class OnnxRuntime:
 
     Args:
         path: A `.onnx` or `.ort` file.
-        threads: Of one operation; operations run one after the other.
+        threads: CPU threads of one operation; operations run one after the other.
     """
 
     name = "onnxruntime"
@@ -50,8 +50,8 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # The default, fixed here: idle threads that spin keep latency low, which is what the benchmarks compare. It
-        # does nothing with one thread.
+        # The default, set explicitly: idle threads that spin keep latency low, which is what the benchmarks compare.
+        # It has no effect with one thread.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.log_severity_level = 3
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -64,7 +64,7 @@ class OnnxRuntime:
         self._input, self._output = inputs[0].name, outputs[0].name
         self.input_shape = _shape(inputs[0].shape)
         self.output_shape = _shape(outputs[0].shape)
-        self.labels, self.prior = _told_by_session(self._session)
+        self.labels, self.prior = _session_metadata(self._session)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run([self._output], {self._input: batch})[0]
@@ -83,7 +83,7 @@ class LiteRT:
 
     Args:
         path: A `.tflite` file.
-        threads: Of the runtime.
+        threads: CPU threads of the runtime.
     """
 
     name = "litert"
@@ -99,7 +99,7 @@ class LiteRT:
             self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=kernels)
             self._interpreter.allocate_tensors()
         self._lock = threading.Lock()
-        self.labels, self.prior = _told_by_tflite(path)
+        self.labels, self.prior = _tflite_metadata(path)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
         _expect_float32(*(np.dtype(tensor["dtype"]).name for tensor in inputs + outputs))
@@ -121,9 +121,9 @@ class LiteRT:
 
 
 class OpenVino:
-    """OpenVINO on the CPU, for `.onnx` and `.tflite` files, compiled anew whenever the batch changes.
+    """OpenVINO on the CPU, for `.onnx` and `.tflite` files, compiled anew whenever the batch size changes.
 
-    Left dynamic, the batch costs it ten times the latency of a small model. Threads take turns.
+    With a dynamic batch size a small model would take ten times as long. Threads take turns.
     """
 
     name = "openvino"
@@ -137,10 +137,10 @@ class OpenVino:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
-            # On some processors it would compute in bfloat16 unless told otherwise.
+            # On some processors the default is bfloat16.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        self.labels, self.prior = (_told_by_onnx if path.suffix == ".onnx" else _told_by_tflite)(path)
+        self.labels, self.prior = (_onnx_metadata if path.suffix == ".onnx" else _tflite_metadata)(path)
         self._core = openvino.Core()
         self._model = self._core.read_model(path)
         _expect_one(len(self._model.inputs), len(self._model.outputs))
@@ -165,7 +165,7 @@ class OpenVino:
 class Keras:
     """Keras on any backend. Threads take turns.
 
-    The number of threads is fixed when a backend starts: it holds unless this process has run the backend before.
+    The number of threads is fixed when a backend starts: `threads` has no effect if the backend already runs.
     """
 
     name = "keras"
@@ -217,8 +217,8 @@ def open_runtime(path: Path, threads: int, backend: str | None = None, runtime: 
 
     Raises:
         UsageError: The runtime is not installed.
-        FerZooError: The model has another input or output than the zoo's have, or facts that cannot be used. What else
-            is wrong with a file, each runtime tells by exceptions of its own.
+        FerZooError: The model's input or output is not like that of the zoo's models, or its metadata cannot be used.
+            Other faults of a file raise exceptions of the runtime itself.
     """
     if runtime == "openvino":
         return OpenVino(path, threads)
@@ -236,7 +236,7 @@ def _features_of(path: Path) -> bytes:
     model = onnx.load(path)
     makers = {output: node for node in model.graph.node for output in node.output}
     node = makers.get(model.graph.output[0].name)
-    for operation in ("Softmax", "Add"):  # Their first input comes from the layer before.
+    for operation in ("Softmax", "Add"):  # Their first input comes from the previous layer.
         if node is not None and node.op_type == operation:
             node = makers.get(node.input[0])
     if node is None or node.op_type not in ("MatMul", "Gemm"):
@@ -264,7 +264,7 @@ def _set_threads(backend: str, threads: int) -> None:
 
 
 def _shape(dimensions: list[Any]) -> Shape:
-    """Dimensions that are not a number are dynamic."""
+    """ONNX Runtime's dimensions as a shape; a dimension that is not a number is dynamic, `None`."""
     return tuple(size if isinstance(size, int) else None for size in dimensions)
 
 
@@ -277,33 +277,33 @@ def _expect_one(inputs: int, outputs: int) -> None:
         raise FerZooError(f"the model must have one input and one output, not {inputs} and {outputs}")
 
 
-def _expect_float32(taken: str, given: str) -> None:
-    if taken != "float32":
-        raise FerZooError(f"the model must take float32 images, not {taken}")
-    if given != "float32":
-        raise FerZooError(f"the model must give float32 probabilities, not {given}")
+def _expect_float32(input_type: str, output_type: str) -> None:
+    if input_type != "float32":
+        raise FerZooError(f"the model must take float32 images, not {input_type}")
+    if output_type != "float32":
+        raise FerZooError(f"the model must give float32 probabilities, not {output_type}")
 
 
-# The labels that a file tells, and the frequencies of the classes in training; `None` for what it does not tell.
-_Told = tuple[tuple[str, ...] | None, tuple[float, ...] | None]
+# The labels in a file's metadata, and the frequencies of the classes in training; `None` for what is missing.
+_Metadata = tuple[tuple[str, ...] | None, tuple[float, ...] | None]
 
 
-def _told_by_session(session: onnxruntime.InferenceSession) -> _Told:
+def _session_metadata(session: onnxruntime.InferenceSession) -> _Metadata:
     metadata = session.get_modelmeta().custom_metadata_map
-    return _told(*(_parsed(metadata[name]) if metadata.get(name) else None for name in ("labels", "prior")))
+    return _checked(*(_parsed(metadata[name]) if metadata.get(name) else None for name in ("labels", "prior")))
 
 
-def _told_by_onnx(path: Path) -> _Told:
+def _onnx_metadata(path: Path) -> _Metadata:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    return _told_by_session(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+    return _session_metadata(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
 
 
-def _told_by_tflite(path: Path) -> _Told:
-    """From the buffer that `export.metadata` writes; nothing without ai_edge_litert, which OpenVINO does not need."""
+def _tflite_metadata(path: Path) -> _Metadata:
+    """Read the buffer that `export.metadata` writes; it is not read without ai_edge_litert, which OpenVINO does without."""
     try:
         from ai_edge_litert import schema_py_generated as schema
     except ImportError:
@@ -311,13 +311,13 @@ def _told_by_tflite(path: Path) -> _Told:
     model = schema.Model.GetRootAs(path.read_bytes())
     for entry in map(model.Metadata, range(model.MetadataLength())):
         if entry.Name() == TFLITE_FACTS.encode():
-            facts = _parsed(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
-            return _told(facts.get("labels"), facts.get("prior")) if isinstance(facts, dict) else (None, None)
+            content = _parsed(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+            return _checked(content.get("labels"), content.get("prior")) if isinstance(content, dict) else (None, None)
     return None, None
 
 
-def _told(labels: Any, prior: Any) -> _Told:
-    """What a file tells, if it can be used."""
+def _checked(labels: Any, prior: Any) -> _Metadata:
+    """The labels and the prior of a file; FerZooError if they cannot be used."""
     problems = (labels is not None and labels_problem(labels), prior is not None and prior_problem(prior))
     for problem in filter(None, problems):
         raise FerZooError(f"{problem}, in the metadata of the file")
@@ -325,7 +325,7 @@ def _told(labels: Any, prior: Any) -> _Told:
 
 
 def _parsed(text: str | bytes) -> Any:
-    """JSON, or an empty text where it is none, which is neither a list nor an object."""
+    """Parse JSON; an empty string, which is neither a list nor an object, if the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

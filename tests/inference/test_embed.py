@@ -69,7 +69,7 @@ def test_their_number_is_the_documented_one(faces: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("fernet_ensemble:onnx:int8", "averages the answers of several"),
+        ("fernet_ensemble:onnx:int8", "averages several models"),
         ("fernet_nano:tflite:int8", "litert gives no features; load the model's ONNX or Keras file"),
     ],
 )

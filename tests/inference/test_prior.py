@@ -111,7 +111,7 @@ def test_a_file_that_does_not_tell_its_training_prior(tmp_path: Path):
     artifact = Path(load_classifier("fernet_nano:onnx:int8").path)
     (tmp_path / "model.onnx").write_bytes(artifact.read_bytes())
     assert load_classifier(tmp_path / "model.onnx").training_prior is None
-    with pytest.raises(UsageError, match="does not tell how often each class occurred"):
+    with pytest.raises(UsageError, match="does not record how often each class occurred"):
         load_classifier(tmp_path / "model.onnx", prior="uniform")
 
 
