@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
     parser.add_argument(
-        "--tta", choices=tuple(_TTA), help="test-time augmentation: average the answers for views of each image"
+        "--tta",
+        choices=tuple(_TTA),
+        help="test-time augmentation: average the predictions for several views of each image",
     )
     parser.add_argument("--mirror", dest="tta", action="store_const", const="mirror", help="the same as --tta mirror")
     add_prior_option(parser)

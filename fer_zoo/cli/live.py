@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after so long")
     parser.add_argument("--frames", type=positive, default=sys.maxsize, metavar="N", help="stop after N frames")
-    parser.add_argument("--annotate", type=Path, metavar="VIDEO", help="write a video with the answers drawn in")
+    parser.add_argument("--annotate", type=Path, metavar="VIDEO", help="write an annotated copy of the video")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the timeline as .csv or .json")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the expressions over time")
     parser.add_argument(

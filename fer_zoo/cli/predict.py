@@ -30,7 +30,7 @@ from fer_zoo.text import plural, printable, some
 from fer_zoo.video import VIDEO_SUFFIXES
 
 _FORMATS = ("table", "json", "csv", "jsonl")
-# Of a file's name, and the form that it stands for.
+# The format that the suffix of the output's file name stands for.
 _SUFFIXES = {".json": "json", ".csv": "csv", ".jsonl": "jsonl", ".txt": "table", "": "table"}
 
 
@@ -89,45 +89,45 @@ def main(arguments: list[str]) -> int:
         for failure in inputs.failures:
             output.fail(failure)
         jobs = options.jobs or max(1, cores() // options.threads)
-        answers = track(predictor.predict(files, jobs), "classify", len(files))
+        results = track(predictor.predict(files, jobs), "classify", len(files))
         drawn = {printable(file) for file in drawings}
-        for answer in _adapted(list(answers), classifier) if estimated else answers:
-            for remark in _remarks(answer, answer.file in drawn, detector.size):
+        for result in _adapted(list(results), classifier) if estimated else results:
+            for remark in _remarks(result, result.file in drawn, detector.size):
                 err.print(remark, markup=False)
-            _report(answer, output, labels, top_k)
+            _report(result, output, labels, top_k)
     return 1 if output.failed else 0
 
 
-def _adapted(answers: list[PhotoResult], classifier: Classifier) -> list[PhotoResult]:
-    """The answers for the population of all faces together, as they are for that of the training."""
+def _adapted(results: list[PhotoResult], classifier: Classifier) -> list[PhotoResult]:
+    """The results, adapted from the class frequencies in training to those of all these faces together."""
     known = classifier.known_prior()
-    prior = estimate_prior(np.concatenate([answer.probabilities for answer in answers]), known)
-    return [replace(answer, probabilities=adapt(answer.probabilities, known, prior)) for answer in answers]
+    prior = estimate_prior(np.concatenate([result.probabilities for result in results]), known)
+    return [replace(result, probabilities=adapt(result.probabilities, known, prior)) for result in results]
 
 
-def _remarks(answer: PhotoResult, drawn: bool, detector_size: int) -> Iterator[str]:
-    """What there is to say about a photo beside its answer."""
-    if answer.animated:
-        yield f"{answer.file} is an animation: its first frame was read"
-    if drawn and list(answer.faces) == [None]:
-        yield f"{answer.file} is a face as a whole: there is nothing to draw on it"
-    if answer.size and not answer.faces:
-        shrunk = max(answer.size) > detector_size
+def _remarks(result: PhotoResult, drawn: bool, detector_size: int) -> Iterator[str]:
+    """Messages about a photo that are not in its result."""
+    if result.animated:
+        yield f"{result.file} is an animation: its first frame was read"
+    if drawn and list(result.faces) == [None]:
+        yield f"{result.file} is a face as a whole: there is nothing to draw on it"
+    if result.size and not result.faces:
+        shrunk = max(result.size) > detector_size
         larger = f", a --detector-size above {detector_size} for small faces" if shrunk else ""
-        yield f"no face was found in {answer.file}; pass --crop if the whole picture is one{larger}"
+        yield f"no face was found in {result.file}; pass --crop if the whole picture is one{larger}"
 
 
-def _report(answer: PhotoResult, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
-    for error in answer.errors:
-        output.fail(Failure(answer.file, error))
-    if answer.size:
-        output.add(answer.file, answer.predictions(labels, top_k))
+def _report(result: PhotoResult, output: PhotoOutput, labels: Sequence[str], top_k: int) -> None:
+    for error in result.errors:
+        output.fail(Failure(result.file, error))
+    if result.size:
+        output.add(result.file, result.predictions(labels, top_k))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Find the faces in photos and classify the expression on each; or follow the faces of one video. "
-        "Exit code 1 when a file could not be read; the others are answered all the same.",
+        "Exit code 1 when a file could not be read; the others are classified all the same.",
     )
     parser.add_argument(
         "files", nargs="+", type=_path_or_address, metavar="PHOTO", help="image file, folder of them, or a video"
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         "--annotate",
         type=Path,
         metavar="PATH",
-        help="draw the answers: a picture (or video) for one input, else a folder of pictures",
+        help="write annotated copies: a picture (or video) for one input, else a folder of pictures",
     )
     parser.add_argument(
         "--empty", action="store_true", help="CSV rows for photos, and rows for frames, without a face too"
@@ -212,10 +212,10 @@ def positive(text: str) -> int:
 
 
 def form_of(chosen: str | None, output: Path | None) -> str:
-    """The form of the answer: what was chosen, else as the output's name ends, else `table`.
+    """The output format: the chosen one, else the one that the output's file name ends with, else `table`.
 
     Raises:
-        UsageError: The name of the output ends otherwise, and no form was chosen.
+        UsageError: No format was chosen, and the file name ends with none of the known suffixes.
     """
     if chosen or output is None:
         return chosen or "table"

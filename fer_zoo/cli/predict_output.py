@@ -1,4 +1,4 @@
-"""Where the answers of `fer-zoo predict` for photos go: a file or stdout, row by row or as a whole at the end."""
+"""Writes the results of `fer-zoo predict` for photos to a file or stdout, row by row or as a whole at the end."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from fer_zoo.text import plural
 
 
 class PhotoOutput:
-    """Takes the answers in the order of the files; used as a context, at whose end all is written.
+    """Writes results in the order of the files; a context manager, which writes the rest when it exits.
 
-    What is answered is kept where the work breaks off.
+    If the work is interrupted, the results so far are written.
 
     Args:
-        path: The file; stdout where there is none.
-        total: Files that are to be answered.
+        path: The file; `None` is stdout.
+        total: Number of files to classify.
 
     Attributes:
-        answered: Files so far.
+        classified: Number of files classified so far.
         failed: Files that could not be read or drawn.
     """
 
     def __init__(self, path: Path | None, total: int) -> None:
         self._path = path
         self._total = total
-        self.answered = 0
+        self.classified = 0
         self.failed = 0
 
     def add(self, file: str, predictions: list[Prediction]) -> None:
-        """Take a file that was read."""
-        self.answered += 1
+        """Add a file that was read."""
+        self.classified += 1
 
     def fail(self, failure: Failure) -> None:
-        """Take a file that could not be read or drawn, and say so."""
+        """Add a file that could not be read or drawn, and print the error."""
         self.failed += 1
         print_error(failure.error)
 
     def finish(self) -> None:
-        """Write what is not written yet."""
+        """Write the results that are not written yet."""
         raise NotImplementedError
 
     def __enter__(self) -> PhotoOutput:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self.answered and isinstance(error, KeyboardInterrupt | FerZooError | OSError | MemoryError):
-            err.print(f"stopped after {self.answered:,} of {plural(self._total, 'file')}")
-        if error is None or self.answered:
+        if self.classified and isinstance(error, KeyboardInterrupt | FerZooError | OSError | MemoryError):
+            err.print(f"stopped after {self.classified:,} of {plural(self._total, 'file')}")
+        if error is None or self.classified:
             self.finish()
 
 
@@ -62,10 +62,10 @@ class DocumentOutput(PhotoOutput):
     """A table or one JSON document, written at the end.
 
     Args:
-        path: The file; stdout where there is none.
-        total: Files that are to be answered.
+        path: The file; `None` is stdout.
+        total: Number of files to classify.
         form: `table` or `json`.
-        results: Collects the answers.
+        results: Collects the predictions.
     """
 
     def __init__(self, path: Path | None, total: int, form: str, results: Results) -> None:
@@ -95,18 +95,20 @@ class RowOutput(PhotoOutput):
     """CSV or JSON lines, written as they come: memory does not grow with the number of files.
 
     Args:
-        path: The file, which is opened when the first row comes; stdout where there is none.
-        total: Files that are to be answered.
+        path: The file, which is opened when the first row is written; `None` is stdout.
+        total: Number of files to classify.
         form: `csv` or `jsonl`.
-        top_k: Expressions told of each face.
-        empty: Whether files without faces have a row in CSV.
-        kept_size: Bytes of an earlier output that stay at the start of the file; 0 for a new file.
+        top_k: Number of expressions for each face.
+        empty: Whether files without faces get a row in CSV.
+        finished_size: Bytes of complete rows in an earlier output, after which to continue; 0 for a new file.
     """
 
-    def __init__(self, path: Path | None, total: int, form: str, top_k: int, empty: bool, kept_size: int = 0) -> None:
+    def __init__(
+        self, path: Path | None, total: int, form: str, top_k: int, empty: bool, finished_size: int = 0
+    ) -> None:
         super().__init__(path, total)
         self._rows = ResultRows(form, self._write, top_k, empty)
-        self._kept_size = kept_size
+        self._finished_size = finished_size
         self._file: IO[bytes] | None = None
         self._started = False
 
@@ -136,11 +138,11 @@ class RowOutput(PhotoOutput):
         self._started = True
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: what is answered is in the file, however the process ends.
-            self._file = self._path.open("r+b" if self._kept_size else "wb", buffering=0)
-            self._file.truncate(self._kept_size)
-            self._file.seek(self._kept_size)
-        if not self._kept_size:
+            # Unbuffered: finished rows are in the file, however the process ends.
+            self._file = self._path.open("r+b" if self._finished_size else "wb", buffering=0)
+            self._file.truncate(self._finished_size)
+            self._file.seek(self._finished_size)
+        if not self._finished_size:
             self._rows.start()
 
     def _write(self, text: str) -> None:

@@ -69,7 +69,7 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
         err.print(f"{count} of {len(photos.files):,} are in {options.output} already", markup=False)
     for error in photos.errors:
         print_error(error)
-    failed, answered = len(photos.errors), 0
+    failed, done = len(photos.errors), 0
     if not files:
         return 1 if failed else 0
     with output, _running(options.jobs, options.threads) as workers, progress() as bar:
@@ -81,14 +81,14 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
                 for error in table["error"].drop_null().to_pylist():
                     failed += 1
                     print_error(error)
-                answered += photos_in(table)
-                bar.update(task, completed=answered)
+                done += photos_in(table)
+                bar.update(task, completed=done)
                 output.add(table if options.empty else without_empty(table))
         except (KeyboardInterrupt, FerZooError):
-            err.print(f"stopped after {answered:,} of {plural(len(files), 'file')}; --resume goes on")
+            err.print(f"stopped after {done:,} of {plural(len(files), 'file')}; --resume goes on")
             raise
-    if answered != len(files):
-        raise FerZooError(f"Ray answered {answered:,} of {plural(len(files), 'file')}; --resume does the others")
+    if done != len(files):
+        raise FerZooError(f"Ray classified {done:,} of {plural(len(files), 'file')}; --resume does the others")
     return 1 if failed else 0
 
 

@@ -122,8 +122,8 @@ class FacePredictor:
             del columns[self.column]
         numbers: list[int] = []
         rows: list[_Row] = []
-        for number, answer in enumerate(self._open().predict(photos, self.jobs)):
-            for row in self._rows(answer):
+        for number, result in enumerate(self._open().predict(photos, self.jobs)):
+            for row in self._rows(result):
                 numbers.append(number)
                 rows.append(row)
         chosen = np.array(numbers, np.intp)
@@ -159,12 +159,12 @@ class FacePredictor:
         if taken := [name for name in columns if name in results]:
             raise UsageError(f"the column {taken[0]!r} of the batch has the name of a result; give it another name")
 
-    def _rows(self, answer: PhotoResult) -> Iterator[_Row]:
-        predictions = answer.predictions(self._open().labels, self._top_k)
+    def _rows(self, result: PhotoResult) -> Iterator[_Row]:
+        predictions = result.predictions(self._open().labels, self._top_k)
         for prediction in predictions:
             yield [math.nan if value == "" else value for value in csv_row(prediction)[1:]] + [""]
-        if answer.errors or (self.empty and not predictions):
-            yield [0, *[math.nan] * 5, *["", math.nan] * self._top_k, "; ".join(answer.errors)]
+        if result.errors or (self.empty and not predictions):
+            yield [0, *[math.nan] * 5, *["", math.nan] * self._top_k, "; ".join(result.errors)]
 
 
 def _photo(value: object) -> Photo:

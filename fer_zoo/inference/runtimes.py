@@ -303,7 +303,7 @@ def _onnx_metadata(path: Path) -> _Metadata:
 
 
 def _tflite_metadata(path: Path) -> _Metadata:
-    """Read the buffer that `export.metadata` writes; it is not read without ai_edge_litert, which OpenVINO does without."""
+    """Read the buffer that `export.metadata` writes; nothing is read without ai_edge_litert, an optional package."""
     try:
         from ai_edge_litert import schema_py_generated as schema
     except ImportError:
