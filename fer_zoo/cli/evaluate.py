@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tta",
         choices=tuple(_TTA),
-        help="test-time augmentation: average the predictions for several views of each image",
+        help="test-time augmentation: average predictions for views of each image",
     )
     parser.add_argument("--mirror", dest="tta", action="store_const", const="mirror", help="the same as --tta mirror")
     add_prior_option(parser)

@@ -100,15 +100,13 @@ class RowOutput(PhotoOutput):
         form: `csv` or `jsonl`.
         top_k: Number of expressions for each face.
         empty: Whether files without faces get a row in CSV.
-        finished_size: Bytes of complete rows in an earlier output, after which to continue; 0 for a new file.
+        done_size: Bytes of complete rows in an earlier output, after which to continue; 0 for a new file.
     """
 
-    def __init__(
-        self, path: Path | None, total: int, form: str, top_k: int, empty: bool, finished_size: int = 0
-    ) -> None:
+    def __init__(self, path: Path | None, total: int, form: str, top_k: int, empty: bool, done_size: int = 0) -> None:
         super().__init__(path, total)
         self._rows = ResultRows(form, self._write, top_k, empty)
-        self._finished_size = finished_size
+        self._done_size = done_size
         self._file: IO[bytes] | None = None
         self._started = False
 
@@ -139,10 +137,10 @@ class RowOutput(PhotoOutput):
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: finished rows are in the file, however the process ends.
-            self._file = self._path.open("r+b" if self._finished_size else "wb", buffering=0)
-            self._file.truncate(self._finished_size)
-            self._file.seek(self._finished_size)
-        if not self._finished_size:
+            self._file = self._path.open("r+b" if self._done_size else "wb", buffering=0)
+            self._file.truncate(self._done_size)
+            self._file.seek(self._done_size)
+        if not self._done_size:
             self._rows.start()
 
     def _write(self, text: str) -> None:
