@@ -57,7 +57,7 @@ def predict_clip(options: argparse.Namespace) -> int:
         )
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
         labels = translated(classifier.labels, options.language)
-        with Recorder(labels, options.annotate, video.rate, empty=options.empty) as recorder:
+        with Recorder(labels, options.annotate, video.rate, empty=options.empty, video=video) as recorder:
             try:
                 for frame in track(video, "frames", video.count or None):
                     recorder.add(frame, tracker.update(frame.image, frame.seconds))

@@ -48,8 +48,10 @@ class Video:
 
     Attributes:
         name: To call it in messages.
+        path: Of the file; `None` of a stream.
         rate: Mean frames per second.
         count: Frames that are to be expected, 0 where that is not known.
+        start: Time of the first frame in seconds, by the clock of the source; known when that frame is.
         skipped: Damaged frames so far, which could not be decoded and were left out.
         breaks_off: After the last frame, whether the file ends before its container says.
 
@@ -63,16 +65,16 @@ class Video:
         import av
 
         self.name = os.fspath(source)
-        self._path = None if "://" in self.name else Path(source)
-        if self._path:
-            _check_file(self._path)
+        self.path = None if "://" in self.name else Path(source)
+        if self.path:
+            _check_file(self.path)
         try:
             # FFmpeg takes part of a file name for a protocol otherwise.
-            address = self.name if self._path is None else f"file:{self.name}"
-            self._container: Any = av.open(address, timeout=None if self._path else _NETWORK_SECONDS)
+            address = self.name if self.path is None else f"file:{self.name}"
+            self._container: Any = av.open(address, timeout=None if self.path else _NETWORK_SECONDS)
             stream: Any = self._container.streams.best("video")
         except (av.FFmpegError, OSError, ValueError) as error:
-            problem = "is damaged or not a video" if self._path else "cannot be reached"
+            problem = "is damaged or not a video" if self.path else "cannot be reached"
             raise FerZooError(f"{self.name} {problem}") from error
         if stream is None:
             raise FerZooError(f"{self.name} has no pictures: it is damaged or not a video")
@@ -87,16 +89,17 @@ class Video:
         known = 0 < rate <= _HIGHEST_RATE
         self.rate = rate if known else DEFAULT_RATE
         self.count = self._stream.frames or round((self._duration() or 0) * self.rate if known else 0)
+        self.start = 0.0
         self.skipped = 0
         self._longest = 0.0  # Seconds from one frame to the next.
         self.breaks_off = False
 
     def __iter__(self) -> Iterator[Frame]:
-        first, seconds = 0.0, 0.0
+        seconds = 0.0
         for number, frame in enumerate(self._decoded()):
             if number == 0:
-                first = frame.time or 0.0
-            stamp = 0.0 if frame.time is None else frame.time - first
+                self.start = frame.time or 0.0
+            stamp = 0.0 if frame.time is None else frame.time - self.start
             # Some files have no times, or times that stand still.
             last, seconds = seconds, stamp if stamp > seconds or number == 0 else seconds + 1 / self.rate
             self._longest = max(self._longest, seconds - last)
@@ -127,7 +130,7 @@ class Video:
         missing = _MISSING_SECONDS + self._longest
         if duration and end - start < duration * (1 - _MISSING_SHARE) - missing:
             self.breaks_off = True
-        if self._path and self._container.format.name.startswith("mov") and _ends_in_a_box(self._path):
+        if self.path and self._container.format.name.startswith("mov") and _ends_in_a_box(self.path):
             self.breaks_off = True
 
     def _duration(self) -> float | None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from fer_zoo.faces.annotate import annotate, caption
 from fer_zoo.files import atomic_path
-from fer_zoo.video.frames import Frame
+from fer_zoo.video.frames import Frame, Video
+from fer_zoo.video.sound import Sound
 from fer_zoo.video.timeline import Timeline
 from fer_zoo.video.tracker import TrackedFace
 from fer_zoo.video.writer import VideoWriter, check_video_name
@@ -26,13 +27,20 @@ class Recorder:
         rate: Its frames per second, on average; each frame keeps its time.
         keep: Whether the timeline is wanted; without it a camera may run for days.
         empty: Whether frames without faces have a row in it.
+        video: Whose sound the annotated video gets.
 
     Attributes:
         timeline: All that was seen so far.
     """
 
     def __init__(
-        self, labels: Sequence[str], annotated: Path | None, rate: float, keep: bool = True, empty: bool = False
+        self,
+        labels: Sequence[str],
+        annotated: Path | None,
+        rate: float,
+        keep: bool = True,
+        empty: bool = False,
+        video: Video | None = None,
     ) -> None:
         if annotated:
             check_video_name(annotated)
@@ -40,6 +48,7 @@ class Recorder:
         self._annotated = annotated
         self._rate = rate
         self._keep = keep
+        self._video = video
         self._writer: VideoWriter | None = None
         self._stack = ExitStack()
 
@@ -51,7 +60,10 @@ class Recorder:
         if self._writer is None:
             height, width = frame.image.shape[:2]
             temporary = self._stack.enter_context(atomic_path(self._annotated))
-            self._writer = self._stack.enter_context(VideoWriter(temporary, self._rate, width, height))
+            sound = None
+            if self._video and self._video.path:
+                sound = self._stack.enter_context(Sound(self._video.path, self._video.start))
+            self._writer = self._stack.enter_context(VideoWriter(temporary, self._rate, width, height, sound))
         self._writer.write(self.drawn(frame, faces), frame.seconds)
 
     def drawn(self, frame: Frame, faces: Sequence[TrackedFace]) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from fer_zoo.console import err
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import require
+from fer_zoo.video.sound import Sound
 
 # Encoders by the end of the file name, the first one that this FFmpeg has; the second one is the old MPEG-4 Part 2.
 _H264 = ("libx264", "mpeg4")
@@ -44,13 +45,14 @@ class VideoWriter:
         rate: Frames a second, on average; of `.avi`, which knows no times, always.
         width: Of the frames, in pixels; an odd one is filled up by repeating the last column.
         height: Of the frames; as `width`.
+        sound: Goes with the frames, as long as there are any.
 
     Raises:
         UsageError: PyAV is not installed, or no video ends like `path`.
         FerZooError: The file cannot be written, or has fewer frames than were written.
     """
 
-    def __init__(self, path: Path, rate: float, width: int, height: int) -> None:
+    def __init__(self, path: Path, rate: float, width: int, height: int, sound: Sound | None = None) -> None:
         check_video_name(path)
         import av
 
@@ -68,6 +70,8 @@ class VideoWriter:
             self._container: Any = av.open(str(path), "w", options=faststart)
             fraction = Fraction(rate).limit_denominator(1001)
             stream: Any = self._container.add_stream(name, rate=fraction, options=_OPTIONS[name])
+            if sound:
+                sound.join(self._container)
         except av.FFmpegError as error:
             raise self._failed(error) from error
         if not self._constant:
@@ -75,6 +79,7 @@ class VideoWriter:
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuvj420p" if name == "mjpeg" else "yuv420p"
         self._stream = stream
+        self._sound = sound
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Append a frame.
@@ -85,6 +90,7 @@ class VideoWriter:
         """
         import av
 
+        self._add_sound(seconds)
         if image.shape[0] + image.shape[0] % 2 == self._stream.height and (
             image.shape[1] + image.shape[1] % 2 == self._stream.width
         ):
@@ -103,6 +109,16 @@ class VideoWriter:
         frame.time_base = _TIME_BASE
         self._add(frame)
 
+    def _add_sound(self, seconds: float) -> None:
+        """Append the sound before this time."""
+        import av
+
+        try:
+            for packet in self._sound.until(seconds) if self._sound else ():
+                self._container.mux(packet)
+        except av.FFmpegError as error:
+            raise self._failed(error) from error
+
     def _add(self, frame: Any) -> None:
         self._count += 1
         self._encode(frame)
@@ -115,6 +131,7 @@ class VideoWriter:
 
         try:
             if kind is None:
+                self._add_sound(self._end)
                 self._encode(None)
         finally:
             try:
@@ -123,6 +140,11 @@ class VideoWriter:
                 raise self._failed(problem) from problem
         if kind is None:
             self._check()
+
+    @property
+    def _end(self) -> float:
+        """The time in seconds at which the last frame ends."""
+        return self._count / self._rate if self._constant else (self._last + self._gap) / _TIME_BASE.denominator
 
     def _encode(self, frame: Any) -> None:
         import av

@@ -12,6 +12,7 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
 
     def call(images: np.ndarray) -> np.ndarray:
         network.setInput(np.ascontiguousarray(images))
-        return network.forward()
+        # Some versions keep an axis of one.
+        return network.forward().reshape(len(images), -1)
 
     return call
