@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=256, help="images in one call (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, help="images in one call; else 16, of a Keras model 256")
     parser.add_argument(
         "--tta",
         choices=tuple(_TTA),

@@ -21,6 +21,9 @@ from fer_zoo.packages import require
 from fer_zoo.training.run_folder import read_config
 from fer_zoo.zoo import run_config
 
+# Images between two steps of the progress bar.
+_PROGRESS_STEP = 256
+
 
 def evaluate(
     model: Classifier | str | os.PathLike[str],
@@ -28,7 +31,7 @@ def evaluate(
     *,
     ferplus: str | os.PathLike[str] | None = None,
     crop: Crop | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     tta: TestTimeAugmentation | None = None,
 ) -> dict[str, Evaluation]:
     """Measure a model on labelled test images, as `python -m fer_zoo.evaluate` does, without writing a report.
@@ -39,7 +42,7 @@ def evaluate(
             bundled sample, and for classes of your own the data that the model was trained on.
         ferplus: FER+'s votes, which label the images for a model of its eight expressions; `None` is the bundled file.
         crop: Which images are searched for faces, as `load_dataset` takes it; `None` as in the model's training.
-        batch_size: Images in one call of the runtime.
+        batch_size: Images in one call of the runtime; `None` as in `Classifier.predict_proba`.
         tta: Test-time augmentation, as in `Classifier.predict_proba`.
 
     Returns:
@@ -96,12 +99,14 @@ def images_for(
     return load_labelled(data, labels, ferplus, crop or trained)
 
 
-def predict(classifier: Classifier, dataset: Dataset, batch_size: int, tta: TestTimeAugmentation | None) -> np.ndarray:
+def predict(
+    classifier: Classifier, dataset: Dataset, batch_size: int | None, tta: TestTimeAugmentation | None
+) -> np.ndarray:
     """The probabilities of every image, float32 `[n, classes]`, under a progress bar."""
     if classifier.prior == "estimate":  # From all images, not from each part.
         return classifier.predict_proba(dataset.images, batch_size, tta)
     parts = []
-    chunk = max(batch_size, 1)
+    chunk = max(batch_size or _PROGRESS_STEP, 1)
     with progress() as bar:
         task = bar.add_task("predict", total=len(dataset))
         for start in range(0, len(dataset), chunk):
