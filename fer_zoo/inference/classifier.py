@@ -298,9 +298,9 @@ class Classifier:
             for face, row in zip(faces, probabilities, strict=True)
         ]
 
-    def _batches(self, crops: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    def _batches(self, crops: np.ndarray, batch_size: int | None) -> Iterator[np.ndarray]:
         """Split crops into float32 batches for the runtime."""
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, not {batch_size}")
         size = self.input_shape[0] or batch_size or (_KERAS_BATCH if self.runtime == "keras" else _BATCH)
         for start in range(0, len(crops), size):

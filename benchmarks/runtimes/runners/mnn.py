@@ -14,9 +14,10 @@ import numpy as np
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     target = Path(tempfile.mkdtemp(dir=".")) / "model.mnn"
     kind = "TFLITE" if path.endswith(".tflite") else "ONNX"
-    program = Path(sys.executable).with_name("mnnconvert")
+    # The program mnnconvert does the same, and besides installs a package for its statistics of use with pip.
+    program = "import sys, _tools; _tools.mnnconvert(sys.argv)"
     arguments = ["-f", kind, "--modelFile", path, "--MNNModel", str(target), "--bizCode", "fer"]
-    converted = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)
+    converted = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     if not target.exists():
         printed = (converted.stdout + converted.stderr).strip()
         raise RuntimeError(f"its converter ended with code {converted.returncode}: {printed[-200:]}")
