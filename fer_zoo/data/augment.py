@@ -1,4 +1,4 @@
-"""Augmentation in NumPy and OpenCV: one code and the same numbers for every backend."""
+"""Augmentation in NumPy and OpenCV: the same code, and so the same numbers, for every backend."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Augmentation:
     """Random affine transforms, the original project's recommendation by default, and changes of the pixels.
 
     Attributes:
-        rotation: Largest angle, degrees either way.
+        rotation: Largest angle in degrees, clockwise or counterclockwise.
         shift: Largest shift in each direction, as a fraction of the side.
-        zoom: Largest change of scale, as a fraction either way.
+        zoom: Largest change of scale, up or down, as a fraction.
         flip: Mirror half of the images.
-        contrast: Largest change of contrast about the image's mean, as a fraction either way.
-        brightness: Largest change of brightness, as a fraction of 255 either way.
-        cutout: Side of the gray square put somewhere on half of the images, as a fraction of the image's (DeVries and
-            Taylor, 2017, https://arxiv.org/abs/1708.04552).
+        contrast: Largest change of contrast about the image's mean, up or down, as a fraction.
+        brightness: Largest change of brightness, up or down, as a fraction of 255.
+        cutout: Side of the gray square drawn at a random position in half of the images, as a fraction of the image's
+            side (DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552).
     """
 
     rotation: float = 10.0
@@ -57,12 +57,12 @@ AUGMENTATIONS = {
 
 
 def augment(images: np.ndarray, augmentation: Augmentation, random: np.random.Generator) -> np.ndarray:
-    """Transform each image with a map of its own: bilinear, edges repeated.
+    """Transform each image at random: bilinear interpolation, repeated edge pixels.
 
     Args:
         images: uint8 `[n, size, size]`.
-        augmentation: What to draw from.
-        random: Source of the draws.
+        augmentation: The ranges of the random changes.
+        random: The random number generator.
 
     Returns:
         uint8 `[n, size, size]`.

@@ -23,14 +23,14 @@ class Batches:
         targets: float32 `[n, classes]`, a distribution over the classes for each image; or `[views, n, classes]`, one
             for each view.
         batch_size: Images a batch; the last one of an epoch may be smaller.
-        seed: Of shuffling and augmentation.
+        seed: Seed of shuffling and augmentation.
         augmentation: `None` trains on the images as they are.
         weights: float32 `[n]`, the weight of each image in the loss; `None` weighs all alike.
         mixup: Alpha of the beta distribution from which each batch draws the share of a second image mixed into the
             first (Zhang et al., 2017, https://arxiv.org/abs/1710.09412); 0 for none.
         views: Augmented views of all images, as `augmented_views` makes them, of which epoch `e` takes view
-            `e % len(views)`; where the augmentation flips, half of a batch is mirrored besides. Without any, each
-            epoch augments the images anew.
+            `e % len(views)`; if the augmentation flips, half of each batch is mirrored, too. Without views, each epoch
+            augments the images anew.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Batches:
         self.views = views
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches in an epoch."""
         return -(-len(self.images) // self.batch_size)
 
     def batch(self, epoch: int, position: int) -> Batch:
@@ -89,7 +89,7 @@ def augmented_views(
         images: uint8 `[n, 48, 48]`.
         augmentation: `None` makes all views the images themselves.
         count: Number of views; 0 for none.
-        seed: Of the augmentation.
+        seed: Seed of the augmentation.
 
     Returns:
         uint8 `[n, 48, 48]` each.
@@ -102,5 +102,5 @@ def augmented_views(
 
 
 def one_hot(labels: np.ndarray, classes: int = len(EXPRESSIONS)) -> np.ndarray:
-    """Targets, float32 `[n, classes]`, of labels, int `[n]`."""
+    """One-hot targets, float32 `[n, classes]`, from labels, int `[n]`."""
     return np.eye(classes, dtype=np.float32)[labels]

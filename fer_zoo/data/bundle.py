@@ -1,4 +1,4 @@
-"""Make the sample that comes with the checkout: `python -m fer_zoo.data.bundle fer2013.zip --ferplus ferplus.csv`."""
+"""Makes the sample that comes with the checkout: `python -m fer_zoo.data.bundle fer2013.zip --ferplus ferplus.csv`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def choose_train(dataset: Dataset, size: int = TRAIN_SIZE, seed: int = SEED) -> 
     seed and name comes first are taken, so the choice is the same on every machine.
 
     Args:
-        dataset: Has the whole train split.
+        dataset: The data set with the whole train split.
         size: Number of names.
-        seed: Another seed, another sample.
+        seed: Another seed gives another sample.
     """
     train = dataset.subset("train")
     counts = np.bincount(train.labels, minlength=len(EXPRESSIONS))
@@ -55,9 +55,9 @@ def write_bundle(source: Path, dataset: Dataset, target: Path) -> int:
     """
     names = sorted(dataset.subset("test").names.tolist()) + choose_train(dataset)
     with zipfile.ZipFile(source) as archive, atomic_path(target) as temporary:
-        # Of two entries with one name the first, as the reader does.
+        # If two entries have the same name, the first one is used, as in the reader.
         members = {"/".join(PurePosixPath(info.filename).parts[-3:]): info for info in reversed(archive.infolist())}
-        # PNG is compressed already, and what deflate makes of it depends on the version of zlib.
+        # Stored without compression: PNG is compressed already, and deflate's output depends on the version of zlib.
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as bundle:
             for name in track(names, "Writing the sample", len(names)):
                 info = zipfile.ZipInfo(name, _TIMESTAMP)

@@ -1,4 +1,4 @@
-"""What a data set holds, and a copy of FER2013 beside what the official one does."""
+"""Checks a data set: the counts of its classes, compared with the official ones for FER2013, and damaged images."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ _COLOURS = {"train": "#4269d0", "public_test": "#efb118", "private_test": "#ff72
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """The findings of a check.
 
     Attributes:
         source: The path that was checked.
-        counts: Images per split and class; `test` is all test images.
+        counts: Number of images by split and class; `test` is all test images.
         unreadable: Name and reason of each image that cannot be read.
         resized: Images that are not 48x48.
         recoloured: Images that are not 8-bit gray.
-        outside: Image files in no class folder of a split.
-        no_images: Files that are no images.
+        outside: Image files that are not in the class folder of a split.
+        no_images: Files that are not images.
         broken_links: Links to files that do not exist.
-        duplicates: Names that a zip has more than once.
-        blank: Images whose pixels all have one value.
-        copies: Images minus distinct images, so a group of three equal ones counts two.
+        duplicates: Names that a zip contains more than once.
+        blank: Images whose pixels all have the same value.
+        copies: Number of images minus number of distinct images: a group of three equal images counts as two copies.
         test_in_train: Test images whose exact pixels also occur in train.
-        known_train_copies: Test images with a copy in the full train split, by the package's own list.
-        different_labels: Groups of equal images that carry more than one label, each as its names.
+        known_train_copies: Number of test images with a copy in FER2013's full train split, by the list in this
+            package.
+        different_labels: Groups of equal images that have more than one label, each as the names of its images.
     """
 
     source: str
@@ -65,12 +66,12 @@ class Check:
 
     @property
     def is_fer2013(self) -> bool:
-        """Whether the classes are FER2013's, so that its official numbers can stand beside these."""
+        """Whether the classes are FER2013's, so that the counts can be compared with the official ones."""
         return tuple(self.counts["train"]) == EXPRESSIONS
 
     @property
     def complete(self) -> bool:
-        """Whether this is FER2013, and every class of every split has as many images as the official set."""
+        """Whether this is FER2013 with as many images in every class of every split as the official set has."""
         return self.is_fer2013 and all(
             tuple(self.counts[split].values()) == FER2013_COUNTS[split] for split in ("train", "test")
         )
@@ -99,7 +100,7 @@ class Check:
         }
 
     def figures(self) -> list[tuple[str, str, int]]:
-        """Key, words and number of each finding."""
+        """Key, description and number of each finding."""
         return [
             ("unreadable", "files and folders that cannot be read", len(self.unreadable)),
             ("resized", f"images that are not {IMAGE_SIZE}x{IMAGE_SIZE}", len(self.resized)),
@@ -117,15 +118,15 @@ class Check:
 
 
 def check(path: str | Path | None = None, output: str | Path | None = None) -> Check:
-    """Decode a data set afresh and look for what is wrong with it.
+    """Decode a data set without using the cache, and look for problems in it.
 
     Args:
-        path: What `load_dataset` takes.
+        path: Path of the data set, as `load_dataset` takes it.
         output: Folder for `check.json` and `check.png`; nothing is written without it.
 
     Raises:
-        UsageError: The path is no known form of a data set.
-        FerZooError: Nothing in it can be read.
+        UsageError: The path is not a data set in a known form.
+        FerZooError: No image in it can be read.
     """
     source = str(bundled() if path is None else path)
     decoded = open_source(source).read()
@@ -172,13 +173,13 @@ def check(path: str | Path | None = None, output: str | Path | None = None) -> C
 
 
 def print_check(result: Check) -> None:
-    """Print the tables."""
+    """Print the counts and the findings as tables."""
     unmarked = sum(result.counts["test"].values()) - sum(
         sum(result.counts[split].values()) for split in ("public_test", "private_test")
     )
     splits = ["train", "test"] if unmarked else list(FER2013_COUNTS)
-    beside = ", beside the official number where it differs" if result.is_fer2013 else ""
-    out.print(f"Images in {result.source}{beside}", markup=False)
+    note = ", beside the official number where it differs" if result.is_fer2013 else ""
+    out.print(f"Images in {result.source}{note}", markup=False)
     table = Table()
     table.add_column("class")
     for split in splits:
@@ -186,14 +187,14 @@ def print_check(result: Check) -> None:
     numbers = {split: list(result.counts[split].values()) for split in splits}
     official = {split: list(FER2013_COUNTS[split]) if result.is_fer2013 else numbers[split] for split in splits}
     for label, name in enumerate(result.counts["train"]):
-        table.add_row(escape(name), *(_beside(numbers[split][label], official[split][label]) for split in splits))
+        table.add_row(escape(name), *(_compared(numbers[split][label], official[split][label]) for split in splits))
     table.add_section()
-    table.add_row("all", *(_beside(sum(numbers[split]), sum(official[split])) for split in splits))
+    table.add_row("all", *(_compared(sum(numbers[split]), sum(official[split])) for split in splits))
     print_table(table)
-    findings = Table("found", "number", show_header=False)
+    findings = Table("finding", "number", show_header=False)
     findings.columns[1].justify = "right"
-    for _, words, number in result.figures():
-        findings.add_row(words, f"{number:,}")
+    for _, description, number in result.figures():
+        findings.add_row(description, f"{number:,}")
     print_table(findings)
     for name, reason in list(result.unreadable.items())[:5]:
         out.print(f"{name} {reason}", markup=False)
@@ -205,7 +206,7 @@ def print_check(result: Check) -> None:
         )
 
 
-def _beside(number: int, official: int) -> str:
+def _compared(number: int, official: int) -> str:
     return f"{number:,}" if number == official else f"[yellow]{number:,}[/yellow] / {official:,}"
 
 
@@ -219,15 +220,16 @@ def _counts(decoded: Decoded) -> dict[str, dict[str, int]]:
 
 
 def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], disputed: list[np.ndarray]) -> None:
-    """Share of each class per split, faces of each class in the same row, and copies that carry different labels."""
+    """Draw the share of each class per split, faces of each class in the same row, and equal images with different
+    labels."""
     from matplotlib.figure import Figure
 
     names = decoded.classes.names
     classes = len(names)
     marked = sum(counts["public_test"].values()) + sum(counts["private_test"].values())
-    whole = marked == sum(counts["test"].values())
-    shown_splits = ("train", "public_test", "private_test") if whole else ("train", "test")
-    splits = [split for split in shown_splits if any(counts[split].values())]
+    all_marked = marked == sum(counts["test"].values())
+    candidates = ("train", "public_test", "private_test") if all_marked else ("train", "test")
+    splits = [split for split in candidates if any(counts[split].values())]
     cell, left, bars, gap, bottom, top = 0.85, 0.95, 5.2, 0.35, 0.75, 0.7
     strip = cell + 0.95 if disputed else 0.0
     faces = _FACES * cell
@@ -266,11 +268,11 @@ def _draw(path: Path, decoded: Decoded, counts: dict[str, dict[str, int]], dispu
     _mosaic(axes(left + bars + gap, bottom + strip, faces, classes * cell), decoded.images, grid)
 
     if disputed:
-        shown = disputed[:_FACES]
-        number = f"{len(shown)} of {len(disputed)} groups" if len(disputed) > len(shown) else f"{len(disputed)}"
+        groups = disputed[:_FACES]
+        number = f"{len(groups)} of {len(disputed)} groups" if len(disputed) > len(groups) else f"{len(disputed)}"
         title = f"Equal images with different labels ({number})"
         figure.text(left / width, (strip - 0.05) / height, title, fontsize=13, weight="bold")
-        for order, members in enumerate(shown):
+        for order, members in enumerate(groups):
             face = axes(left + 1.3 * order, 0.5, cell, cell)
             face.imshow(decoded.images[members[0]], cmap="gray", vmin=0, vmax=255)
             labels = sorted({names[label] for label in decoded.labels[members]})

@@ -1,4 +1,4 @@
-"""Which classes a data set has: FER2013's seven expressions, or somebody's own, named by the folders."""
+"""The classes of a data set: FER2013's seven expressions, or your own, which have the names of the class folders."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Classes:
     """The classes of a data set.
 
     Attributes:
-        names: In the order of a model's outputs.
-        labels: By the name of a class folder as it is found: an index into `names`, `None` for a class that was not
-            chosen.
+        names: Names of the classes, in the order of a model's outputs.
+        labels: By the name of a class folder, spelled as in the data: an index into `names`, or `None` for a class that
+            was not chosen.
     """
 
     names: tuple[str, ...]
@@ -43,19 +43,20 @@ FER2013_CLASSES = Classes(EXPRESSIONS, {name: label for label, name in enumerate
 
 
 def choose_classes(folders: Iterable[str], chosen: Sequence[str] | None = None) -> Classes:
-    """Decide what class folders mean.
+    """Assign a class to each class folder.
 
     Args:
-        folders: Their names. Case and surrounding blanks do not count.
-        chosen: The classes to use, in this order. A folder is of a class if it is called like it or by a synonym of it,
-            such as `Happiness` of `happy`. Without it, folders that are all called like FER2013's expressions have the
-            labels of all seven, however few they are; any others are classes of their own, in alphabetical order.
+        folders: Names of the class folders. Case and surrounding blanks do not matter.
+        chosen: The classes to use, in this order. A folder belongs to a class if it has the name of the class or a
+            synonym, such as `Happiness` for `happy`. Without `chosen`, folders that all have names of FER2013's
+            expressions get the labels of all seven, however few there are; any other folders are classes of their own,
+            in alphabetical order.
 
     Raises:
-        UsageError: There are fewer than two classes, one occurs twice, or no folder is of it.
+        UsageError: There are fewer than two classes, a class is listed twice, or a class has no folder.
     """
-    found = sorted(set(folders))
-    keys = {folder: folder.strip().casefold() for folder in found}
+    names_found = sorted(set(folders))
+    keys = {folder: folder.strip().casefold() for folder in names_found}
     if chosen is None:
         known = {folder: _SYNONYMS.get(key, key) for folder, key in keys.items()}
         if all(name in EXPRESSIONS for name in known.values()):
@@ -71,5 +72,6 @@ def choose_classes(folders: Iterable[str], chosen: Sequence[str] | None = None) 
         raise UsageError(f"the classes {', '.join(names)!r} cannot be used; give at least two names, each once")
     labels = {folder: wanted.get(key, wanted.get(_SYNONYMS.get(key, key))) for folder, key in keys.items()}
     if missing := [name for label, name in enumerate(names) if label not in labels.values()]:
-        raise UsageError(f"no images of the class {', '.join(missing)}; there are {', '.join(found) or 'no classes'}")
+        available = ", ".join(names_found) or "no classes"
+        raise UsageError(f"no images of the class {', '.join(missing)}; there are {available}")
     return Classes(names, labels)

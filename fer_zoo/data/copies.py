@@ -1,4 +1,4 @@
-"""Exact copies: FER2013 has the same photo more than once, also across train and test."""
+"""Finds exact copies: FER2013 contains some photos more than once, also in both train and test."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def pixel_hashes(images: np.ndarray) -> np.ndarray:
 
 
 def train_copies(dataset: Dataset) -> np.ndarray:
-    """Which test images occur in FER2013's full train split too, so that a model may have learnt them by heart.
+    """Which test images also occur in FER2013's full train split, so that a model may have memorized them.
 
-    They are known by their pixels or, in a re-encoded copy of the data, by their file names
-    (`PublicTest_…`, `PrivateTest_…`): the list of 568 comes with the package.
+    They are recognized by their pixels or, in a re-encoded copy of the data, by their file names
+    (`PublicTest_…`, `PrivateTest_…`): the list of 568 images comes with the package.
 
     Returns:
         bool `[n]`, false for train images.

@@ -1,4 +1,4 @@
-"""Class folders of photos turned into class folders of faces, once: `fer-zoo data crop`."""
+"""Cuts the faces out of class folders of photos, once and before training: `fer-zoo data crop`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fer_zoo.text import plural, printable, some
 
 @dataclass(frozen=True)
 class CroppedFaces:
-    """What became of a folder of photos; photos are named by their paths in it.
+    """The result of cutting faces out of a folder of photos, which are named by their paths in the folder.
 
     Attributes:
-        faces: Images that were written.
-        whole: Photos among them that were taken as they are, since their size is that of a crop.
+        faces: Number of faces that were written.
+        whole: Number of photos among them that were taken as a whole, since they are as small as a crop.
         crowded: Photos with several faces, of which the largest was taken.
         faceless: Photos in which no face was found.
         unreadable: Photos that cannot be read, with the reason.
@@ -35,24 +35,24 @@ class CroppedFaces:
     unreadable: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """A sentence for each count that is not 0."""
+        """One line of text for each count that is not 0."""
         lines = [f"{plural(self.faces, 'face')} written"]
         if self.whole:
             lines.append(f"{plural(self.whole, 'image')} of at most {CROP_SIZE} pixels taken as faces")
-        for names, fate in (
+        for names, outcome in (
             (self.crowded, "with several faces, the largest was taken"),
             (self.faceless, "in which no face was found, left out"),
             (self.unreadable, "that cannot be read, left out"),
         ):
             if names:
-                lines.append(f"{plural(len(names), 'photo')} {fate}: {some(names)}")
+                lines.append(f"{plural(len(names), 'photo')} {outcome}: {some(names)}")
         return lines
 
 
 def crop_photos(photos: Path, output: Path) -> CroppedFaces:
     """Write the largest face of each photo as a gray PNG of 48x48 pixels, in a folder named like the photo's.
 
-    Faces are cut out as prediction and training do. Photos of at most 64 pixels are crops of faces already.
+    Faces are cut out as in prediction and training. Photos of at most 64 pixels are taken as crops of faces.
 
     Args:
         photos: A folder; images anywhere below it are read.
@@ -87,8 +87,8 @@ def _write(paths: list[Path], photos: Path, folder: Path) -> CroppedFaces:
     faces, whole, largest = 0, 0, LargestFace("auto")
     crowded, faceless, unreadable = [], [], []
     for path in track(paths, "Cutting out faces", len(paths)):
-        place = path.relative_to(photos)
-        name = printable(place)
+        relative = path.relative_to(photos)
+        name = printable(relative)
         try:
             face = largest.of(path)
         except PictureError as error:
@@ -97,9 +97,9 @@ def _write(paths: list[Path], photos: Path, folder: Path) -> CroppedFaces:
         if face.image is None or face.faces == 0:
             faceless.append(name)
             continue
-        target = folder / place.with_suffix(".png")
+        target = folder / relative.with_suffix(".png")
         if target.exists():  # `a.jpg` beside `a.png`.
-            target = folder / place.with_name(f"{path.name}.png")
+            target = folder / relative.with_name(f"{path.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(face.image).save(target)
         faces += 1
@@ -110,5 +110,5 @@ def _write(paths: list[Path], photos: Path, folder: Path) -> CroppedFaces:
 
 
 def _is_photo(path: Path, photos: Path) -> bool:
-    """Whether a path is a file that users see."""
+    """Whether a path is a file that is not hidden."""
     return path.is_file() and not any(part.startswith(".") for part in path.relative_to(photos).parts)

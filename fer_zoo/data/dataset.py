@@ -1,4 +1,4 @@
-"""Labelled face images as arrays, decoded once and memory-mapped from a cache after that: FER2013, or one's own."""
+"""Labelled face images as arrays, of FER2013 or your own: decoded once, then memory-mapped from a cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fer_zoo.files import cache_dir, temporary_folder
 
 BUNDLED = Path(__file__).parents[2] / "data" / "fer2013_sample.zip"
 
-# Part of each cache key: raise it when the same source would be decoded differently.
+# Part of each cache key: increase it when the same source would be decoded differently.
 _VERSION = 2
 _ARRAYS = ("images", "labels", "splits", "names")
 
@@ -34,11 +34,11 @@ class Dataset:
     Attributes:
         images: uint8 `[n, 48, 48]`, gray, read-only (memory-mapped from the cache).
         labels: int64 `[n]`, index into `expressions`.
-        splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for a test image that tells neither.
+        splits: str `[n]`: `train`, `public_test`, `private_test`, or `test` for other test images.
         names: str `[n]`, such as `test/happy/PublicTest_123.png` or `row 17`.
-        source: What the user gave.
+        source: The path that was loaded.
         fingerprint: Hexadecimal key of the source's content.
-        notes: Plain sentences worth telling the user.
+        notes: Plain sentences that should be displayed to the user, such as how many images were left out.
         expressions: Names of the classes: FER2013's, FER+'s, or those of your own.
 
     Examples:
@@ -75,10 +75,10 @@ class Dataset:
         """
         index = np.flatnonzero(self._mask(split))
         if not len(index):
-            here = ", ".join(name for name in SPLITS if (self.splits == name).any())
-            raise UsageError(f"{self.source} has no {split} images (it has: {here or 'none'}); pass other --data")
+            available = ", ".join(name for name in SPLITS if (self.splits == name).any())
+            raise UsageError(f"{self.source} has no {split} images (it has: {available or 'none'}); pass other --data")
         start, stop = int(index[0]), int(index[-1]) + 1
-        # A slice of the memory map costs nothing, an index array copies.
+        # Slicing a memory map copies nothing; indexing it with an array copies the images.
         return self.take(slice(start, stop) if stop - start == len(index) else index)
 
     def take(self, index: np.ndarray | slice) -> Dataset:
@@ -94,15 +94,15 @@ class Dataset:
 def load_dataset(
     path: str | os.PathLike[str] | None = None, *, classes: Sequence[str] | None = None, crop: Crop = "auto"
 ) -> Dataset:
-    """Load FER2013, or images of your own in class folders, without decoding any image the second time.
+    """Load FER2013, or images of your own in class folders; images are decoded only the first time.
 
-    Class folders that are all called like FER2013's expressions, or by known synonyms, have the labels of all seven;
-    any others are classes of their own, in alphabetical order. Where no folders tell the splits, a fifth of each class
-    is held out as test images.
+    Class folders that all have names of FER2013's expressions, or known synonyms, get the labels of all seven; any
+    other folders are classes of their own, in alphabetical order. If there are no folders for the splits, a fifth of
+    each class is held out as test images.
 
     Args:
         path: A folder `train|test/<class>/`, `train|validation/<class>/` or `<class>/` with images, that folder as a
-            zip, `fer2013.csv` or `icml_face_data.csv`; told apart by content. `None` takes the sample bundled with
+            zip, `fer2013.csv` or `icml_face_data.csv`; recognized by content. `None` takes the sample bundled with
             the checkout.
         classes: The classes to use, in the order of their labels; images of others are left out.
         crop: Which images are searched for faces, of which the largest is cut out as `crop_face` does: `auto`, those
@@ -110,8 +110,8 @@ def load_dataset(
             `never`.
 
     Raises:
-        UsageError: The path does not exist, is no known form of a data set, or has no images of a class.
-        FerZooError: Nothing in it can be read.
+        UsageError: The path does not exist, is not a data set in a known form, or has no images of a class.
+        FerZooError: No image in it can be read.
 
     Examples:
         >>> from fer_zoo import load_dataset
@@ -127,7 +127,7 @@ def load_dataset(
         raise UsageError(f"there is no crop {crop!r}; choose one of {', '.join(CROPS)}")
     source = open_source(bundled() if path is None else Path(path))
     fingerprint = hashlib.sha256(f"{_VERSION} {source.fingerprint()}".encode()).hexdigest()[:32]
-    shown = f"data/{BUNDLED.name}" if path is None else str(path)
+    displayed = f"data/{BUNDLED.name}" if path is None else str(path)
     folder = cache_dir() / f"{fingerprint}-{crop}"
     arrays, names, notes = _load(folder)
     if classes and names != tuple(classes):
@@ -142,7 +142,7 @@ def load_dataset(
             _store(folder, decoded)
         except OSError as error:
             reason = error.strerror or str(error)
-        # Where another process was faster, its cache is there although ours could not be written.
+        # Another process may have written the cache at the same time.
         if cached := _load(folder)[0]:
             arrays = cached
         else:
@@ -152,14 +152,14 @@ def load_dataset(
             )
     for array in arrays.values():
         array.setflags(write=False)
-    return Dataset(**arrays, source=shown, fingerprint=fingerprint, notes=notes, expressions=names)
+    return Dataset(**arrays, source=displayed, fingerprint=fingerprint, notes=notes, expressions=names)
 
 
 def bundled() -> Path:
-    """The sample that comes with a checkout.
+    """The path of the sample that comes with a checkout.
 
     Raises:
-        UsageError: This is an installed package, which has none.
+        UsageError: This is an installed package, which does not contain the sample.
     """
     if not BUNDLED.is_file():
         raise UsageError(
@@ -174,7 +174,7 @@ def _arrays_of(decoded: Decoded) -> dict[str, np.ndarray]:
 
 
 def _load(folder: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
-    """The arrays, class names and notes of a cache folder, nothing where it is missing or damaged."""
+    """The arrays, class names and notes in a cache folder; empty if the folder is missing or damaged."""
     try:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS[1:]}

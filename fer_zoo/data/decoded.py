@@ -1,4 +1,4 @@
-"""A data set as it was read, with everything that was odd about it."""
+"""A data set as it was read, with a record of unreadable, unusual or unused files."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from fer_zoo.faces.largest import Crop
 from fer_zoo.text import plural, some
 
 SPLITS = ("train", "public_test", "private_test", "test")
-# One of so many images of a class is held out for the test where there are no train and test folders.
+# If there are no train and test folders, one in so many images of a class is held out for the test.
 TEST_SHARE = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A set read from its source, with everything that was odd about it.
+    """A data set as it was read from its source, with a record of unreadable, unusual or unused files.
 
     Attributes:
         images: uint8 `[n, 48, 48]`.
         labels: int64 `[n]`, index into `classes.names`.
         splits: str `[n]`, one of `SPLITS`.
         names: str `[n]`, such as `test/happy/PublicTest_123.png`, `happy/123.png` or `row 17`.
-        classes: What the labels mean.
-        held_out: Whether the test images were drawn, since no folder says which they are.
+        classes: The classes that the labels stand for.
+        held_out: Whether test images were held out of all images, since there is no folder of test images.
         unreadable: Name and reason of each image or folder that was left out.
         crop: Which images were searched for faces, as `LargestFace` takes it.
-        cropped: How many images a face was cut out of.
+        cropped: Number of images that a face was cut out of.
         faceless: Names of the images in which no face was found.
         crowded: Names of the images with several faces, of which the largest was taken.
         resized: Names of the other images that were not 48x48.
         recoloured: Names of the images that were not 8-bit gray.
-        outside: Image files that are in no class folder of a split, left out.
-        no_images: Files that are no images, by their suffix, left out.
+        outside: Image files that are not in the class folder of a split; they were left out.
+        no_images: Files whose suffix is not that of an image; they were left out.
         broken_links: Links to files that do not exist.
-        duplicates: Names that a zip has more than once; the first is taken.
+        duplicates: Names that a zip contains more than once; the first file was taken.
     """
 
     images: np.ndarray
@@ -59,7 +59,7 @@ class Decoded:
     duplicates: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
-        """One plain sentence for each thing worth telling the user."""
+        """One plain sentence for each fact that should be displayed to the user."""
         notes = []
         if self.classes.names != EXPRESSIONS:
             notes.append(f"classes: {', '.join(self.classes.names)}")
@@ -76,8 +76,8 @@ class Decoded:
             notes.append(f"{plural(len(names), 'unreadable image')} left out: {some(names)}")
         if self.outside:
             count = plural(len(self.outside), "image")
-            place = "the class folders" if self.held_out else "train/<class>/ and test/<class>/"
-            notes.append(f"{count} outside {place} left out: {some(self.outside)}")
+            folders = "the class folders" if self.held_out else "train/<class>/ and test/<class>/"
+            notes.append(f"{count} outside {folders} left out: {some(self.outside)}")
         if self.no_images:
             count = plural(len(self.no_images), "file")
             notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
@@ -93,8 +93,9 @@ class Decoded:
             count = plural(len(self.crowded), "image")
             notes.append(f"{count} with several faces, the largest was taken: {some(self.crowded)}")
         if self.faceless:
-            count, fate = plural(len(self.faceless), "image"), "left out" if self.crop == "always" else "taken as faces"
-            notes.append(f"{count} in which no face was found, {fate}: {some(self.faceless)}")
+            count = plural(len(self.faceless), "image")
+            outcome = "left out" if self.crop == "always" else "taken as faces"
+            notes.append(f"{count} in which no face was found, {outcome}: {some(self.faceless)}")
         if self.resized:
             notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:

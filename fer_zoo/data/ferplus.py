@@ -33,8 +33,8 @@ ANNOTATORS = 10
 
 BUNDLED_VOTES = BUNDLED.with_name("ferplus_sample.csv")
 
-# The column of each of FERPLUS_EXPRESSIONS, and of EXPRESSIONS: contempt has no counterpart in FER2013. Unknown and NF
-# (not a face) are no expressions.
+# The columns of FERPLUS_EXPRESSIONS, and of EXPRESSIONS, which has no contempt. The columns unknown and NF (not a face)
+# are not expressions.
 _EIGHT_COLUMNS = tuple(
     map(FERPLUS_CLASSES.index, ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt"))
 )
@@ -42,7 +42,7 @@ FERPLUS_COLUMNS = _EIGHT_COLUMNS[:-1]
 
 
 def columns_of(expressions: tuple[str, ...]) -> tuple[int, ...]:
-    """The column of each of `EXPRESSIONS` or `FERPLUS_EXPRESSIONS` in the votes."""
+    """The columns of the votes that belong to `EXPRESSIONS` or `FERPLUS_EXPRESSIONS`, in their order."""
     return _EIGHT_COLUMNS[: len(expressions)]
 
 
@@ -52,8 +52,8 @@ class Votes:
 
     Attributes:
         rows: int64 `[m]`, row of the image in the official `fer2013.csv`, counted from 0 below the header.
-        names: File name of the image without its suffix, empty where the file gives none.
-        splits: Split of each row, empty where the file does not tell.
+        names: File name of each image without its suffix; empty if the file has no names.
+        splits: Split of each row; empty if the file has no splits.
         votes: float32 `[m, 10]`, in the order of `FERPLUS_CLASSES`.
     """
 
@@ -99,7 +99,7 @@ def read_ferplus(path: str | Path) -> Votes:
 
 
 def _votes(texts: list[str]) -> list[int]:
-    """Votes of one image, or ValueError where there cannot be such."""
+    """Parse the votes for one image; ValueError if they are impossible."""
     votes = []
     for text in texts:
         value = float(text)
@@ -112,18 +112,18 @@ def _votes(texts: list[str]) -> list[int]:
 
 
 def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """The votes for each image of `dataset`, found by row for a CSV, else by file name.
+    """The votes for each image of `dataset`, matched by row for a CSV, else by file name.
 
     Two file names in FER2013's train split stand for two images each. Such an image gets the row with more votes for
-    its own class, and none where that does not decide.
+    its own class, and no votes if both rows have equally many.
 
     Args:
         dataset: Images named `row N` or by their files.
         path: A file that `read_ferplus` reads.
 
     Returns:
-        Votes, float32 `[n, 10]` in the order of `FERPLUS_CLASSES`, zero where there are none; and bool `[n]`, whether
-        the image was found.
+        Votes, float32 `[n, 10]` in the order of `FERPLUS_CLASSES`, zero for images without votes; and bool `[n]`,
+        whether the image has votes.
 
     Raises:
         UsageError: No image of the set is in the file, or the rows are those of another file.
@@ -138,19 +138,19 @@ def join_ferplus(dataset: Dataset, path: str | Path) -> tuple[np.ndarray, np.nda
     matched = np.zeros(len(dataset), bool)
     for position, name in enumerate(dataset.names.tolist()):
         if name.startswith("row "):
-            found = by_row.get(name, [])
-            if found and table.splits[found[0]] not in ("", dataset.splits[position]):
+            rows = by_row.get(name, [])
+            if rows and table.splits[rows[0]] not in ("", dataset.splits[position]):
                 raise UsageError(
-                    f"{name} is {dataset.splits[position]} in {dataset.source} but {table.splits[found[0]]} in {path}: "
+                    f"{name} is {dataset.splits[position]} in {dataset.source} but {table.splits[rows[0]]} in {path}: "
                     "one of them is not in the official order, so the votes cannot be joined"
                 )
         else:
-            found = by_name.get(PurePosixPath(name).stem, [])
-        if len(found) > 1:
-            agreement = table.votes[found, FERPLUS_COLUMNS[int(dataset.labels[position])]]
-            found = [found[int(agreement.argmax())]] if (agreement == agreement.max()).sum() == 1 else []
-        if found:
-            votes[position] = table.votes[found[0]]
+            rows = by_name.get(PurePosixPath(name).stem, [])
+        if len(rows) > 1:
+            agreement = table.votes[rows, FERPLUS_COLUMNS[int(dataset.labels[position])]]
+            rows = [rows[int(agreement.argmax())]] if (agreement == agreement.max()).sum() == 1 else []
+        if rows:
+            votes[position] = table.votes[rows[0]]
             matched[position] = True
     if not matched.any():
         raise UsageError(
@@ -166,18 +166,18 @@ def load_labelled(
     ferplus: str | os.PathLike[str] | None = None,
     crop: Crop = "auto",
 ) -> Dataset:
-    """Load images with the labels that a model predicts, to measure it on.
+    """Load images labelled with the classes that a model predicts, to evaluate it.
 
     Args:
-        data: What `load_dataset` takes.
-        labels: The model's classes. FER2013's images get those of FER+ from its annotators (`majority_labels`); other
-            labels are classes of the data.
+        data: Path of the data set, as `load_dataset` takes it.
+        labels: The model's classes. For FER+'s eight expressions, FER2013's images get the annotators' majority as
+            label (`majority_labels`); any other classes must be those of the data.
         ferplus: A FER+ file; `None` takes the bundled votes.
-        crop: As `load_dataset` takes it.
+        crop: Which images are searched for faces, as `load_dataset` takes it.
 
     Raises:
-        UsageError: The data has no images of a class, or as in `load_dataset` and `majority_labels`.
-        FerZooError: Nothing in it can be read.
+        UsageError: The data has no images of a class, or `load_dataset` or `majority_labels` raised it.
+        FerZooError: No image in it can be read.
     """
     if labels in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
         dataset = load_dataset(data, crop=crop)
@@ -187,10 +187,10 @@ def load_labelled(
 
 
 def relabelled(dataset: Dataset, labels: tuple[str, ...], ferplus: str | os.PathLike[str] | None = None) -> Dataset:
-    """Images that are loaded already, with the labels that a model predicts: their own, or FER+'s for FER2013's.
+    """Label loaded images with a model's classes: unchanged, or with FER+'s majority for images of FER2013.
 
     Raises:
-        UsageError: The model has other classes, or as in `majority_labels`.
+        UsageError: The model has other classes, or `majority_labels` raised it.
     """
     if dataset.expressions == labels:
         return dataset
@@ -207,16 +207,16 @@ def majority_labels(dataset: Dataset, path: str | os.PathLike[str] | None = None
     the full FER2013 25,060 train, 3,199 PublicTest and 3,153 PrivateTest images remain.
 
     Args:
-        dataset: Labelled as in FER2013.
+        dataset: Images with FER2013's labels.
         path: A FER+ file; `None` takes the bundled votes, those for all test images and a tenth of train.
-        ambiguous: Keep training images without a majority too, where most votes are for the eight expressions; their
-            label is the first of those with the most votes.
+        ambiguous: Also include training images without a majority, if most of their votes are for the eight
+            expressions; their label is the first expression with the most votes.
 
     Returns:
-        A set whose labels are indices into `FERPLUS_EXPRESSIONS`.
+        A data set whose labels are indices into `FERPLUS_EXPRESSIONS`.
 
     Raises:
-        UsageError: There is no file, it has none of the images, or no majority for any.
+        UsageError: There is no such file, it has none of the images, or there is no majority for any image.
     """
     path = Path(path or BUNDLED_VOTES)
     if path == BUNDLED_VOTES and not BUNDLED_VOTES.is_file():
@@ -229,6 +229,6 @@ def majority_labels(dataset: Dataset, path: str | os.PathLike[str] | None = None
         raise UsageError(f"the annotators in {path} agree on none of the images in {dataset.source}")
     if ambiguous:
         agreed |= (dataset.splits == "train") & (of_eight.sum(1) > half)
-    kept = dataset.take(np.flatnonzero(agreed))
+    selected = dataset.take(np.flatnonzero(agreed))
     labels = of_eight[agreed].argmax(1)
-    return replace(kept, labels=labels, source=f"{dataset.source}, FER+ majority", expressions=FERPLUS_EXPRESSIONS)
+    return replace(selected, labels=labels, source=f"{dataset.source}, FER+ majority", expressions=FERPLUS_EXPRESSIONS)

@@ -1,4 +1,4 @@
-"""Splits and classes of image files, by the folders they lie in."""
+"""Finds the split and the class of image files by the folders that they are in."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LabelledPath:
     """An image file, its split and its class.
 
     Attributes:
-        path: In its source.
+        path: Path in the folder or zip.
         name: The folders of split and class, and the file, such as `test/happy/PublicTest_123.png` or `happy/1.png`.
         split: One of `SPLITS`.
         label: Index into the names of the classes.
@@ -48,13 +48,13 @@ class LabelledPath:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the folders of a data set tell.
+    """The images of a data set with the splits and classes that follow from their folders.
 
     Attributes:
-        images: In the order of split, class and name.
-        classes: What the labels mean.
-        outside: Images in no class folder.
-        held_out: Whether the test images were drawn, since no folder says which they are.
+        images: Images, sorted by split, class and name.
+        classes: The classes that the labels stand for.
+        outside: Images that are not in a class folder.
+        held_out: Whether test images were held out of all images, since there is no folder of test images.
     """
 
     images: tuple[LabelledPath, ...]
@@ -67,15 +67,15 @@ def find_layout(source: str, paths: Sequence[str], chosen: Sequence[str] | None 
     """Find split and class of each image.
 
     Args:
-        source: To call it in messages.
-        paths: Of image files, with slashes.
+        source: Name of the data set for messages.
+        paths: Paths of image files, with slashes.
         chosen: The classes to use, as `choose_classes` takes them.
 
     Raises:
-        UsageError: No path has a class, there are several data sets, or as in `choose_classes`.
+        UsageError: No path has a class, there are several data sets, or `choose_classes` raised it.
     """
     splits = {path: _split_of(path) for path in paths}
-    held_out = not any(splits.values())  # Folders of classes alone, not of splits and classes.
+    held_out = not any(splits.values())  # There are class folders without folders for the splits.
     depth = 2 if held_out else 3
     inside = [path for path in paths if (_is_in_class_folder(path) if held_out else splits[path])]
     if not inside:
@@ -106,7 +106,7 @@ def _named_split(folder: str) -> str:
 
 
 def _split_of(path: str) -> str:
-    """The split that the folder around the class folder, or the file's name, tells; empty where it tells none."""
+    """The split by the folder that contains the class folder, or by the file's name; empty if neither has one."""
     parts = path.split("/")
     if len(parts) < 3:
         return _NO_SPLIT
@@ -117,9 +117,9 @@ def _split_of(path: str) -> str:
 
 
 def _with_test_images(images: list[LabelledPath]) -> list[LabelledPath]:
-    """The images, a part of each class as test images: those whose names' hashes come first.
+    """Hold out a part of each class as test images: those whose names have the smallest hashes.
 
-    The choice is the same on every machine, and an image that is added moves few others from one part to the other.
+    The choice is the same on every machine, and adding an image moves only few others from one split to the other.
     """
     by_hash = sorted(images, key=lambda image: hashlib.sha256(image.name.encode(errors="surrogateescape")).digest())
     test: set[str] = set()
@@ -130,7 +130,7 @@ def _with_test_images(images: list[LabelledPath]) -> list[LabelledPath]:
 
 
 def _without_validation(labelled: list[LabelledPath]) -> list[LabelledPath]:
-    """Beside a test folder a validation folder is for choosing, as PublicTest is; else it holds the test images."""
+    """Rename the split `validation`: to `public_test` if there is also a test folder, else to `test`."""
     splits = {entry.split for entry in labelled}
     if "validation" not in splits:
         return labelled

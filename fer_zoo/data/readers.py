@@ -1,4 +1,4 @@
-"""Readers for the forms a data set is found in: a folder of images, that folder as a zip, FER2013's official CSV."""
+"""Readers for the known forms of a data set: a folder of images, that folder as a zip, FER2013's official CSV."""
 
 from __future__ import annotations
 
@@ -35,46 +35,46 @@ CSV_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neut
 CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-# What operating systems leave in folders.
+# Files that operating systems create in folders.
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
-# Of a zip's member, unpacked: far above any face, and little memory.
+# Limit for the unpacked size of a file in a zip: far larger than any image of a face, but little memory.
 _MAX_MEMBER_BYTES = 100_000_000
-# What zipfile raises for a damaged member or an unknown compression.
+# The exceptions that zipfile raises for a damaged member or an unknown compression.
 _ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-# A folder around train and test, the split, the class.
+# The folder that contains train and test, the folder of the split, and that of the class.
 _MAX_DEPTH = 3
 
 
 class Source(Protocol):
-    """A place a data set can be read from."""
+    """A folder or file that a data set can be read from."""
 
     def fingerprint(self) -> str:
-        """A hexadecimal key that changes with the content; opens no image."""
+        """A hexadecimal key that changes with the content; computed without decoding images."""
 
     def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
-        """Decode everything.
+        """Decode all images.
 
         Args:
-            classes: Those to read, in the order of their labels; `None` as in `choose_classes`.
-            crop: Which images are searched for faces, as `LargestFace` takes it. Rows of a CSV are faces.
+            classes: The classes to read, in the order of their labels; `None`: `choose_classes` decides.
+            crop: Which images are searched for faces, as `LargestFace` takes it. Rows of a CSV are always faces.
 
         Raises:
-            UsageError: This is no data set in a known form, or it has no images of a class.
-            FerZooError: Nothing in it can be read.
+            UsageError: This is not a data set in a known form, or it has no images of a class.
+            FerZooError: No image in it can be read.
         """
 
 
 def open_source(path: str | Path) -> Source:
-    """Find out what `path` is, by its content.
+    """Choose the reader for `path` by its content.
 
     Raises:
-        UsageError: It does not exist or is none of the known forms.
+        UsageError: The path does not exist or is not in a known form.
         FerZooError: It is a damaged archive.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        found = [path / name for name in _CSV_NAMES if (path / name).is_file()]
-        return CsvSource(found[0]) if found else FolderSource(path)
+        tables = [path / name for name in _CSV_NAMES if (path / name).is_file()]
+        return CsvSource(tables[0]) if tables else FolderSource(path)
     if not path.exists():
         raise UsageError(f"{path} does not exist; --data takes a folder, a zip or a CSV with FER2013")
     with path.open("rb") as file:
@@ -94,7 +94,7 @@ def open_source(path: str | Path) -> Source:
 
 @dataclass
 class _Listing:
-    """The files of a source, sorted by what becomes of them; the lists of `Decoded` have the same names."""
+    """The files of a source: images to decode and files that are left out; `Decoded` has lists with the same names."""
 
     images: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -119,10 +119,10 @@ class FolderSource:
         return _read_images(str(self.path), self._listing, lambda name: self.path / name, classes, crop)
 
     def _scan(self, folder: Path, prefix: str, depth: int) -> None:
-        """List the files at most `depth` folders down."""
+        """List the files in a folder and at most `depth` levels below."""
         try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
         except OSError as error:
             self._listing.unreadable.append((prefix or str(folder), f"cannot be read: {reason(error)}"))
             return
@@ -184,7 +184,7 @@ class CsvSource:
 
     Args:
         path: The CSV, or a zip that contains it.
-        member: Its name in that zip.
+        member: Name of the CSV in that zip.
     """
 
     def __init__(self, path: Path, member: str | None = None) -> None:
@@ -239,13 +239,13 @@ class CsvSource:
         return zipfile.ZipFile(self.path).open(self.member)
 
     def _columns(self, header: list[str]) -> list[int]:
-        found = [column.strip().casefold() for column in header]
-        if missing := [column for column in _CSV_COLUMNS if column not in found]:
+        columns = [column.strip().casefold() for column in header]
+        if missing := [column for column in _CSV_COLUMNS if column not in columns]:
             raise UsageError(
                 f"{self.path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
                 f"(it has: {', '.join(header)[:200]}); fer2013.csv and icml_face_data.csv have emotion, pixels, Usage"
             )
-        return [found.index(column) for column in _CSV_COLUMNS]
+        return [columns.index(column) for column in _CSV_COLUMNS]
 
 
 def _open_zip(path: Path) -> Source:
@@ -254,9 +254,9 @@ def _open_zip(path: Path) -> Source:
             names = archive.namelist()
     except _ZIP_DAMAGE as error:
         raise FerZooError(f"{path} is a damaged zip ({reason(error)}); get it again") from error
-    found = [name for name in names if PurePosixPath(name).name in _CSV_NAMES]
-    if found and not any(map(_is_image, names)):
-        return CsvSource(path, found[0])
+    tables = [name for name in names if PurePosixPath(name).name in _CSV_NAMES]
+    if tables and not any(map(_is_image, names)):
+        return CsvSource(path, tables[0])
     return ZipSource(path)
 
 
@@ -272,7 +272,7 @@ def _is_image(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether it is something that users do not see in their folders."""
+    """Whether a file is hidden or belongs to the operating system."""
     parts = PurePosixPath(name).parts
     return any(part.startswith(".") or part == "__MACOSX" or part.casefold() in _SYSTEM_FILES for part in parts)
 
@@ -284,10 +284,10 @@ def _read_images(
     chosen: Sequence[str] | None,
     crop: Crop,
 ) -> Decoded:
-    """Read the images that `locate` finds by their names."""
+    """Read the images; `locate` returns the path or the content of an image by its name."""
     layout = find_layout(source, listing.images, chosen)
     images = np.empty((len(layout.images), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    kept: list[LabelledPath] = []
+    decoded: list[LabelledPath] = []
     unreadable, resized, recoloured, faceless, crowded = list(listing.unreadable), [], [], [], []
     cropped, largest = 0, LargestFace(crop)
     for entry in track(layout.images, "Decoding images", len(layout.images)):
@@ -303,8 +303,8 @@ def _read_images(
             faceless.append(entry.name)
         if face.image is None:
             continue
-        images[len(kept)] = face.image
-        kept.append(entry)
+        images[len(decoded)] = face.image
+        decoded.append(entry)
         cropped += bool(face.faces)
         if (face.faces or 0) > 1:
             crowded.append(entry.name)
@@ -312,18 +312,18 @@ def _read_images(
             resized.append(entry.name)
         if face.recoloured:
             recoloured.append(entry.name)
-    if not kept and faceless:
+    if not decoded and faceless:
         raise FerZooError(f"no face was found in any of the {len(faceless):,} readable images in {source}")
-    if not kept:
+    if not decoded:
         raise FerZooError(
             f"none of the {len(layout.images):,} images in {source} can be read "
             f"({unreadable[0][0]}: {unreadable[0][1]}); get the data again"
         )
     return Decoded(
-        images=images[: len(kept)],
-        labels=np.array([entry.label for entry in kept], np.int64),
-        splits=np.array([entry.split for entry in kept]),
-        names=np.array([entry.name for entry in kept]),
+        images=images[: len(decoded)],
+        labels=np.array([entry.label for entry in decoded], np.int64),
+        splits=np.array([entry.split for entry in decoded]),
+        names=np.array([entry.name for entry in decoded]),
         classes=layout.classes,
         held_out=layout.held_out,
         unreadable=tuple(unreadable),

@@ -1,4 +1,4 @@
-"""Which data a model was trained on: FER2013, the bundled sample of it, or somebody's own; told by the images."""
+"""Which data a model was trained on: FER2013, its bundled sample, or your own images; recognized by the images."""
 
 from __future__ import annotations
 
@@ -32,19 +32,21 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model was trained on, the entry `data` of a run's `config.json`.
+    """The data that a model was trained on: the entry `data` of a run's `config.json`.
 
-    Cards, reports, export and messages are made of it, so that none of them has to guess.
+    Model cards, reports, export and messages use this record.
 
     Attributes:
         kind: `FER2013`, `FER2013's bundled sample` or `own images`.
-        source: What was given as `--data`.
-        fingerprint: `Dataset.fingerprint`.
-        images: All labelled images, whatever their split.
-        splits: Images by split: `train` as trained on, `held_out` where a tenth of it was held out, and test splits.
-        chosen_on: The split that the epoch was chosen on, a key of `SPLIT_NAMES`.
+        source: The path that was passed as `--data`.
+        fingerprint: The data set's `Dataset.fingerprint`.
+        images: Number of all labelled images, whatever their split.
+        splits: Number of images by split: `train` without held-out images, `held_out` if a tenth of train was held out,
+            and the test splits.
+        chosen_on: The split that the best epoch was chosen on, a key of `SPLIT_NAMES`.
         labels: The classes, in the order of the model's outputs.
-        class_counts: Images of each label in `train` as trained on; empty in records of earlier versions.
+        class_counts: Number of training images of each class, without held-out ones; empty in records of earlier
+            versions.
     """
 
     kind: str
@@ -61,10 +63,10 @@ class TrainingData:
         """Describe a run.
 
         Args:
-            kind: As `kind_of` tells it of the whole set, before images or labels were changed.
+            kind: Kind of the whole data set, as `kind_of` returns it, before images or labels were changed.
             dataset: All labelled images.
-            training: Those trained on.
-            selection: Those that the epoch is chosen on.
+            training: The images to train on.
+            selection: The images that the best epoch is chosen on.
         """
         chosen_on = str(selection.splits[0])
         splits = {"train": len(training)}
@@ -79,29 +81,29 @@ class TrainingData:
 
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> TrainingData | None:
-        """Of a `config.json`; `None` where it does not tell, as those written before this was recorded."""
+        """Read the record in a `config.json`; `None` if it has none, as in runs of earlier versions."""
         data = config.get("data") or {}
         if "kind" not in data:
             return None
         return cls(**data | {"labels": tuple(data["labels"]), "class_counts": tuple(data.get("class_counts", ()))})
 
     def to_json(self) -> dict[str, Any]:
-        """What `of_config` reads."""
+        """The record as `of_config` reads it."""
         return asdict(self)
 
     @property
     def task(self) -> str:
-        """Whose labels were learned: `FER2013`, `FER+` or `own images`. Accuracies of two tasks do not compare."""
+        """The labels trained on: `FER2013`, `FER+` or `own images`. Accuracies of two tasks cannot be compared."""
         return OWN if self.kind == OWN else task_of(self.labels)
 
     @property
     def name(self) -> str:
-        """For people, such as `FER2013` or `own images (faces.zip)`."""
+        """Name of the data for people to read, such as `FER2013` or `own images (faces.zip)`."""
         return f"{self.kind} ({Path(self.source).name})" if self.kind == OWN else self.kind
 
     @property
     def text(self) -> str:
-        """One phrase with the number of images and where the epoch was chosen."""
+        """One phrase with the number of images and the split that the epoch was chosen on."""
         chosen = _number(self.splits[self.chosen_on], "image")
         return (
             f"{self.name}, {_number(self.splits['train'], 'training image')}; "
@@ -110,7 +112,7 @@ class TrainingData:
 
 
 def kind_of(dataset: Dataset) -> str:
-    """`FER2013`, `FER2013's bundled sample` or `own images`, by the images and labels of all splits."""
+    """The kind of a data set, by its images and labels: `FER2013`, `FER2013's bundled sample` or `own images`."""
     if dataset.expressions != EXPRESSIONS:
         return OWN
     train = dataset.take(np.flatnonzero(dataset.splits == "train"))
@@ -124,7 +126,7 @@ def kind_of(dataset: Dataset) -> str:
 
 
 def is_fer2013_test(test: Dataset) -> bool:
-    """Whether these are FER2013's 7,178 test images with their own labels, as published figures are measured on."""
+    """Whether these are FER2013's 7,178 test images with FER2013's labels, on which published figures are measured."""
     if test.expressions != EXPRESSIONS:
         return False
     copies = int(train_copies(test).sum())
@@ -132,15 +134,15 @@ def is_fer2013_test(test: Dataset) -> bool:
 
 
 def copies_of_train(dataset: Dataset, test: Dataset, trained_on: TrainingData | None) -> np.ndarray | None:
-    """Which test images a model has seen in training, exact copies of its own training images.
+    """Which test images are exact copies of images that a model was trained on.
 
     Args:
-        dataset: The whole set that `test` is of.
+        dataset: The whole data set that `test` is a part of.
         test: `n` test images.
-        trained_on: The model's data; where that is not recorded, it is taken for FER2013.
+        trained_on: The model's training data; `None`, not recorded, is treated as FER2013.
 
     Returns:
-        bool `[n]`; `None` where the model's training images are not here.
+        bool `[n]`; `None` if the model was trained on another data set than `dataset`.
     """
     if trained_on is None or trained_on.kind == FER2013:
         return train_copies(test)

@@ -1,4 +1,4 @@
-"""Faces followed through a video or before a camera, and their expressions over time."""
+"""Follows faces through a video or in front of a camera, with their expressions over time."""
 
 from __future__ import annotations
 

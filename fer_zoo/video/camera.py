@@ -1,4 +1,4 @@
-"""Cameras, read with OpenCV, and the newest frame of whatever is watched as it happens."""
+"""Reads cameras with OpenCV, and drops frames so that live results do not lag behind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fer_zoo.video.frames import DEFAULT_RATE, Frame
 
 
 class Camera:
-    """A camera of this machine; iterating gives every `Frame`.
+    """A camera of this machine; iterating over it yields every `Frame`.
 
     Args:
-        number: As the operating system counts them, from 0.
+        number: Number of the camera in the operating system, from 0.
 
     Attributes:
-        name: To call it in messages.
+        name: Name of the camera for messages.
         rate: Frames per second.
 
     Raises:
@@ -31,7 +31,7 @@ class Camera:
 
     def __init__(self, number: int) -> None:
         require("cv2")
-        # What OpenCV's backends complain of is said below in one sentence.
+        # The messages of OpenCV's backends are replaced by the error below.
         with native_messages_dropped():
             import cv2
 
@@ -60,14 +60,14 @@ class Camera:
 
 
 class Latest:
-    """The newest frame of a camera: what comes while the last one is worked on is dropped, so that nothing lags.
+    """Iterates over the newest frames of a camera: frames that arrive while one is processed are dropped.
 
     Args:
-        video: Gives the frames.
-        real_time: Give them at the speed of their times: a video file plays the camera.
+        video: Camera or video that yields the frames.
+        real_time: Yield frames at the pace of their time stamps: a video file is used like a camera.
 
     Attributes:
-        dropped: Frames nobody saw.
+        dropped: Number of dropped frames.
     """
 
     def __init__(self, video: Iterable[Frame], real_time: bool) -> None:

@@ -1,4 +1,4 @@
-"""Reading video files and streams with PyAV, by the time stamps of their frames."""
+"""Reads video files and streams with PyAV, with the time stamps of their frames."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.packages import require
 from fer_zoo.pictures import MAX_PIXELS
 
-# Where a file tells no rate.
+# Frames per second of a file that does not contain a frame rate.
 DEFAULT_RATE = 30.0
-# Browsers write WebM in milliseconds and no rate, which FFmpeg then takes for 1,000 frames a second.
+# Browsers write WebM files with times in milliseconds and without a frame rate; FFmpeg then assumes 1,000 frames a
+# second.
 _HIGHEST_RATE = 480
-# Containers whose duration is written down; FFmpeg guesses that of others, often wrong.
+# Container formats that store the duration; FFmpeg estimates that of others, often wrong.
 _WITH_DURATION = ("mov", "matroska", "avi", "flv", "asf")
-# What may be missing at the end of a whole file: containers round, and streams end apart from each other.
+# The last frame of a complete file may end so much before the stored duration: containers round times, and audio and
+# video end at different times.
 _MISSING_SHARE, _MISSING_SECONDS = 0.02, 0.3
 _NETWORK_SECONDS = 15
 
@@ -29,8 +31,8 @@ class Frame(NamedTuple):
     """One picture of a video.
 
     Attributes:
-        number: From 0, counting the dropped ones too.
-        seconds: Since the first frame.
+        number: Number of the frame, from 0; dropped frames count, too.
+        seconds: Time since the first frame.
         image: uint8 `[h, w, 3]`, RGB, upright.
     """
 
@@ -40,24 +42,24 @@ class Frame(NamedTuple):
 
 
 class Video:
-    """A video file or a stream; iterating gives every `Frame` that can be decoded.
+    """A video file or a stream; iterating over it yields every `Frame` that can be decoded.
 
     Args:
         source: A path, or a URL such as `rtsp://…`.
         threads: CPU threads of the decoder.
 
     Attributes:
-        name: To call it in messages.
-        path: Of the file; `None` of a stream.
+        name: Name of the video for messages.
+        path: Path of the file; `None` for a stream.
         rate: Mean frames per second.
-        count: Frames that are to be expected, 0 where that is not known.
-        start: Time of the first frame in seconds, by the clock of the source; known when that frame is.
-        skipped: Damaged frames so far, which could not be decoded and were left out.
-        breaks_off: After the last frame, whether the file ends before its container says.
+        count: Expected number of frames, 0 if unknown.
+        start: Time stamp of the first frame in the source, in seconds; set when the first frame is read.
+        skipped: Number of damaged frames so far, which could not be decoded and were left out.
+        breaks_off: After the last frame: whether the file ends earlier than its container says.
 
     Raises:
         UsageError: PyAV is not installed.
-        FerZooError: It cannot be opened.
+        FerZooError: The video cannot be opened.
     """
 
     def __init__(self, source: str | os.PathLike[str], threads: int = 1) -> None:
@@ -69,7 +71,7 @@ class Video:
         if self.path:
             _check_file(self.path)
         try:
-            # FFmpeg takes part of a file name for a protocol otherwise.
+            # Without `file:`, FFmpeg takes a file name with a colon for a protocol.
             address = self.name if self.path is None else f"file:{self.name}"
             self._container: Any = av.open(address, timeout=None if self.path else _NETWORK_SECONDS)
             stream: Any = self._container.streams.best("video")
@@ -100,14 +102,14 @@ class Video:
             if number == 0:
                 self.start = frame.time or 0.0
             stamp = 0.0 if frame.time is None else frame.time - self.start
-            # Some files have no times, or times that stand still.
+            # Some files have no time stamps, or time stamps that do not increase.
             last, seconds = seconds, stamp if stamp > seconds or number == 0 else seconds + 1 / self.rate
             self._longest = max(self._longest, seconds - last)
             image = frame.to_ndarray(format="rgb24")
             yield Frame(number, seconds, np.ascontiguousarray(np.rot90(image, frame.rotation // 90)))
 
     def _decoded(self) -> Iterator[Any]:
-        """The frames of the video; at the end it is known whether the file is whole."""
+        """Yield the decoded frames; at the end, set `breaks_off` if the file is incomplete."""
         import av
 
         end = 0.0
@@ -126,7 +128,7 @@ class Video:
         except (av.FFmpegError, IndexError):  # IndexError: of a stream that the file did not announce.
             self.breaks_off = True
         start, duration = (self._container.start_time or 0) / av.time_base, self._duration()
-        # Not every container tells how long its last frame lasts.
+        # Not every container stores the duration of its last frame.
         missing = _MISSING_SECONDS + self._longest
         if duration and end - start < duration * (1 - _MISSING_SHARE) - missing:
             self.breaks_off = True
@@ -134,7 +136,7 @@ class Video:
             self.breaks_off = True
 
     def _duration(self) -> float | None:
-        """In seconds, as the container says."""
+        """The duration that the container stores, in seconds."""
         import av
 
         if self._container.duration and self._container.format.name.startswith(_WITH_DURATION):
@@ -160,7 +162,7 @@ def _check_file(path: Path) -> None:
 
 
 def _ends_in_a_box(path: Path) -> bool:
-    """Whether an MP4 file (ISO/IEC 14496-12) ends before the last of its boxes does, as one that was cut."""
+    """Whether an MP4 file (ISO/IEC 14496-12) ends before its last box ends, as a truncated file does."""
     end = path.stat().st_size
     with path.open("rb") as file:
         position = 0

@@ -1,4 +1,4 @@
-"""What becomes of the frames of a video: a timeline, and an annotated copy."""
+"""Records the results of a video: a timeline, and an annotated copy."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fer_zoo.video.writer import VideoWriter, check_video_name
 
 
 class Recorder:
-    """Collects the timeline and, where wanted, writes the annotated video, which appears when all went well.
+    """Collects the timeline and writes the annotated video, whose file appears when it is complete.
 
     Args:
-        labels: Of the probabilities.
-        annotated: File of the annotated video.
-        rate: Its frames per second, on average; each frame keeps its time.
-        keep: Whether the timeline is wanted; without it a camera may run for days.
-        empty: Whether frames without faces have a row in it.
-        video: Whose sound the annotated video gets.
+        labels: Names of the classes, in the order of the probabilities.
+        annotated: File of the annotated video; `None` writes none.
+        rate: Mean frames per second of the annotated video; each frame keeps its time stamp.
+        keep: Whether the timeline stores the faces; without them a camera may run for days.
+        empty: Whether frames without faces get a row in the timeline.
+        video: The video whose sound is copied to the annotated video.
 
     Attributes:
-        timeline: All that was seen so far.
+        timeline: The results so far.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Recorder:
         self._stack = ExitStack()
 
     def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        """Take the next frame."""
+        """Add the next frame."""
         self.timeline.add(frame.number, frame.seconds, faces if self._keep else ())
         if not self._annotated:
             return
@@ -67,7 +67,7 @@ class Recorder:
         self._writer.write(self.drawn(frame, faces), frame.seconds)
 
     def drawn(self, frame: Frame, faces: Sequence[TrackedFace]) -> np.ndarray:
-        """The frame with its faces, uint8 `[h, w, 3]`."""
+        """An annotated copy of the frame, uint8 `[h, w, 3]`."""
         pairs = [caption(face.probabilities, self.timeline.labels) for face in faces]
         return annotate(frame.image, faces, [text for text, _ in pairs], [color for _, color in pairs])
 

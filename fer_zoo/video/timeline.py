@@ -18,23 +18,23 @@ from fer_zoo.faces.annotate import class_color
 from fer_zoo.png import save_png
 from fer_zoo.video.tracker import TrackedFace
 
-# The faces longest in view; more panels could not be read.
+# The plot has a panel for each of the faces longest in view; more panels would be too small to read.
 _PANELS = 4
 
 _COLUMNS = ("frame", "seconds", "face", "x", "y", "width", "height", "score", "label")
 
 
 class Timeline:
-    """What was seen in each frame.
+    """The faces in each frame of a video.
 
     Args:
-        labels: Of the probabilities.
-        empty: Whether frames without faces have a row too.
+        labels: Names of the classes, in the order of the probabilities.
+        empty: Whether frames without faces get a row, too.
     """
 
     def __init__(self, labels: Sequence[str], empty: bool = False) -> None:
         self.labels = list(labels)
-        # The columns of the probabilities: a class of one's own may be called like one of the others.
+        # Names of the probability columns: a class of your own may have the same name as another column.
         self._classes = [f"{label} (class)" if label in _COLUMNS else label for label in labels]
         self.frames = 0
         self.seconds = 0.0
@@ -42,7 +42,7 @@ class Timeline:
         self._rows: list[tuple[int, float, TrackedFace | None]] = []
 
     def add(self, number: int, seconds: float, faces: Sequence[TrackedFace]) -> None:
-        """Take one frame; `seconds` is its time."""
+        """Add one frame; `seconds` is its time stamp."""
         self.frames += 1
         self.seconds = seconds
         self._rows += [(number, seconds, face) for face in faces]
@@ -50,7 +50,7 @@ class Timeline:
             self._rows.append((number, seconds, None))
 
     def rows(self) -> list[dict[str, Any]]:
-        """One for each face in each frame: place, score, label and the smoothed probabilities."""
+        """One row for each face in each frame: box, score, label and the smoothed probabilities."""
         return [
             {"frame": number, "seconds": round(seconds, 3)} | (self._face(face) if face else {"face": None})
             for number, seconds, face in self._rows
@@ -66,7 +66,7 @@ class Timeline:
         }
 
     def to_csv(self) -> str:
-        """`rows` under a header."""
+        """`rows` as CSV with a header."""
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, [*_COLUMNS, *self._classes], lineterminator="\n")
         writer.writeheader()
@@ -74,17 +74,17 @@ class Timeline:
         return buffer.getvalue()
 
     def summary(self) -> list[dict[str, Any]]:
-        """For each face when it was seen and, the most frequent first, the share of its frames with each label."""
+        """For each face the time in view and the share of its frames with each label, the most frequent label first."""
         faces = []
-        for track, seen in sorted(self._by_track().items()):
-            counts = Counter(self.labels[int(face.probabilities.argmax())] for _, face in seen)
-            shares = [{"label": label, "share": round(n / len(seen), 4)} for label, n in counts.most_common()]
-            first, last = round(seen[0][0], 3), round(seen[-1][0], 3)
-            faces.append({"face": track, "from": first, "to": last, "frames": len(seen), "expressions": shares})
+        for track, frames in sorted(self._by_track().items()):
+            counts = Counter(self.labels[int(face.probabilities.argmax())] for _, face in frames)
+            shares = [{"label": label, "share": round(n / len(frames), 4)} for label, n in counts.most_common()]
+            first, last = round(frames[0][0], 3), round(frames[-1][0], 3)
+            faces.append({"face": track, "from": first, "to": last, "frames": len(frames), "expressions": shares})
         return faces
 
     def to_table(self) -> Table:
-        """`summary` for people."""
+        """`summary` as a table for a terminal."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("face", "from", "to", "frames"):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -108,15 +108,15 @@ class Timeline:
         longest = sorted(self._by_track().items(), key=lambda item: -len(item[1]))[:_PANELS]
         panels = sorted(longest) or [(0, [])]
         figure = Figure(figsize=(10, 0.9 + 2.6 * len(panels)), layout="constrained")
-        for axes, (track, seen) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-            seconds = np.array([time for time, _ in seen])
-            smooth = np.array([face.probabilities for _, face in seen]).reshape(-1, len(self.labels))
-            raw = np.array([face.raw for _, face in seen]).reshape(-1, len(self.labels))
+        for axes, (track, frames) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+            seconds = np.array([time for time, _ in frames])
+            smooth = np.array([face.probabilities for _, face in frames]).reshape(-1, len(self.labels))
+            raw = np.array([face.raw for _, face in frames]).reshape(-1, len(self.labels))
             gaps = np.flatnonzero(np.diff(seconds) > 0.5) + 1
             for i, label in enumerate(self.labels):
                 color = class_color(i)
-                axes.plot(*_broken(seconds, raw[:, i], gaps), color=color, alpha=0.25, linewidth=0.6)
-                axes.plot(*_broken(seconds, smooth[:, i], gaps), color=color, linewidth=1.8, label=label)
+                axes.plot(*_interrupted(seconds, raw[:, i], gaps), color=color, alpha=0.25, linewidth=0.6)
+                axes.plot(*_interrupted(seconds, smooth[:, i], gaps), color=color, linewidth=1.8, label=label)
             top = smooth.argmax(axis=1)
             colors = [class_color(i) for i in top]
             axes.scatter(seconds, np.full(len(seconds), -0.06), c=colors, marker="s", s=12, clip_on=False)
@@ -149,6 +149,6 @@ def check_plot(path: Path) -> None:
         raise UsageError("the plot needs matplotlib, which is not installed; run `pip install 'fer-zoo[video]'`")
 
 
-def _broken(x: np.ndarray, y: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A line that stops where the face was out of view."""
+def _interrupted(x: np.ndarray, y: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line with gaps at the times when the face was out of view."""
     return np.insert(x, gaps, np.nan), np.insert(y, gaps, np.nan)

@@ -1,4 +1,4 @@
-"""Following faces from frame to frame, and their expressions smoothed over time."""
+"""Follows faces from frame to frame and smooths their expressions over time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from fer_zoo.faces.decode import STRIDES, overlap
 from fer_zoo.faces.detector import move_face, shrink
 from fer_zoo.inference import Classifier
 
-_SAME_FACE = 0.3
+# Boxes that overlap by more than this intersection over union are the same face.
+_MIN_OVERLAP = 0.3
 
-# The picture shrunk to so many pixels correlates with the one before by less where there is a cut to another scene: in
-# the clips tried by 0.89 and more from frame to frame, between unlike photos by 0.58 at most.
+# A cut to another scene is recognized by a low correlation of two successive frames, each shrunk to `_SCENE` pixels: in
+# the clips tried it was at least 0.89 within a scene, and at most 0.58 between unlike photos.
 _SCENE = (32, 18)
-# Of that picture each fourth pixel along each side is enough.
-_SAMPLED = 4
-_CUT = 0.6
+# The frame is sampled at every fourth pixel along each side before it is shrunk.
+_SAMPLING_STEP = 4
+_CUT_CORRELATION = 0.6
 
-# Between searches of the whole picture a face is looked for in a square of so many box lengths around its last place.
-# It is cut at multiples of the detector's largest stride from the same shrunken picture, so that the detector sees the
-# same pixels in the same cells: at another scale its box differs, and jumps with every change between the two.
+# Between searches of the whole picture a face is searched in a square of so many box lengths around its last position.
+# The square is cut at multiples of the detector's largest stride from the same shrunken picture, so that the detector
+# sees the same pixels in the same cells: at another scale its box would differ, and jump at every change of the two.
 _NEIGHBOURHOOD = 1.6
 
 
@@ -33,9 +34,9 @@ class TrackedFace(Face):
     """A face in a video.
 
     Attributes:
-        track: Number of the person, from 1, the same for as long as the face is followed.
+        track: Number of the track, from 1, the same for as long as the face is followed.
         probabilities: float32 `[classes]`, smoothed over time.
-        raw: float32 `[classes]`, of this frame alone.
+        raw: float32 `[classes]`, the probabilities of this frame alone.
     """
 
     track: int
@@ -45,14 +46,14 @@ class TrackedFace(Face):
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """How a video is looked at.
+    """Settings of the tracker.
 
     Attributes:
-        detect_every: Frames from one search of the whole picture to the next; in between each known face is looked for
-            near its last place.
-        smoothing: Time constant in seconds of the exponential average of the probabilities; 0 for none.
-        patience: Seconds after which a face that is not found is given up.
-        box_smoothing: The same time constant for box and landmarks, which keeps the crop from trembling.
+        detect_every: Frames from one search of the whole picture to the next; in between each known face is searched
+            near its last position.
+        smoothing: Time constant in seconds of the exponential average of the probabilities; 0 for no smoothing.
+        patience: Seconds after which a face that is no longer detected is given up.
+        box_smoothing: Time constant in seconds for box and landmarks, which keeps the crop from trembling.
     """
 
     detect_every: int = 3
@@ -71,15 +72,15 @@ class _Track:
 
 
 class FaceTracker:
-    """Finds and follows the faces of one video: by overlap of their boxes from frame to frame.
+    """Finds and follows the faces of one video, by the overlap of their boxes from frame to frame.
 
     Args:
-        classifier: Gives the expressions.
-        detector: Searches whole frames.
-        config: How often, how smooth.
+        classifier: Predicts the expressions.
+        detector: Finds the faces.
+        config: Settings of the tracker.
 
     Attributes:
-        shrinks: Whether the detector sees smaller pictures than the video has, in which small faces may be lost.
+        shrinks: Whether frames are shrunk for the detector, so that small faces may be missed.
     """
 
     def __init__(self, classifier: Classifier, detector: FaceDetector, config: TrackerConfig | None = None) -> None:
@@ -93,25 +94,26 @@ class FaceTracker:
         self.shrinks = False
 
     def _is_cut(self, small: np.ndarray) -> bool:
-        """Whether the picture shows another scene than the last one; a flash or a fade is none."""
-        sample = np.ascontiguousarray(small[::_SAMPLED, ::_SAMPLED])
+        """Whether the picture shows another scene than the last one; a flash or a fade does not count as one."""
+        sample = np.ascontiguousarray(small[::_SAMPLING_STEP, ::_SAMPLING_STEP])
         gray = Image.fromarray(sample).convert("L").resize(_SCENE, Image.Resampling.BOX)
         scene = np.asarray(gray, np.float32)
         scene -= scene.mean()
         last, self._scene = self._scene, scene
         if last is None or not scene.any() or not last.any():
             return False
-        return float((scene * last).sum() / math.sqrt(float((scene**2).sum() * (last**2).sum()))) < _CUT
+        correlation = float((scene * last).sum() / math.sqrt(float((scene**2).sum() * (last**2).sum())))
+        return correlation < _CUT_CORRELATION
 
     def update(self, image: np.ndarray, seconds: float) -> list[TrackedFace]:
-        """Take the next frame.
+        """Process the next frame.
 
         Args:
             image: uint8 `[h, w, 3]`, RGB.
-            seconds: Its time, later than that of the last frame.
+            seconds: Time stamp of the frame, later than that of the last one.
 
         Returns:
-            The faces seen in it, in the order of their tracks.
+            The faces in this frame, in the order of their tracks.
         """
         small = shrink(image, self._detector.size)
         self.shrinks = small.shape != image.shape
@@ -134,8 +136,8 @@ class FaceTracker:
         ]
 
     def _search_near(self, image: np.ndarray, back: tuple[float, float]) -> list[Face]:
-        """The faces near the last places, in pixels of the shrunken image."""
-        found = []
+        """The faces near the last positions of the tracks, in pixels of the shrunken image."""
+        faces = []
         step = STRIDES[-1]
         for track in self._tracks:
             x, y, width, height = np.array(track.face.box) / np.tile(back, 2)
@@ -144,21 +146,21 @@ class FaceTracker:
             right, bottom = (max(0, math.ceil(high / step) * step) for high in centre + reach)
             part = image[top:bottom, left:right]
             if part.size:
-                found += [move_face(face, (left, top), (1, 1)) for face in self._detector.detect(part)]
-        return sorted(found, key=lambda face: -face.score)
+                faces += [move_face(face, (left, top), (1, 1)) for face in self._detector.detect(part)]
+        return sorted(faces, key=lambda face: -face.score)
 
     def _assign(self, faces: list[Face], seconds: float, start_new: bool) -> None:
-        """Give each face, the surest first, to the track it overlaps most; the rest start tracks of their own."""
-        taken: list[Face] = []
+        """Assign each face, the highest score first, to the track that it overlaps most; others start new tracks."""
+        assigned: list[Face] = []
         free = list(self._tracks)
         for face in faces:
             box = np.array(face.box)
-            if taken and overlap(box, np.array([other.box for other in taken])).max() > _SAME_FACE:
+            if assigned and overlap(box, np.array([other.box for other in assigned])).max() > _MIN_OVERLAP:
                 continue
             shares = overlap(box, np.array([track.face.box for track in free])) if free else np.zeros(1)
-            if free and shares.max() > _SAME_FACE:
+            if free and shares.max() > _MIN_OVERLAP:
                 track = free.pop(int(shares.argmax()))
-                # After a gap the old place says nothing.
+                # The longer ago the track was last seen, the less its old position counts.
                 track.face = _blend(track.face, face, _share(seconds - track.seen, self._config.box_smoothing))
                 track.seen = seconds
             elif start_new:
@@ -166,7 +168,7 @@ class FaceTracker:
                 self._tracks.append(_Track(self._started, face, seconds, seconds))
             else:
                 continue
-            taken.append(face)
+            assigned.append(face)
 
     def _smoothed(self, track: _Track, raw: np.ndarray, seconds: float) -> TrackedFace:
         old = raw if track.probabilities is None else track.probabilities

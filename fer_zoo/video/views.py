@@ -1,4 +1,4 @@
-"""Showing live results: in a window, or as bars in the terminal."""
+"""Displays live results in a window, or as bars in the terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BAR = 24
 
 
 class View(Protocol):
-    """Somewhere to look at."""
+    """A display for live results."""
 
     def show(self, picture: np.ndarray, faces: Sequence[TrackedFace]) -> bool:
-        """Show the next frame, uint8 `[h, w, 3]` with the faces drawn in; false when the user has had enough."""
+        """Display the next frame, uint8 `[h, w, 3]` with the faces drawn in; false when the user wants to stop."""
 
     def close(self) -> None: ...
 
@@ -59,7 +59,7 @@ class Window:
             self._root.bind(key, lambda event: self._end())
 
     def show(self, picture: np.ndarray, faces: Sequence[TrackedFace]) -> bool:
-        # Tk shows nothing of an image that Python has let go of.
+        # Without this reference Python would free the image, and Tk would display nothing.
         self._photo = self._make(Image.fromarray(picture), master=self._root)
         self._label.configure(image=self._photo)
         self._root.update()

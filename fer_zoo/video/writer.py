@@ -1,4 +1,4 @@
-"""Writing videos that browsers play: H.264 in .mp4, .m4v, .mov and .mkv, VP9 in .webm, MJPEG in .avi, with PyAV."""
+"""Writes videos that browsers play with PyAV: H.264 in .mp4, .m4v, .mov and .mkv, VP9 in .webm, MJPEG in .avi."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import require
 from fer_zoo.video.sound import Sound
 
-# Encoders by the end of the file name, the first one that this FFmpeg has; the second one is the old MPEG-4 Part 2.
+# Encoders by suffix of the file; the first one that FFmpeg has is used. `mpeg4` is the old MPEG-4 Part 2.
 _H264 = ("libx264", "mpeg4")
 _ENCODERS = {
     ".mp4": _H264,
@@ -25,7 +25,7 @@ _ENCODERS = {
     ".avi": ("mjpeg",),
 }
 
-# Times of frames are rounded to it; MPEG-4 Part 2 has no finer one.
+# Time stamps of frames are rounded to multiples of it; MPEG-4 Part 2 allows no finer ones.
 _TIME_BASE = Fraction(1, 60_000)
 
 _FINE = {"qmin": "2", "qmax": "5"}
@@ -38,17 +38,17 @@ _OPTIONS = {
 
 
 class VideoWriter:
-    """Writes RGB frames as a video; used as a context, at whose end the file is read again and its frames counted.
+    """Writes RGB frames as a video; a context manager, which reads the file and counts its frames when it exits.
 
     Args:
-        path: Its suffix chooses container and codec.
-        rate: Frames a second, on average; of `.avi`, which knows no times, always.
-        width: Of the frames, in pixels; an odd one is filled up by repeating the last column.
-        height: Of the frames; as `width`.
-        sound: Goes with the frames, as long as there are any.
+        path: Path of the file; its suffix chooses container and codec.
+        rate: Mean frames per second; in `.avi`, which has no time stamps, the constant rate.
+        width: Width of the frames in pixels; an odd width is filled up by repeating the last column.
+        height: Height of the frames in pixels; an odd height is filled up by repeating the last row.
+        sound: Sound to write with the frames; it ends with the last frame.
 
     Raises:
-        UsageError: PyAV is not installed, or no video ends like `path`.
+        UsageError: PyAV is not installed, or the suffix of `path` is not that of a video.
         FerZooError: The file cannot be written, or has fewer frames than were written.
     """
 
@@ -65,7 +65,7 @@ class VideoWriter:
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         name = _encoder(path)
         try:
-            # An index at the start lets a browser play before it has the whole file.
+            # With the index at the start, a browser can play the file before it is loaded completely.
             faststart = {"movflags": "faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
             self._container: Any = av.open(str(path), "w", options=faststart)
             fraction = Fraction(rate).limit_denominator(1001)
@@ -85,8 +85,8 @@ class VideoWriter:
         """Append a frame.
 
         Args:
-            image: uint8 `[h, w, 3]`, RGB; one of another size than the first is scaled to it.
-            seconds: Its time since the first frame. At a constant rate frames are repeated or left out to keep it.
+            image: uint8 `[h, w, 3]`, RGB; scaled to the size of the first frame if it has another.
+            seconds: Time since the first frame. At a constant rate frames are repeated or left out to match it.
         """
         import av
 
@@ -152,24 +152,24 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(frame):
                 if not self._constant:
-                    # The last frame stays as long as the one before it did.
+                    # The last frame lasts as long as the one before it.
                     packet.duration = self._gap
                 self._container.mux(packet)
         except av.FFmpegError as error:
             raise self._failed(error) from error
 
     def _check(self) -> None:
-        """Libraries report little of a disk that was full: the file itself tells."""
+        """Count the frames in the written file: libraries do not always report that the disk was full."""
         import av
 
         try:
             with av.open(str(self._path)) as container:
-                found = sum(packet.size > 0 for packet in container.demux(video=0))
+                count = sum(packet.size > 0 for packet in container.demux(video=0))
         except av.FFmpegError as error:
             raise self._failed(error) from error
-        if found != self._count:
+        if count != self._count:
             raise FerZooError(
-                f"the annotated video has only {found} of its {self._count} frames; is there space on the disk?"
+                f"the annotated video has only {count} of its {self._count} frames; is there space on the disk?"
             )
 
     def _failed(self, error: Any) -> FerZooError:
@@ -184,13 +184,13 @@ def check_video_name(path: Path) -> None:
 
 
 def _encoder(path: Path) -> str:
-    """The name of the encoder for the file."""
+    """The name of the encoder for a file."""
     from av.codec import codecs_available
 
     names = _ENCODERS[path.suffix.lower()]
-    found = next((name for name in names if name in codecs_available), None)
-    if found is None:
+    encoder = next((name for name in names if name in codecs_available), None)
+    if encoder is None:
         raise FerZooError(f"PyAV's FFmpeg has no encoder for {path.suffix} ({', '.join(names)}); choose another suffix")
-    if found != names[0]:
+    if encoder != names[0]:
         err.print(f"there is no H.264 encoder: {path.suffix} becomes MPEG-4 Part 2, which browsers do not play")
-    return found
+    return encoder
