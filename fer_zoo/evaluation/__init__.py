@@ -1,4 +1,4 @@
-"""Measuring a model on labelled images, and the report of it."""
+"""Evaluates models on labelled images and writes reports."""
 
 from __future__ import annotations
 

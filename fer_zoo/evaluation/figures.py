@@ -1,4 +1,4 @@
-"""The pictures of an evaluation; each function draws one figure."""
+"""The figures of an evaluation report; each function draws one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
 
 
 def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
-    """F1 of each expression, beside the original project's where asked for."""
+    """F1 of each expression; with `beside_original`, beside the original project's F1."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.5), layout="constrained")
@@ -63,7 +63,7 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
 
 
 def plot_reliability(evaluation: Evaluation) -> Figure:
-    """Accuracy against confidence in the bins of the calibration error, above how many images each bin has."""
+    """Accuracy against confidence in the bins of the calibration error; below it, the number of images in each bin."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 7), layout="constrained")
@@ -86,10 +86,10 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
 
 
 def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities: np.ndarray) -> Figure:
-    """The most frequent mistakes, with the faces that the model was most sure about.
+    """The most frequent confusions, with the misclassified faces of the highest confidence.
 
     Args:
-        evaluation: Of the same images; at least one of them is confused.
+        evaluation: Evaluation of the same images; at least one of them is misclassified.
         dataset: `n` images.
         probabilities: float `[n, classes]`.
     """
@@ -101,7 +101,7 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
     figure = Figure(figsize=(1.3 * _FACES + 2, 1.5 * len(pairs) + 0.6), layout="constrained")
     figure.suptitle("Most confused pairs: label → prediction, and the surest mistakes with their probability")
     side, gap = dataset.images.shape[1], 6
-    # One axes a pair: forty take matplotlib seconds.
+    # One axes for a whole pair: matplotlib needs seconds for one axes for each face.
     for axes, pair in zip(figure.subplots(len(pairs), 1, squeeze=False)[:, 0], pairs, strict=True):
         wrong = (dataset.labels == names.index(pair.true)) & (predictions == names.index(pair.predicted))
         surest = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
@@ -147,7 +147,7 @@ def plot_predictions(dataset: Dataset, probabilities: np.ndarray) -> Figure:
 
 
 def _distinct(images: np.ndarray, order: np.ndarray) -> list[int]:
-    """The first indices of `order` without exact copies, of which FER2013 has many; at most a row of them."""
+    """The first indices in `order` without exact copies, of which FER2013 has many; at most as many as fit in a row."""
     first = {images[index].tobytes(): int(index) for index in order[::-1]}
     return [int(index) for index in order if first[images[index].tobytes()] == index][:_FACES]
 
@@ -165,7 +165,7 @@ def _matrix(axes: Axes, values: np.ndarray, top: float, texts: list[list[str]], 
 
 
 def _rotation(names: list[str], room: int) -> int:
-    """The angle of names along an axis, upright where they have more letters than there is room for."""
+    """The angle of names along an axis in degrees: 90 if all together have more letters than `room`, else 0."""
     letters = sum(max(map(len, name.split("\n"))) for name in names)
     return 90 if letters > room else 0
 

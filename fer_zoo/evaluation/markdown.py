@@ -1,4 +1,4 @@
-"""The text of an evaluation report."""
+"""Writes the text of an evaluation report in markdown."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def to_markdown(
     """The report as markdown, with links to the plots beside it.
 
     Args:
-        title: Which model this is.
-        details: Facts for the head of the report.
-        evaluations: By split; `test` is always there.
-        plots: Names of the plots beside it.
-        beside_original: Whether the original project's figures can be compared with these.
-        trained_on: The model's training data, where it is recorded.
+        title: Name of the model.
+        details: Name and value of each fact for the head of the report.
+        evaluations: Evaluations by split, `test` among them.
+        plots: File names of the plots in the same folder.
+        beside_original: Whether to compare with the original project's figures.
+        trained_on: The model's training data; `None` if it is not recorded.
     """
     whole = evaluations["test"]
 

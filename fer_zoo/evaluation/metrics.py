@@ -1,4 +1,4 @@
-"""The measures of a classifier on labelled images."""
+"""Metrics of a classifier on labelled images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Images of `true` that were taken for `predicted`: how many, and which share of all images of `true`."""
+    """Images of the class `true` that were classified as `predicted`: their count, and their share of all of `true`."""
 
     true: str
     predicted: str
@@ -25,7 +25,7 @@ class ConfusedPair:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Images whose highest probability lies in (`lower`, `upper`]: count, accuracy, mean confidence (0 where none)."""
+    """Images whose highest probability is in (`lower`, `upper`]: count, accuracy and mean confidence; 0 if empty."""
 
     lower: float
     upper: float
@@ -36,7 +36,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All measures of one model on one split; every share is in 0..1.
+    """All metrics of one model on one split; every share is in 0..1.
 
     Attributes:
         n: Number of images.
@@ -53,7 +53,7 @@ class Evaluation:
         confused_pairs: Every pair that was confused at least once, most frequent first.
         calibration: The bins behind `ece`.
         without_train_copies: `n`, `accuracy` and `accuracy_interval` of the images that have no exact copy in train;
-            `None` where that is not known or nothing is left.
+            `None` if the copies are unknown or no image remains.
 
     Examples:
         >>> from fer_zoo import evaluate
@@ -80,12 +80,12 @@ class Evaluation:
 
     @property
     def accuracy_text(self) -> str:
-        """The accuracy with its interval, for people."""
+        """The accuracy with its interval as text."""
         low, high = self.accuracy_interval
         return f"accuracy {self.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
     def to_json(self) -> dict[str, Any]:
-        """The measures as plain dicts, tuples and numbers."""
+        """The metrics as plain dicts, tuples and numbers."""
         return asdict(self)
 
 
@@ -96,13 +96,13 @@ def evaluate_predictions(
 
     Args:
         probabilities: float `[n, classes]`, each row adding up to 1.
-        labels: int `[n]`, which column.
+        labels: int `[n]`, index of the right column.
         classes: Names of the columns.
-        train_copies: bool `[n]`, the images that have an exact copy in train; `None` where that is not known.
+        train_copies: bool `[n]`, which images have an exact copy in train; `None` if unknown.
 
     Raises:
-        FerZooError: The arrays do not fit together, there are no images, a label is no column, or a
-            row is not a probability distribution.
+        FerZooError: The shapes do not match, there are no images, a label is not the index of a column, or a row is not
+            a probability distribution.
     """
     from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
@@ -157,8 +157,8 @@ def calibration_bins(
 
     Args:
         confidence: float `[n]`, the probability of the predicted class.
-        correct: bool `[n]`.
-        bins: How many.
+        correct: bool `[n]`, whether the prediction is right.
+        bins: Number of bins.
     """
     edges = np.linspace(0, 1, bins + 1)
     which = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)

@@ -1,4 +1,4 @@
-"""Measuring a trained model on labelled images."""
+"""Evaluates a trained model on labelled images."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def evaluate(
     """Measure a model on labelled test images, as `python -m fer_zoo.evaluate` does, without writing a report.
 
     Args:
-        model: A classifier, or what `load_classifier` takes: a name of the zoo or a model file.
-        data: A data set with the model's classes, or what `load_dataset` takes: a folder, zip or CSV; `None` is the
-            bundled sample, and for classes of your own the data that the model was trained on.
+        model: A classifier, or the name or file of a model, as `load_classifier` takes it.
+        data: A data set with the model's classes, or the path of a folder, zip or CSV, as `load_dataset` takes it;
+            `None` is the bundled sample, and for classes of your own the data that the model was trained on.
         ferplus: FER+'s votes, which label the images for a model of its eight expressions; `None` is the bundled file.
-        crop: Which images are searched for faces, as `load_dataset` takes it; `None` as in the model's training.
+        crop: Which images are searched for faces, as `load_dataset` takes it; `None`: as in the model's training.
         batch_size: Images in one call of the runtime; `None` as in `Classifier.predict_proba`.
         tta: Test-time augmentation, as in `Classifier.predict_proba`.
 
     Returns:
-        The measures of `test` (all test images), and of `public_test` and `private_test` where the data has them.
+        The metrics of `test` (all test images), and of `public_test` and `private_test` if the data has them.
 
     Raises:
         UsageError: There is no such model or data, the data has no test images or other classes, or scikit-learn
@@ -78,32 +78,33 @@ def images_for(
     ferplus: str | os.PathLike[str] | None = None,
     crop: Crop | None = None,
 ) -> Dataset:
-    """The images that a model is measured on, with labels of its classes.
+    """The images to evaluate a model on, labelled with its classes.
 
     Args:
-        path: The model file, whose run may be told by a `config.json` beside it.
+        path: The model file; the `config.json` of its run may be beside it.
         labels: The model's classes.
-        data: What `load_dataset` takes; `None` is the bundled sample, and for classes of one's own the data of the run.
+        data: Path of the data set, as `load_dataset` takes it; `None` is the bundled sample, and for classes of your
+            own the training data of the run.
         ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
-        crop: As `load_dataset` takes it; `None` as in the run.
+        crop: Which images are searched for faces, as `load_dataset` takes it; `None`: as in the run.
 
     Raises:
         UsageError: The data has no images of a class, or cannot be used.
-        FerZooError: It cannot be read.
+        FerZooError: The data cannot be read.
     """
     if data is None and labels not in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
         data = read_config(path.parent).data if (path.parent / "config.json").exists() else None
         if data is None:
             raise UsageError(f"{path} has the classes {', '.join(labels)}; pass --data with images of them")
-    trained: Crop = run_config(path.parent).get("training", {}).get("crop", "auto")
-    return load_labelled(data, labels, ferplus, crop or trained)
+    training_crop: Crop = run_config(path.parent).get("training", {}).get("crop", "auto")
+    return load_labelled(data, labels, ferplus, crop or training_crop)
 
 
 def predict(
     classifier: Classifier, dataset: Dataset, batch_size: int | None, tta: TestTimeAugmentation | None
 ) -> np.ndarray:
-    """The probabilities of every image, float32 `[n, classes]`, under a progress bar."""
-    if classifier.prior == "estimate":  # From all images, not from each part.
+    """The probabilities of every image, float32 `[n, classes]`, computed under a progress bar."""
+    if classifier.prior == "estimate":  # The prior is estimated from all images, not from each part.
         return classifier.predict_proba(dataset.images, batch_size, tta)
     parts = []
     chunk = max(batch_size or _PROGRESS_STEP, 1)

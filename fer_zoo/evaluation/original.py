@@ -1,4 +1,4 @@
-"""What the original project published on the 7,178 test images, mostly of its baseline CNN: the figures to beat."""
+"""The figures that the original project published for the 7,178 test images, mostly of its baseline CNN."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def implied_accuracy() -> float:
 
 
 def comparable(per_class: dict[str, Any]) -> bool:
-    """Whether an evaluation by these expressions is of FER2013's own labels, as the original's is."""
+    """Whether an evaluation uses FER2013's labels, as the original's does, judged by its classes."""
     return list(per_class) == list(PER_CLASS)
 
 

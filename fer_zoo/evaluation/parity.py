@@ -1,4 +1,4 @@
-"""How far an exported model is from its Keras original, and how far it may be: the one table of gates, and of goals."""
+"""Measures how far an exported model differs from its Keras original, and has the allowed limits: gates and goals."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Parity:
         argmax_agreement: Share of images on which both give the same class, 0..1.
         max_abs_diff: Largest |Δp| over all images and classes, 0..1.
         mean_abs_diff: Mean |Δp| over all images and classes, 0..1.
-        accuracy_delta: -1..1.
-        macro_f1_delta: -1..1, over the classes that occur in the labels.
+        accuracy_delta: Difference in accuracy, -1..1.
+        macro_f1_delta: Difference in macro-F1, -1..1, over the classes that occur in the labels.
         kl: Mean Kullback-Leibler divergence of the candidate from the reference, in nats.
-        per_class_recall_delta: By class, for the classes that occur in the labels.
+        per_class_recall_delta: Difference in recall, -1..1, of each class that occurs in the labels.
     """
 
     n: int
@@ -41,9 +41,10 @@ class Parity:
 
 @dataclass(frozen=True)
 class Gate:
-    """Limits that an artifact must hold to be published; `None` leaves a measure free.
+    """Limits that an artifact must meet to be published; `None` is no limit.
 
-    Agreement below 100 % and accuracy may always differ by one image, so that a small test set can be passed.
+    Accuracy, and agreement with a limit below 100 %, may always differ by one image, so that the limits also make sense
+    for a small test set.
     """
 
     min_argmax_agreement: float | None = None
@@ -59,24 +60,24 @@ GATES = {
 }
 
 
-# The goals of the zoo; an artifact that misses one is published all the same, and reported.
+# The goals of the zoo; an artifact that misses one is still published, and the report says so.
 GOALS = {
     "fp32": Gate(min_argmax_agreement=1.0),
     "fp16": Gate(min_argmax_agreement=0.999),
     "int8": Gate(min_argmax_agreement=0.98, max_abs_accuracy_delta=0.002),
 }
-MAX_INT8_SHARE = 0.27  # Of the bytes of the fp32 file.
+MAX_INT8_SHARE = 0.27  # Largest size of an int8 file, as a share of the bytes of the fp32 file.
 
 
 @dataclass(frozen=True)
 class Check:
-    """One measure held against its gate.
+    """One metric compared with its limit.
 
     Attributes:
-        measure: Field of `Parity`.
-        value: What was measured.
-        limit: What is allowed, as words for a table.
-        passed: Whether the value holds the limit; a NaN never does.
+        measure: Name of the metric, a field of `Parity`.
+        value: The measured value.
+        limit: The limit as text for a table.
+        passed: Whether the value meets the limit; a NaN never does.
     """
 
     measure: str
@@ -91,11 +92,11 @@ def compare(reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray, cl
     Args:
         reference: Float `[n, classes]` of the Keras original.
         candidate: Float `[n, classes]` of the exported model.
-        labels: Integer `[n]`, which column.
+        labels: Integer `[n]`, index of the right column.
         classes: Names of the columns.
 
     Raises:
-        FerZooError: The shapes do not belong together or there is no image.
+        FerZooError: The shapes do not match, or there are no images.
     """
     if not reference.shape == candidate.shape == (len(labels), len(classes)) or not len(labels):
         raise FerZooError(
@@ -104,80 +105,80 @@ def compare(reference: np.ndarray, candidate: np.ndarray, labels: np.ndarray, cl
         )
     p, q = reference.astype(np.float64), candidate.astype(np.float64)
     difference = np.abs(p - q)
-    guess, other = p.argmax(1), q.argmax(1)
-    before, after = (_recall_and_f1(labels, answer, len(classes)) for answer in (guess, other))
+    p_class, q_class = p.argmax(1), q.argmax(1)
+    (p_recall, p_f1), (q_recall, q_f1) = (_recall_and_f1(labels, c, len(classes)) for c in (p_class, q_class))
     present = np.unique(labels)
     return Parity(
         n=len(labels),
-        argmax_agreement=float(np.mean(guess == other)),
+        argmax_agreement=float(np.mean(p_class == q_class)),
         max_abs_diff=float(difference.max()),
         mean_abs_diff=float(difference.mean()),
-        accuracy_delta=float(np.mean(other == labels) - np.mean(guess == labels)),
-        macro_f1_delta=float(np.mean(after[1][present]) - np.mean(before[1][present])),
+        accuracy_delta=float(np.mean(q_class == labels) - np.mean(p_class == labels)),
+        macro_f1_delta=float(np.mean(q_f1[present]) - np.mean(p_f1[present])),
         kl=_kl(p, q),
-        per_class_recall_delta={classes[i]: float(after[0][i] - before[0][i]) for i in present},
+        per_class_recall_delta={classes[i]: float(q_recall[i] - p_recall[i]) for i in present},
     )
 
 
 def checks(parity: Parity, precision: str) -> list[Check]:
-    """Every measure that the gate of `precision` (a key of `GATES`) limits.
+    """Compare every metric with its limit in the gate of `precision`, a key of `GATES`.
 
     Raises:
         FerZooError: There is no gate for that precision.
     """
     if precision not in GATES:
         raise FerZooError(f"there is no parity gate for precision {precision!r}; choose one of {', '.join(GATES)}")
-    return _held(parity, GATES[precision])
+    return _compared(parity, GATES[precision])
 
 
 def goals_missed(parity: Parity, precision: str, share: float | None = None) -> list[str]:
     """The goals for `precision` that are missed, one phrase each.
 
     Args:
-        parity: Of the artifact and its original.
-        precision: Key of `GOALS`; others have no goals.
-        share: Bytes of an int8 file over those of the fp32 file of its format, where known.
+        parity: Differences between the artifact and its original.
+        precision: Key of `GOALS`; other precisions have no goals.
+        share: Size of an int8 file as a share of the fp32 file of the same format; `None` if unknown.
     """
     if precision not in GOALS:
         return []
-    found = _held(parity, GOALS[precision])
+    results = _compared(parity, GOALS[precision])
     if precision == "int8" and share is not None:
-        found.append(Check("size", share, f"≤ {100 * MAX_INT8_SHARE:g} % of fp32", share <= MAX_INT8_SHARE))
-    return _phrases(found)
+        results.append(Check("size", share, f"≤ {100 * MAX_INT8_SHARE:g} % of fp32", share <= MAX_INT8_SHARE))
+    return _phrases(results)
 
 
-def _held(parity: Parity, gate: Gate) -> list[Check]:
-    found = []
+def _compared(parity: Parity, gate: Gate) -> list[Check]:
+    results = []
     if gate.min_argmax_agreement is not None:
         value, limit = parity.argmax_agreement, gate.min_argmax_agreement
         allowed = limit if limit == 1 else min(limit, 1 - 1.5 / parity.n)
-        found.append(Check("argmax_agreement", value, f"≥ {100 * limit:g} %", value >= allowed))
+        results.append(Check("argmax_agreement", value, f"≥ {100 * limit:g} %", value >= allowed))
     if gate.max_abs_diff is not None:
         value, limit = parity.max_abs_diff, gate.max_abs_diff
-        found.append(Check("max_abs_diff", value, f"≤ {limit:g}", value <= limit))
+        results.append(Check("max_abs_diff", value, f"≤ {limit:g}", value <= limit))
     if gate.max_abs_accuracy_delta is not None:
         value, limit = parity.accuracy_delta, gate.max_abs_accuracy_delta
         allowed = max(limit, 1.5 / parity.n)
-        found.append(Check("accuracy_delta", value, f"within ±{100 * limit:g} points", abs(value) <= allowed))
-    # Probabilities that are not numbers still have an argmax, so that a gate on it alone would let them pass.
+        results.append(Check("accuracy_delta", value, f"within ±{100 * limit:g} points", abs(value) <= allowed))
+    # Probabilities that are not numbers still have an argmax, so they would pass a limit for the argmax alone.
     if not np.isfinite(parity.max_abs_diff):
-        found.append(Check("max_abs_diff", parity.max_abs_diff, "finite", False))
-    return found
+        results.append(Check("max_abs_diff", parity.max_abs_diff, "finite", False))
+    return results
 
 
 def failures(parity: Parity, precision: str) -> list[str]:
-    """What misses the gate of `precision`, one phrase each; empty when the artifact may be published."""
+    """The limits in the gate of `precision` that are not met, one phrase each; empty if all are met."""
     return _phrases(checks(parity, precision))
 
 
-def _phrases(found: list[Check]) -> list[str]:
-    return [f"{c.measure} is {c.value:.6g}, must be {c.limit}" for c in found if not c.passed]
+def _phrases(results: list[Check]) -> list[str]:
+    return [f"{c.measure} is {c.value:.6g}, must be {c.limit}" for c in results if not c.passed]
 
 
-def _recall_and_f1(labels: np.ndarray, guess: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    confusion = np.bincount(labels * classes + guess, minlength=classes * classes).reshape(classes, classes)
-    hits, support, guessed = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return hits / np.maximum(support, 1), 2 * hits / np.maximum(support + guessed, 1)
+def _recall_and_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    confusion = np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
+    hits, support, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    return hits / np.maximum(support, 1), 2 * hits / np.maximum(support + predicted, 1)
 
 
 def _kl(p: np.ndarray, q: np.ndarray) -> float:

@@ -42,25 +42,25 @@ def write_report(
     copies: np.ndarray | None = None,
     plots: Collection[str] = PLOTS,
 ) -> dict[str, Evaluation]:
-    """Evaluate predictions on every test split there is, and write `evaluation.json`, `evaluation.md` and the plots.
+    """Evaluate predictions on every test split of the data, and write `evaluation.json`, `evaluation.md` and the plots.
 
     Args:
-        folder: Made where it does not exist.
-        title: Which model this is.
+        folder: Folder to write to; created if it does not exist.
+        title: Name of the model.
         dataset: The `n` test images.
         probabilities: float `[n, classes]`, in the same order.
         details: More facts for the head of the report, such as the file and the runtime.
-        trained_on: The model's training data, where it is recorded. The original project's figures stand beside a model
-            of the full FER2013 and its 7,178 test images, nowhere else.
-        copies: bool `[n]`, the images that the model has seen in training, of `copies_of_train`.
-        plots: Which of `PLOTS` to draw, all of the whole test set; there is no `confused_pairs.png` when no image is
-            confused.
+        trained_on: The model's training data; `None` if it is not recorded. The original project's figures are added
+            only for a model trained on the full FER2013 and evaluated on its 7,178 test images.
+        copies: bool `[n]`, which images the model has seen in training, as `copies_of_train` returns them.
+        plots: Which of `PLOTS` to draw, all for the whole test set; `confused_pairs.png` is not drawn if no image is
+            misclassified.
 
     Returns:
-        The evaluation of `test` (all images), and of `public_test` and `private_test` where the data has them.
+        The evaluation of `test` (all images), and of `public_test` and `private_test` if the data has them.
 
     Raises:
-        FerZooError: `dataset` has train images, or the two do not fit together.
+        FerZooError: `dataset` has train images, or does not match `probabilities`.
     """
     if dataset.has("train"):
         raise FerZooError("train images cannot be part of an evaluation; give dataset.subset('test')")
@@ -93,18 +93,18 @@ def write_report(
 def evaluate_splits(
     dataset: Dataset, probabilities: np.ndarray, copies: np.ndarray | None = None
 ) -> dict[str, Evaluation]:
-    """Evaluate predictions on `test`, all images, and on `public_test` and `private_test` where the data has them.
+    """Evaluate predictions on `test` (all images), and on `public_test` and `private_test` if the data has them.
 
     Args:
         dataset: The `n` test images.
         probabilities: float `[n, classes]`, in the same order.
-        copies: bool `[n]`, the images that the model has seen in training; `None` where that is not known.
+        copies: bool `[n]`, which images the model has seen in training; `None` if unknown.
     """
     evaluations = {}
     for split in SPLITS:
         chosen = np.ones(len(dataset), bool) if split == "test" else dataset.splits == split
         if chosen.any():
-            # Without any copy the figure would stand there twice.
+            # Without any copy, the accuracy without copies would be the same figure again.
             seen = copies[chosen] if copies is not None and copies[chosen].any() else None
             evaluations[split] = evaluate_predictions(
                 probabilities[chosen], dataset.labels[chosen], dataset.expressions, seen
