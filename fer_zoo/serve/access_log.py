@@ -1,4 +1,4 @@
-"""One line for each request, on stderr."""
+"""The access log: one line for each request, on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 
 class AccessLog:
-    """Writes request records; pictures and answers are in none of them."""
+    """Writes request records, which contain neither pictures nor predictions."""
 
     def __init__(self, form: LogFormat) -> None:
         self._line = _json if form == "json" else _text

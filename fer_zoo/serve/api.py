@@ -1,4 +1,4 @@
-"""What the API can be asked: one table, of which both the routes and the OpenAPI description are made."""
+"""The operations of the API: one table, from which both the routes and the OpenAPI description are made."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def operations_of(service: Service, limits: Limits, load: ServerLoad, listed: Ca
     """All operations: our own and those of the V2 protocol.
 
     Args:
-        service: Answers.
-        limits: Of bodies, faces and time.
-        load: Counts what is held of bodies.
+        service: Classifies the pictures.
+        limits: Limits for bodies, faces and time.
+        load: Counts the waiting requests and the bytes of their bodies.
         listed: The models.
     """
     pictures, protocol = Predict(service, limits), KServe(service, limits)
@@ -56,21 +56,21 @@ def operations_of(service: Service, limits: Limits, load: ServerLoad, listed: Ca
                 "cropped": {
                     "type": "boolean",
                     "default": False,
-                    "description": "The picture is one face already: no face is searched",
+                    "description": "The picture shows one face and nothing else: it is not searched for faces",
                 },
             },
             refusals=_UPLOAD_REFUSALS,
-            around=(upload,),
+            middleware=(upload,),
         ),
-        Operation("/v1/models", models, "The models and what was measured of them", Catalog),
-        Operation("/healthz", health, "Whether the server answers", Health),
+        Operation("/v1/models", models, "The models with their size, accuracy and labels", Catalog),
+        Operation("/healthz", health, "Whether the server responds", Health),
         Operation("/v2", protocol.server_metadata, "Server metadata of the V2 protocol", kserve.ServerMetadata),
         Operation("/v2/health/live", protocol.live, "Whether the server runs", kserve.Live),
-        Operation("/v2/health/ready", protocol.ready, "Whether the server can be asked", kserve.Ready),
+        Operation("/v2/health/ready", protocol.ready, "Whether the server is ready for requests", kserve.Ready),
         Operation(
             "/v2/models/{model}",
             protocol.model_metadata,
-            "What a model takes and gives",
+            "Input and output of a model",
             kserve.ModelMetadata,
             refusals=(404,),
             other_paths=(kserve.VERSION_PATH,),
@@ -78,7 +78,7 @@ def operations_of(service: Service, limits: Limits, load: ServerLoad, listed: Ca
         Operation(
             "/v2/models/{model}/ready",
             protocol.model_ready,
-            "Whether a model can be asked",
+            "Whether a model is ready for requests",
             kserve.Ready,
             refusals=(404,),
             other_paths=(f"{kserve.VERSION_PATH}/ready",),
@@ -91,7 +91,7 @@ def operations_of(service: Service, limits: Limits, load: ServerLoad, listed: Ca
             method="POST",
             body={"application/json": kserve.InferRequest},
             refusals=(404, *_UPLOAD_REFUSALS),
-            around=(tensors,),
+            middleware=(tensors,),
             other_paths=(f"{kserve.VERSION_PATH}/infer",),
         ),
     ]

@@ -1,4 +1,4 @@
-"""The server as an ASGI app, for `fer-zoo serve` and for servers and apps of others."""
+"""The server as an ASGI app, for `fer-zoo serve`, for other servers and to mount in other apps."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def create_app(
 ) -> Starlette:
     """The page and the API as an ASGI app; one process, which starts others that decode pictures.
 
-    It runs under any ASGI server, and inside another app. What only a server can bound (slow headers, clients that do
-    not read, the number of connections) `fer-zoo serve` bounds, and other servers as they are configured.
+    It runs under any ASGI server, and inside another app. Only a server can limit slow headers, clients that do not
+    read, and the number of connections: `fer-zoo serve` does, other servers according to their own configuration.
 
     Args:
-        models: What is offered, as `fer-zoo serve --model` takes it; the first one answers where none is asked for.
-            Nothing offers all of the zoo.
-        jobs: Pictures decoded at the same time, each in a process of its own; else the cores, at most 4.
-        limits: Of sizes, times and load; `Limits()` where not given.
+        models: Models to offer, as `fer-zoo serve --model` takes them; the first one is the default of a request.
+            Without any, all models of the zoo are offered.
+        jobs: Pictures decoded at the same time, each in a process of its own; `None` is the number of cores, at most 4.
+        limits: Limits for sizes, times and load; `None` is `Limits()`.
         allowed_hosts: Names, without a port, that requests and web pages may use for this server; `*` allows all.
         log_format: Log each request on stderr as `text` or `json`.
-        prior: The population that the API's predictions are for, as `load_classifier` takes it, but for `estimate`. The
-            page classifies in the browser, and not for another population.
+        prior: How often each class occurs among the faces, as `load_classifier` takes it, except `estimate`. It applies
+            to the API; the page, which classifies in the browser, does not adapt its predictions.
 
     Raises:
         UsageError: There is no such model, or the prior does not fit it.
-        FerZooError: The model that answers first is damaged.
+        FerZooError: The default model is damaged.
 
     Examples:
         >>> from fer_zoo.serve.app import create_app

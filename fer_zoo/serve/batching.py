@@ -1,4 +1,4 @@
-"""Faces of several requests in one call of the model."""
+"""Classifies the faces of several requests in one call of the model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 
 
 class Batcher:
-    """Collects faces while the model is busy, so that batches grow with the load and nobody waits for company.
+    """Collects faces while the model is busy: batches grow with the load, and no request waits for a batch to fill.
 
     Args:
-        classify: Numbers `[n, 48, 48]` in 0..255 to float32 `[n, classes]`; called in `executor`, one call at a time.
+        classify: Maps numbers `[n, 48, 48]` in 0..255 to float32 `[n, classes]`; called in `executor`, one call at a
+            time.
         executor: Runs `classify`.
-        largest: Faces in one call, unless one request alone brings more.
+        largest: Largest number of faces in one call, unless a single request has more.
         observe: Called with the number of faces of each call.
     """
 
@@ -34,7 +35,7 @@ class Batcher:
         self._task: asyncio.Task[None] | None = None
 
     async def submit(self, faces: np.ndarray) -> np.ndarray:
-        """The probabilities, float32 `[n, classes]`, of uint8 or float32 `[n, 48, 48]`."""
+        """Classify faces, uint8 or float32 `[n, 48, 48]`; returns probabilities, float32 `[n, classes]`."""
         loop = asyncio.get_running_loop()
         self._task = self._task or loop.create_task(self._work())
         future: asyncio.Future[np.ndarray] = loop.create_future()
@@ -53,7 +54,7 @@ class Batcher:
             while not self._queue.empty() and count < self._largest:
                 batch.append(self._queue.get_nowait())
                 count += len(batch[-1][0])
-            # A request that gave up has cancelled its future.
+            # The future of a request that has been cancelled is done.
             batch = [(faces, future) for faces, future in batch if not future.done()]
             if not batch:
                 continue
@@ -61,7 +62,7 @@ class Batcher:
                 faces = np.concatenate([faces for faces, _ in batch])
                 self._observe(len(faces))
                 probabilities = await loop.run_in_executor(self._executor, self._classify, faces)
-            except Exception as error:  # Whatever it is, it belongs to those who wait for it.
+            except Exception as error:  # Any error is raised in the requests that wait for this batch.
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

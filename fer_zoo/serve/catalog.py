@@ -1,4 +1,4 @@
-"""The models that are served: ONNX files of the zoo that a browser runs well, and those of one's own."""
+"""The models that are served: ONNX files of the zoo that a browser runs well, and your own."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from fer_zoo.zoo import (
 
 PRECISIONS = ("fp32", "int8")
 
-# By a model's task, which is also the data set of its accuracy. Accuracies compare within one only.
+# Description of each task. A task is also the data set of a model's accuracy; accuracies of two tasks cannot be
+# compared.
 TASKS = {"FER2013": "seven expressions (FER2013)", "FER+": "eight expressions (FER+)"}
 
-# What a built page has where no model is chosen: small ones of either task.
+# The models of a built page if none are chosen: the default one and small ones of both tasks.
 BUILT = (DEFAULT_MODEL, "fernet_tiny:onnx:int8", "fernet_nano:onnx:int8", "fernet_base_ferplus:onnx:int8")
 
 
@@ -45,38 +46,38 @@ class ServedModel:
 
     @property
     def address(self) -> str:
-        """Where the page finds the file, relative to the page."""
+        """Address of the file, relative to the page."""
         return f"models/{self.artifact.path}"
 
     def verified_path(self) -> Path:
-        """`path`, whose content has the SHA-256 of the entry.
+        """`path`, after checking that the file has the SHA-256 of the entry.
 
         Raises:
-            FerZooError: It has another one, or is missing.
+            FerZooError: The file has another checksum, or is missing.
         """
         return verified(self.path, self.artifact.sha256)
 
 
 def chosen_models(references: Sequence[str]) -> list[ServedModel]:
-    """The models that references name, the first one's exact file first.
+    """The models that references name, in their order; of each model the most exact file first.
 
     Args:
         references: `NAME`, `NAME:onnx` or `NAME:onnx:int8` of the zoo, or paths as `own_files` takes them. A name
             without a precision means all ONNX files of that model.
 
     Raises:
-        UsageError: There is no such model, or two have one name.
+        UsageError: There is no such model, or two models have the same name.
     """
     chosen: list[ServedModel] = []
     for text in references:
         if os.sep in text or Path(text).suffix in (".onnx", ".keras", ".tflite") or Path(text).is_dir():
-            found = [ServedModel(artifact, path, own=True) for artifact, path in own_files(Path(text))]
+            models = [ServedModel(artifact, path, own=True) for artifact, path in own_files(Path(text))]
         else:
             find_artifact(text, [a for a in load_manifest(absent=True) if a.format == "onnx"])
-            find_file(text)  # Downloads one where none of the model is on this machine.
-            wanted = Reference.parse(text)
-            found = [model for model in served_models() if wanted.covers(model.artifact.reference)]
-        for model in found:
+            find_file(text)  # Downloads a file if none of the model is on this machine.
+            reference = Reference.parse(text)
+            models = [model for model in served_models() if reference.covers(model.artifact.reference)]
+        for model in models:
             same = next((other for other in chosen if other.name == model.name), None)
             if same is None:
                 chosen.append(model)
@@ -86,16 +87,16 @@ def chosen_models(references: Sequence[str]) -> list[ServedModel]:
 
 
 def built_models() -> list[ServedModel]:
-    """What a page is built with where no model is chosen: those of `BUILT` that are there, else all."""
+    """The models of a built page if none are chosen: those of `BUILT` on this machine, else all of the zoo."""
     zoo = served_models()
     return [model for name in BUILT for model in zoo if model.name == name] or zoo
 
 
 def served_models() -> list[ServedModel]:
-    """All ONNX files of the zoo that are on this machine, sorted by name, each model's exact file first.
+    """All ONNX files of the zoo that are on this machine, sorted by name, each model's most exact file first.
 
     Raises:
-        FerZooError: There is none.
+        FerZooError: There is no such file.
     """
     folder = artifacts_dir()
     models = [
@@ -109,23 +110,23 @@ def served_models() -> list[ServedModel]:
 
 
 def find_model(models: list[ServedModel], reference: str) -> ServedModel:
-    """By `NAME`, `NAME:onnx` or `NAME:onnx:int8`; the exact file where the precision is left out.
+    """Find a model by `NAME`, `NAME:onnx` or `NAME:onnx:int8`; without a precision, its most exact file.
 
     Raises:
         UsageError: There is no such model.
     """
-    found = find_artifact(reference, [model.artifact for model in models])
-    return next(model for model in models if model.artifact is found)
+    artifact = find_artifact(reference, [model.artifact for model in models])
+    return next(model for model in models if model.artifact is artifact)
 
 
 def default_model(models: list[ServedModel]) -> ServedModel:
-    """The one that answers where none is asked for: `DEFAULT_MODEL`, the first where it is not there."""
+    """The model for requests that name none: `DEFAULT_MODEL`, or the first of `models` if it is not among them."""
     return next((model for model in models if model.name == DEFAULT_MODEL), models[0])
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that can be asked for: what it is, and what was measured of it on its own task's test images."""
+    """A model that requests may name, with its accuracy on the test images of its task."""
 
     name: str
     model: str
@@ -147,14 +148,14 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The models, and which one answers where none is asked for."""
+    """The models, and the name of the default one, for requests that name none."""
 
     default: str
     models: list[ModelEntry]
 
 
 def catalog(models: list[ServedModel], default: ServedModel) -> Catalog:
-    """What `/v1/models` answers and the page reads as `models.json`."""
+    """The response of `/v1/models`, which the page reads as `models.json`."""
     return Catalog(default.name, [_entry(model) for model in models])
 
 

@@ -41,8 +41,8 @@ class Connection(HttpToolsProtocol):
     Uvicorn makes one for each client. The app's lifespan state holds the `metrics`.
 
     Args:
-        limits: Of time, and of connections.
-        refusal_log: The same for all connections.
+        limits: Limits for time and for the number of connections.
+        refusal_log: Log of refused connections, shared by all connections.
     """
 
     def __init__(self, *args: Any, limits: Limits, refusal_log: RefusalLog, **kwargs: Any) -> None:
@@ -63,8 +63,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # asyncio does it for sockets of its own alone. Without it a response's body waits 40 ms for the client to
-        # acknowledge the header (Nagle's algorithm and delayed acknowledgements).
+        # asyncio sets this option only for sockets that it creates itself. Without it a response's body waits 40 ms for
+        # the client to acknowledge the header (Nagle's algorithm and delayed acknowledgements).
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._metrics.connections.inc()
         if len(self.connections) > self._limits.connections and not self._evict_idle():
@@ -85,19 +85,19 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self._head_bytes is None and not self._in_body and not self._answering():
+        if self._head_bytes is None and not self._in_body and not self._responding():
             self._begin_head()
         self._head_began_in_chunk = False
         super().data_received(data)
-        # Of data amid which a header begins, it is not known how much belongs to it.
+        # If a header begins in the middle of the data, it is not known how many bytes belong to it.
         if self._head_bytes is not None and not self._head_began_in_chunk and not self._refused:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(431, f"the header is longer than {HEAD_BYTES} bytes")
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that sends no more may still wait for its response."""
-        waits = self._answering()
+        """Keep the connection if the client has sent everything but still waits for its response."""
+        waits = self._responding()
         if waits:
             self.cycle.keep_alive = False
         return waits
@@ -141,9 +141,9 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._end_after(self._limits.timeout, lambda: self._abort("write_timeout"))
-        elif self.cycle.response_complete:  # Else the next request of a pipeline is being answered.
+        elif self.cycle.response_complete:  # Otherwise the next pipelined request is being processed.
             if self._in_body:
-                # Closing now could take the response back from a client that still sends.
+                # If the connection were closed now, a client that still sends could lose the response.
                 self._idle_since = self.loop.time()
                 self._end_after(self._limits.linger, lambda: self._abort("linger_timeout"))
             elif self._head_bytes is None:
@@ -161,13 +161,13 @@ class Connection(HttpToolsProtocol):
 
     # Timeouts and refusals.
 
-    def _answering(self) -> bool:
+    def _responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _begin_head(self) -> None:
         self._idle_since = None
         self._head_bytes = 0
-        if not self._answering():
+        if not self._responding():
             self._end_after(self._limits.timeout, self._head_is_late)
 
     def _be_idle(self) -> None:
@@ -175,7 +175,7 @@ class Connection(HttpToolsProtocol):
         self._end_after(self._limits.idle, lambda: self._abort("idle_timeout"))
 
     def _evict_idle(self) -> bool:
-        """Close the connection that has waited longest for its client; whether there was one."""
+        """Close the connection that has been idle longest; false if none is idle."""
         idle = [c for c in self.connections if isinstance(c, Connection) and c._idle_since is not None]
         if not idle:
             return False
@@ -189,16 +189,16 @@ class Connection(HttpToolsProtocol):
         self._refuse(408, f"the header took longer than {self._limits.timeout:g} seconds")
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer what never becomes a request, and throw away what still comes."""
+        """Send an error response in place of processing a request, and discard all further data."""
         self._refused = True
         retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        answer = refusal(status, message, SECURITY_HEADERS | {"Connection": "close"} | retry)
+        response = refusal(status, message, SECURITY_HEADERS | {"Connection": "close"} | retry)
         phrase = HTTPStatus(status).phrase.encode()
-        fields = [*self.server_state.default_headers, *answer.raw_headers]
+        fields = [*self.server_state.default_headers, *response.raw_headers]
         lines = [b"HTTP/1.1 %d %b" % (status, phrase), *(b"%b: %b" % field for field in fields)]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self._idle_since = self.loop.time()
-        if self._answering():  # Nobody waits for that answer behind this one.
+        if self._responding():  # The client cannot use a response that follows this one.
             self.transport.close()
         else:
             self.transport.write_eof()

@@ -1,4 +1,4 @@
-"""What a request gets that fails inside the server, or that the server's end cuts short."""
+"""Error responses for requests that fail inside the server, or that are interrupted when it stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class ErrorResponses:
-    """ASGI middleware: 500 for a failure, which is logged, and 503 where the server stops before it has the answer."""
+    """ASGI middleware: responds with 500 to a failure, which is logged, and with 503 if the server is stopping."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,28 +24,28 @@ class ErrorResponses:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def send_noting(message: Message) -> None:
+        async def send_and_mark(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noting)
+            await self._app(scope, receive, send_and_mark)
         except asyncio.CancelledError:
             if started or scope["type"] != "http":
                 raise
-            answer = refusal(503, "the server is stopping; try again in a moment", {"Retry-After": "1"})
+            response = refusal(503, "the server is stopping; try again in a moment", {"Retry-After": "1"})
         except ClientDisconnect:
-            answer = refusal(CLIENT_CLOSED_REQUEST, "the client went away while it sent its request")
+            response = refusal(CLIENT_CLOSED_REQUEST, "the client went away while it sent its request")
         except Exception as error:  # One request must not end the server.
             if started or scope["type"] != "http":
                 raise
-            if isinstance(error, FerZooError):  # It says all: a model that failed, for one.
+            if isinstance(error, FerZooError):  # Its message needs no traceback, such as that of a model that failed.
                 _log.error("%s %s failed: %s", scope["method"], scope["path"], error)
             else:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
-            answer = refusal(500, "the server failed; its log says why")
+            response = refusal(500, "the server failed; its log says why")
         else:
             return
-        answer.headers["Connection"] = "close"
-        await answer(scope, receive, send)
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Which names of this server, and which web pages, requests may come with."""
+"""Checks which host name a request uses for this server, and which web page sent it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class HostCheck:
     """ASGI middleware that refuses the requests of foreign web pages.
 
-    A page elsewhere can make a browser send them, and read the answers where its own name resolves to this machine (DNS
-    rebinding). `Host` tells the name, and `Origin` the page.
+    A page of another server can make a browser send requests here, and read the responses if its own name resolves to
+    this machine (DNS rebinding). The header `Host` contains the name that the request uses, `Origin` the page.
 
     Args:
-        app: What answers the others.
-        allowed: Names or addresses, without a port; `*` allows all.
+        app: The app that handles the allowed requests.
+        allowed: Allowed names or addresses, without a port; `*` allows all.
     """
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str]) -> None:
@@ -29,17 +29,17 @@ class HostCheck:
         self._allowed = {host.lower() for host in allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: ASGIApp = self._app
+        handler: ASGIApp = self._app
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             hosts, origin = headers.getlist("host"), headers.get("origin")
             if len(hosts) != 1 and scope["http_version"] != "1.0":
-                answer = refusal(400, "the header needs exactly one Host")
+                handler = refusal(400, "the header needs exactly one Host")
             elif hosts and not self._allows(f"//{hosts[0]}"):
-                answer = refusal(403, "this server does not answer under that Host; `--allow-host` allows one")
+                handler = refusal(403, "this server does not answer under that Host; `--allow-host` allows one")
             elif origin is not None and not self._allows(origin):
-                answer = refusal(403, "web pages of other hosts may not use this server; `--allow-host` allows one")
-        await answer(scope, receive, send)
+                handler = refusal(403, "web pages of other hosts may not use this server; `--allow-host` allows one")
+        await handler(scope, receive, send)
 
     def _allows(self, address: str) -> bool:
         if "*" in self._allowed:

@@ -24,17 +24,17 @@ from fer_zoo.serve.responses import APIResponse, response_deadline
 from fer_zoo.serve.service import Service
 
 INPUT, OUTPUT = "image", "probabilities"
-# Every model has one version, which need not be named.
+# Every model has one version; requests need not name it.
 VERSION = "1"
 VERSION_PATH = f"/v2/models/{{model}}/versions/{VERSION}"
-# With the binary tensor data extension the JSON is so long, and the tensors follow.
+# In the binary tensor data extension, this header has the length of the JSON, after which the tensors follow.
 _JSON_LENGTH = "Inference-Header-Content-Length"
 _DTYPES = {"FP32": np.float32, "UINT8": np.uint8}
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 1)
 
 
 class ServerMetadata(Struct, frozen=True):
-    """Who answers, and which extensions of the protocol it has."""
+    """Name and version of the server, and its extensions of the protocol."""
 
     name: str
     version: str
@@ -42,7 +42,7 @@ class ServerMetadata(Struct, frozen=True):
 
 
 class TensorMetadata(Struct, frozen=True):
-    """An input or output of a model; -1 is any number."""
+    """An input or output of a model; a size of -1 is any number."""
 
     name: str
     datatype: str
@@ -50,7 +50,7 @@ class TensorMetadata(Struct, frozen=True):
 
 
 class ModelMetadata(Struct, frozen=True):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -60,19 +60,19 @@ class ModelMetadata(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True):
-    """The server, or a model, can be asked."""
+    """Whether the server, or a model, is ready for requests."""
 
     ready: bool
 
 
 class Live(Struct, frozen=True):
-    """The server runs."""
+    """Whether the server runs."""
 
     live: bool
 
 
 class InputTensor(Struct, frozen=True):
-    """Faces, gray, 0..255: FP32 or UINT8 `[n, 48, 48, 1]`; `data` is missing where they follow in binary."""
+    """Faces, gray, 0..255: FP32 or UINT8 `[n, 48, 48, 1]`; without `data`, they follow the JSON in binary."""
 
     name: str
     shape: list[int]
@@ -82,7 +82,7 @@ class InputTensor(Struct, frozen=True):
 
 
 class RequestedOutput(Struct, frozen=True):
-    """An output that is wanted; with the parameter `binary_data` in binary."""
+    """A requested output; with the parameter `binary_data` it is sent in binary."""
 
     name: str
     parameters: dict[str, Any] = {}
@@ -108,7 +108,7 @@ class OutputTensor(Struct, frozen=True, omit_defaults=True):
 
 
 class InferResponse(Struct, frozen=True):
-    """The answer; `id` is the request's."""
+    """The response; `id` is that of the request."""
 
     model_name: str
     model_version: str
@@ -117,16 +117,16 @@ class InferResponse(Struct, frozen=True):
 
 
 def largest_body(limits: Limits) -> int:
-    """Bytes of the longest request: a number of a face has at most 24 characters in JSON, with what separates it."""
+    """Size of the longest request in bytes: a pixel has at most 24 characters in JSON, with its separator."""
     return 100_000 + 24 * limits.batch * math.prod(_SHAPE)
 
 
 class KServe:
-    """The endpoints.
+    """The endpoints of the V2 protocol.
 
     Args:
-        service: Answers.
-        limits: Of faces in one request, and of time.
+        service: Classifies the faces.
+        limits: Limits for the faces in one request and for time.
     """
 
     def __init__(self, service: Service, limits: Limits) -> None:
@@ -155,10 +155,10 @@ class KServe:
 
     async def infer(self, request: Request) -> Response:
         model = self._model(request)
-        asked, tensors = _parsed(await request.body(), request.headers.get(_JSON_LENGTH))
-        faces = self._faces(asked, tensors)
+        content, tensors = _parsed(await request.body(), request.headers.get(_JSON_LENGTH))
+        faces = self._faces(content, tensors)
         async with response_deadline(self._limits.timeout):
-            return _answer(model, asked, await self._service.classify(model, faces))
+            return _response(model, content, await self._service.classify(model, faces))
 
     def _model(self, request: Request) -> ServedModel:
         try:
@@ -166,13 +166,13 @@ class KServe:
         except UsageError as error:
             raise HTTPException(404, str(error)) from error
 
-    def _faces(self, asked: InferRequest, tensors: bytes) -> np.ndarray:
-        """The one input, float32 or uint8 `[n, 48, 48]`."""
-        if [tensor.name for tensor in asked.inputs] != [INPUT]:
+    def _faces(self, content: InferRequest, tensors: bytes) -> np.ndarray:
+        """The only input, float32 or uint8 `[n, 48, 48]`."""
+        if [tensor.name for tensor in content.inputs] != [INPUT]:
             raise HTTPException(400, f"send one input, named {INPUT!r}")
-        if any(output.name != OUTPUT or "classification" in output.parameters for output in asked.outputs):
+        if any(output.name != OUTPUT or "classification" in output.parameters for output in content.outputs):
             raise HTTPException(400, f"the only output is {OUTPUT!r}, without classification")
-        (tensor,) = asked.inputs
+        (tensor,) = content.inputs
         dtype = _DTYPES.get(tensor.datatype)
         if dtype is None:
             raise HTTPException(400, f"the datatype must be {' or '.join(_DTYPES)}, not {tensor.datatype!r}")
@@ -183,7 +183,7 @@ class KServe:
             )
         size = tensor.parameters.get("binary_data_size")
         try:
-            # Little-endian, in the order of rows.
+            # Little-endian, row by row.
             values = np.frombuffer(tensors, np.dtype(dtype).newbyteorder("<")) if size else _numbers(tensor.data)
             if size not in (None, len(tensors)):
                 raise ValueError(f"binary_data_size is {size!r}, and {len(tensors)} bytes follow the JSON")
@@ -216,9 +216,9 @@ def _numbers(data: list[Any] | UnsetType) -> np.ndarray:
     return values
 
 
-def _answer(model: ServedModel, asked: InferRequest, probabilities: np.ndarray) -> Response:
-    wishes = [output.parameters.get("binary_data", False) for output in asked.outputs]
-    binary = wishes[0] if wishes else asked.parameters.get("binary_data_output", False)
+def _response(model: ServedModel, content: InferRequest, probabilities: np.ndarray) -> Response:
+    requested = [output.parameters.get("binary_data", False) for output in content.outputs]
+    binary = requested[0] if requested else content.parameters.get("binary_data_output", False)
     tensor = probabilities.astype("<f4")
     output = OutputTensor(
         OUTPUT,
@@ -227,10 +227,10 @@ def _answer(model: ServedModel, asked: InferRequest, probabilities: np.ndarray) 
         UNSET if binary else tensor.ravel().tolist(),
         {"binary_data_size": tensor.nbytes} if binary else {},
     )
-    answer = InferResponse(model.name, VERSION, [output], asked.id)
+    response = InferResponse(model.name, VERSION, [output], content.id)
     if not binary:
-        return APIResponse(answer)
-    head = msgspec.json.encode(answer)
+        return APIResponse(response)
+    head = msgspec.json.encode(response)
     return Response(
         head + tensor.tobytes(),
         media_type="application/octet-stream",

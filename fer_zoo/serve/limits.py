@@ -1,4 +1,4 @@
-"""What the server accepts at most."""
+"""Limits for the requests that the server accepts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Every bound that keeps one client from hurting the others, and all of them from filling the memory.
+    """Limits that keep one client from disturbing the others, and all clients from filling the memory.
 
     Attributes:
-        body_bytes: Of one request; larger ones get 413 before they are read.
-        pixels: Of one image; larger ones get 413 before they are decoded.
-        faces: Faces classified in one image, the best found.
-        waiting: Requests whose body has arrived and that are not answered yet; 503 beyond.
-        waiting_bytes: Bytes that have arrived of all bodies; 503 beyond.
-        upload_rate: Bytes per second that a body must arrive with on average, after the first `upload_grace` seconds;
-            408 below.
-        upload_grace: See `upload_rate`.
-        connections: Open at once; beyond, the one that has been idle longest is closed, and 503 where none is idle.
+        body_bytes: Bytes of one request; a larger one gets 413 before it is read.
+        pixels: Pixels of one image; a larger one gets 413 before it is decoded.
+        faces: Faces that are classified in one image, those with the highest scores.
+        waiting: Requests whose body has arrived and that wait for their response; further ones get 503.
+        waiting_bytes: Bytes of all bodies that have arrived so far; further ones get 503.
+        upload_rate: Lowest mean speed of a body in bytes per second, after the first `upload_grace` seconds; a slower
+            one gets 408.
+        upload_grace: Seconds before `upload_rate` applies.
+        connections: Connections open at once. For a further one, the connection that has been idle longest is closed;
+            if none is idle, the new one gets 503.
         batch: Faces in one call of the model, and in one request of the V2 protocol.
-        timeout: Seconds for the header, for the body, for the answer, and for each part of the response to be taken.
-        idle: Seconds that a connection is kept without a request.
-        linger: Seconds that a refused body is thrown away for, so that its sender can read why.
-        grace: Seconds for the requests that run when the server is told to stop; 503 beyond.
+        timeout: Seconds for the header, for the body, for computing the response, and for the client to read each part
+            of the response.
+        idle: Seconds that a connection stays open without a request.
+        linger: Seconds for which the body of a refused request is read and discarded, so that the client can read the
+            error response.
+        grace: Seconds for running requests to finish when the server stops; then they get 503.
     """
 
     body_bytes: int = 16_000_000

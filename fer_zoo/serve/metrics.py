@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, latency, batches, load and connections."""
+"""Metrics for Prometheus: requests, latency, batches, load and connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from fer_zoo.serve.request_records import RequestRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# Where several worker processes leave their numbers for each other; prometheus_client reads it when it is imported.
+# Names the folder in which several worker processes share their numbers; prometheus_client reads the variable when it
+# is imported.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -19,10 +20,10 @@ _FACES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """The numbers of one server.
+    """The metrics of one server.
 
     Attributes:
-        registry: Of this server alone.
+        registry: Registry of this server's metrics only.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The description of the API in OpenAPI 3.1, made of its operations and their types."""
+"""The description of the API in OpenAPI 3.1, made from its operations and their types."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _REFUSALS = {
 
 
 def openapi(operations: Sequence[Operation], root_path: str = "") -> dict[str, Any]:
-    """The document that `/openapi.json` answers.
+    """The document at `/openapi.json`.
 
     Args:
-        operations: All of them.
-        root_path: Where the app is mounted.
+        operations: All operations of the API.
+        root_path: Path under which the app is mounted.
     """
     bodies = [kind for operation in operations for kind in operation.body.values() if isinstance(kind, type)]
-    types = [Error, *bodies, *(operation.answer for operation in operations if operation.answer)]
+    types = [Error, *bodies, *(operation.response for operation in operations if operation.response)]
     (*_,), schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -62,14 +62,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
     ]
     in_query = [{"name": name, "in": "query", "schema": schema} for name, schema in operation.query.items()]
     content = {kind: {"schema": _schema(schema)} for kind, schema in operation.body.items()}
-    answer = {"application/json": {"schema": _schema(operation.answer)}} if operation.answer else {"text/plain": {}}
+    schema = operation.response and _schema(operation.response)
+    response = {"application/json": {"schema": schema}} if schema else {"text/plain": {}}
     error = {"application/json": {"schema": _schema(Error)}}
     return {
         "summary": operation.summary,
         "operationId": operation.name,
         "parameters": in_path + in_query,
         **({"requestBody": {"required": True, "content": content}} if content else {}),
-        "responses": {"200": {"description": operation.summary, "content": answer}}
+        "responses": {"200": {"description": operation.summary, "content": response}}
         | {str(status): {"description": _REFUSALS[status], "content": error} for status in operation.refusals},
     }
 

@@ -1,4 +1,4 @@
-"""One operation of the API, of which its routes and its part of the OpenAPI description are made."""
+"""One operation of the API, from which its routes and its part of the OpenAPI description are made."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class Operation:
     """One method of one path.
 
     Attributes:
-        path: As Starlette and OpenAPI write it, with `{name}`.
-        endpoint: Answers; its name is the operation's.
-        summary: One line.
-        answer: Type of the JSON of a 200, `None` where it is text.
-        method: Of HTTP.
-        body: JSON Schema of the request's body, by media type; a type where it is JSON.
-        query: JSON Schemas of the query's parameters.
-        refusals: Statuses besides 200.
-        around: Middleware of this operation alone.
-        other_paths: Where it is found too.
+        path: Path as Starlette and OpenAPI write it, with `{name}` for parameters.
+        endpoint: Function that handles a request; its name is the operation's.
+        summary: Description in one line.
+        response: Type of the JSON in a response with status 200; `None` for text.
+        method: HTTP method.
+        body: JSON Schema of the request body by media type; for JSON, its type.
+        query: JSON Schemas of the query parameters by name.
+        refusals: Statuses of error responses.
+        middleware: Middleware for this operation only.
+        other_paths: Further paths of the same operation.
     """
 
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
     summary: str
-    answer: Any
+    response: Any
     method: str = "GET"
     body: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
-    around: tuple[Middleware, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
     other_paths: tuple[str, ...] = ()
 
     @property
@@ -46,4 +46,4 @@ class Operation:
 
     def routes(self) -> list[Route]:
         paths = (self.path, *self.other_paths)
-        return [Route(path, self.endpoint, methods=[self.method], middleware=self.around) for path in paths]
+        return [Route(path, self.endpoint, methods=[self.method], middleware=self.middleware) for path in paths]

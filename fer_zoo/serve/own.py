@@ -1,4 +1,4 @@
-"""Models of one's own that are served: the ONNX files of an export, by the path of file, folder or Keras original."""
+"""Finds the ONNX files of your own models to serve, by the path of a file, a folder or a Keras original."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, lists_original, loa
 
 
 def own_files(path: Path) -> list[tuple[Artifact, Path]]:
-    """The ONNX files that a path means, with their manifest's entries, the exact one first.
+    """The ONNX files that a path stands for, with their manifest entries, the most exact one first.
 
-    An entry's model is called like the run, or like the folder.
+    The model of an entry gets the name of the run, or of the folder.
 
     Args:
         path: An .onnx file, a folder that `python -m export` wrote, a .keras file with such a folder `export` beside
             it, or a run's folder with both.
 
     Raises:
-        UsageError: There is no ONNX file; says how to make one.
-        FerZooError: The file is damaged or not on the zoo's contract.
+        UsageError: There is no ONNX file; the message says how to make one.
+        FerZooError: The file is damaged, or its input or output is not like that of the zoo's models.
     """
     if not path.exists():
         raise UsageError(f"there is no model {path}")
@@ -41,12 +41,12 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
             f"the page and the API run ONNX files, and {path} has none; make them: python -m export {original}"
         )
     name = folder.absolute().parent.name if folder.name == "export" else folder.absolute().name
-    found = [(replace(entry, model=name, path=f"{name}/{file.name}"), file) for file, entry in entries.items()]
-    return sorted(found, key=lambda pair: PRECISIONS.index(pair[0].precision))
+    renamed = [(replace(entry, model=name, path=f"{name}/{file.name}"), file) for file, entry in entries.items()]
+    return sorted(renamed, key=lambda pair: PRECISIONS.index(pair[0].precision))
 
 
 def _described(path: Path) -> Artifact:
-    """What can be told of a file that no manifest lists."""
+    """A manifest entry for a file that no manifest lists, with unknown values left empty."""
     with load_classifier(path, isolated=True) as classifier:
         labels = list(classifier.labels)
     return Artifact(

@@ -15,7 +15,7 @@ from fer_zoo.serve.catalog import ServedModel, catalog
 STATIC = Path(__file__).with_name("static")
 CATALOG = "models.json"
 
-# `wasm-unsafe-eval` lets the page compile WebAssembly and nothing else; connect-src keeps photos on the machine.
+# `wasm-unsafe-eval` allows the page to compile WebAssembly and nothing else; connect-src keeps photos on the machine.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
@@ -35,9 +35,9 @@ TYPES = {
 
 
 def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, bytes | Path]:
-    """Every file of the page by its address relative to the page; `models.json` is made, the others lie on disk.
+    """Every file of the page by its address relative to the page: the content of `models.json`, else a path on disk.
 
-    One whose name ends in `.gz` is compressed, and its address is without that ending.
+    Files whose name ends in `.gz` are compressed; their address has no `.gz`.
     """
     static = {path.relative_to(STATIC).as_posix().removesuffix(".gz"): path for path in sorted(STATIC.rglob("*"))}
     files: dict[str, bytes | Path] = {
@@ -51,18 +51,18 @@ def page_files(models: list[ServedModel], default: ServedModel) -> dict[str, byt
 
 
 def unpacked(path: Path) -> bytes:
-    """What is in a file of the page, also where it is compressed."""
+    """The content of a file of the page, decompressed if it is compressed."""
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
-    """Write the page to `folder`, over an older one, whose models are removed.
+    """Write the page to `folder`; an older page there is replaced and its models are removed.
 
     Returns:
         The size of all files in bytes.
 
     Raises:
-        UsageError: `folder` is a file, or a folder with other things in it.
+        UsageError: `folder` is a file, or a folder that contains anything but an older page.
     """
     remove_leftovers(folder)
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / CATALOG).exists())):
@@ -70,7 +70,7 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
     files = page_files(models, default)
     _remove_models(folder)
     total = 0
-    # The catalog first: where this is killed, it tells the next build that the folder is a page.
+    # The catalog is written first: if this process is killed, the next build recognizes the folder as a page.
     for address in sorted(files, key=lambda address: address != CATALOG):
         content = files[address]
         data = unpacked(content) if isinstance(content, Path) else content
@@ -80,7 +80,7 @@ def build(folder: Path, models: list[ServedModel], default: ServedModel) -> int:
 
 
 def _remove_models(folder: Path) -> None:
-    """Remove the models of a page that was built here before."""
+    """Remove the models of an older page in the folder."""
     catalog_file = folder / CATALOG
     if catalog_file.exists():
         for model in json.loads(catalog_file.read_text("utf-8"))["models"]:

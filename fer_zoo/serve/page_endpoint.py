@@ -15,15 +15,15 @@ from starlette.types import Scope
 from fer_zoo.serve.page import TYPES, unpacked
 
 _CHUNK = 1 << 16
-# For clients that take no compressed file; browsers do.
+# For clients that do not accept compressed files; browsers do.
 _unpacked_once = functools.cache(unpacked)
 
 
 class PageFiles(StaticFiles):
-    """Starlette's static files, of which there are those of a list and no other.
+    """Starlette's static files, restricted to a fixed list of files.
 
     Args:
-        files: By their address relative to the page; the empty one is the page itself.
+        files: Path of each file by its address relative to the page; the empty address is the page itself.
     """
 
     def __init__(self, files: Mapping[str, Path]) -> None:

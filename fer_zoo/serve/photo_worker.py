@@ -15,7 +15,7 @@ from fer_zoo.faces.search import PhotoFaces, search_photo
 from fer_zoo.memory import keep_memory
 from fer_zoo.pictures import PictureTooLargeError, read_picture
 
-# Of a picture that is decoded in the server's own process.
+# Pictures of at most so many pixels and bytes are decoded in the server's own process.
 SMALL_PIXELS = 256 * 256
 _SMALL_BYTES = 100_000
 _SMALL_FORMATS = (b"\x89PNG\r\n", b"\xff\xd8\xff")
@@ -30,7 +30,7 @@ class Unreadable:
 
 
 def work(end: socket.socket, max_pixels: int, max_faces: int) -> None:
-    """Answer each `(content, cropped)` with `PhotoFaces` or `Unreadable` until the other end closes."""
+    """Reply to each `(content, cropped)` with `PhotoFaces` or `Unreadable`, until the server closes the connection."""
     # Ctrl-C goes to all processes of a terminal; the server then waits for the requests that run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
@@ -48,11 +48,11 @@ def read_crops(
     """The faces of an image file.
 
     Args:
-        content: Of the file.
-        cropped: The picture is one face already; none is searched.
-        detector: Finds them.
+        content: Content of the file.
+        cropped: Whether the picture shows one face and nothing else, so that it is not searched.
+        detector: Finds the faces.
         max_pixels: Larger pictures are refused before they are decoded.
-        max_faces: The best are kept.
+        max_faces: Return at most so many faces, those with the best scores.
     """
     try:
         return search_photo(content, detector, whole=cropped, max_pixels=max_pixels, max_faces=max_faces)
@@ -65,10 +65,10 @@ def read_crops(
 
 
 def read_small_face(content: bytes) -> PhotoFaces | None:
-    """A small picture of one face: it is decoded in less time than it takes to send it to another process.
+    """Decode a small picture of one face here, which takes less time than sending it to another process.
 
     Returns:
-        `None` where it is not a PNG or JPEG of at most `SMALL_PIXELS`, or cannot be read.
+        The face; `None` if the picture is not a PNG or JPEG of at most `SMALL_PIXELS`, or cannot be read.
     """
     if len(content) > _SMALL_BYTES or not content.startswith(_SMALL_FORMATS):
         return None

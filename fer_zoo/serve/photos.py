@@ -1,4 +1,4 @@
-"""Pictures decoded and searched for faces in worker processes, which can be ended at any moment."""
+"""Decodes pictures and finds their faces in worker processes, which can be ended at any moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer_zoo.faces.search import PhotoFaces
 from fer_zoo.serve.photo_worker import Unreadable, work
 
 _context = multiprocessing.get_context("spawn")
-# What goes before each message on a multiprocessing connection, which the process reads and writes.
+# The length before each message on a multiprocessing connection, as the worker process uses it.
 _LENGTH = struct.Struct("!i")
 
 
@@ -22,36 +22,36 @@ class PhotoWorkers:
     """A fixed number of processes; one that dies, or whose request is cancelled, is replaced.
 
     Args:
-        count: Pictures decoded at the same time; each holds one decoded picture.
-        max_pixels: Of one picture.
-        max_faces: Of one picture, the best found.
+        count: Number of processes, each of which decodes one picture at a time.
+        max_pixels: Limit for the pixels of one picture.
+        max_faces: Limit for the faces of one picture; those with the best scores are returned.
     """
 
     def __init__(self, count: int, max_pixels: int, max_faces: int) -> None:
-        # Last in, first out: where one process is enough, no other is started.
+        # Last in, first out: if one process is enough, no other is started.
         self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._workers = [_Worker(max_pixels, max_faces) for _ in range(count)]
         for worker in self._workers:
             self._free.put_nowait(worker)
 
     async def start(self) -> None:
-        """Start all processes, else each when it is first needed, and wait until they can decode."""
+        """Start all processes and wait until they are ready; without this call, each starts when first needed."""
         await asyncio.gather(*(self._exchange(b"", False) for _ in self._workers))
 
     async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
-        """The faces of an image file. Cancelling ends the decoding too.
+        """The faces of an image file. Cancelling the call also ends the decoding.
 
         Args:
-            content: Of the file.
-            cropped: The picture is one face already.
+            content: Content of the file.
+            cropped: Whether the picture shows one face and nothing else.
 
         Raises:
-            HTTPException: 400 or 413, the picture cannot be read or is too large.
+            HTTPException: The picture cannot be read (400) or is too large (413).
         """
-        found = await self._exchange(content, cropped)
-        if isinstance(found, Unreadable):
-            raise HTTPException(found.status, found.reason)
-        return found
+        photo = await self._exchange(content, cropped)
+        if isinstance(photo, Unreadable):
+            raise HTTPException(photo.status, photo.reason)
+        return photo
 
     def close(self) -> None:
         for worker in self._workers:
@@ -79,7 +79,7 @@ class _Worker:
         self._process: multiprocessing.process.BaseProcess | None = None
 
     async def exchange(self, content: bytes, cropped: bool) -> PhotoFaces | Unreadable:
-        """What `photo_worker.work` answers; EOFError or OSError where the process has ended."""
+        """Send a picture to `photo_worker.work` and return its reply; EOFError or OSError if the process has ended."""
         if self._process is None:
             await self._start()
         message = pickle.dumps((content, cropped))
@@ -93,7 +93,7 @@ class _Worker:
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         self._process = _context.Process(target=work, args=(theirs, *self._limits), name="photos", daemon=True)
         self._process.start()
-        # The process has its copy: the connection ends with it.
+        # The process has its own copy of this end, so the connection closes when the process ends.
         theirs.close()
 
     def end(self) -> None:

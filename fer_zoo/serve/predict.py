@@ -1,4 +1,4 @@
-"""`POST /v1/predict`: a picture in, its faces and their expressions out."""
+"""The endpoint `POST /v1/predict`: finds the faces of a picture and classifies their expressions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Predict:
     """The endpoint.
 
     Args:
-        service: Answers.
-        limits: Of time.
+        service: Finds and classifies the faces.
+        limits: Limits for time.
     """
 
     def __init__(self, service: Service, limits: Limits) -> None:
@@ -43,15 +43,15 @@ class Predict:
             return APIResponse(await self._prediction(content, model, cropped))
 
     async def _prediction(self, content: bytes, model: ServedModel, cropped: bool) -> Prediction:
-        found = await self._service.crops(content, cropped)
+        photo = await self._service.crops(content, cropped)
         labels = model.artifact.output["labels"]
-        probabilities = await self._service.classify(model, found.crops) if len(found.crops) else np.empty((0, 0))
-        places = found.faces if found.faces is not None else [None] * len(probabilities)
-        faces = [_answer(face, labels, row) for face, row in zip(places, probabilities, strict=True)]
-        return Prediction(model.name, found.width, found.height, faces)
+        probabilities = await self._service.classify(model, photo.crops) if len(photo.crops) else np.empty((0, 0))
+        detected = photo.faces if photo.faces is not None else [None] * len(probabilities)
+        faces = [_face_prediction(face, labels, row) for face, row in zip(detected, probabilities, strict=True)]
+        return Prediction(model.name, photo.width, photo.height, faces)
 
     def _parameters(self, request: Request) -> tuple[ServedModel, bool]:
-        """Everything that can be refused before the body is read."""
+        """Check the query and the Content-Type before the body is read."""
         query = request.query_params
         unknown = sorted(set(query) - set(PARAMETERS))
         if unknown:
@@ -70,7 +70,7 @@ class Predict:
 
 
 class _Form(MultiPartParser):
-    """Starlette's, which keeps the picture in memory, not on the disk, and knows a form that ends too early."""
+    """Starlette's parser, which keeps the picture in memory instead of on disk, and detects an incomplete form."""
 
     spool_max_size = 1 << 40
     ended = False
@@ -80,7 +80,7 @@ class _Form(MultiPartParser):
 
 
 async def _picture(request: Request) -> bytes:
-    """The body, or the field `image` of a form; other fields are ignored."""
+    """The picture: the body, or the field `image` of a form, whose other fields are ignored."""
     if _kind(request) != _FORM:
         return await request.body()
     parser = _Form(request.headers, request.stream(), max_files=10, max_fields=100)
@@ -102,11 +102,11 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
 
 
-def _answer(face: Face | None, labels: list[str], row: np.ndarray) -> FacePrediction:
-    place: dict[str, Any] = {}
+def _face_prediction(face: Face | None, labels: list[str], row: np.ndarray) -> FacePrediction:
+    detection: dict[str, Any] = {}
     if face is not None:
-        place["box"] = tuple(round(value, 2) for value in face.box)
-        place["landmarks"] = [(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks]
-        place["score"] = round(face.score, 4)
+        detection["box"] = tuple(round(value, 2) for value in face.box)
+        detection["landmarks"] = [(round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks]
+        detection["score"] = round(face.score, 4)
     probabilities = {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
-    return FacePrediction(label=labels[int(row.argmax())], probabilities=probabilities, **place)
+    return FacePrediction(label=labels[int(row.argmax())], probabilities=probabilities, **detection)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# As nginx logs a client that went away before it got an answer.
+# The status that nginx logs for a client that closed the connection before it got a response.
 CLIENT_CLOSED_REQUEST = 499
 
 
@@ -17,13 +17,13 @@ class RequestRecord:
     """One request and its response.
 
     Attributes:
-        client: The client's address, empty where it has none.
-        method: Of HTTP.
-        target: Path and query as they came, percent-encoded.
+        client: The client's address; empty if it has none.
+        method: HTTP method.
+        target: Path and query as in the request, percent-encoded.
         endpoint: The operation's name, such as `predict`; `page` for files of the page and unknown addresses.
-        status: Of HTTP.
-        bytes: Of the response's body.
-        seconds: From the header to the end of the response.
+        status: HTTP status.
+        bytes: Size of the response body in bytes.
+        seconds: Time from the header of the request to the end of the response.
     """
 
     client: str

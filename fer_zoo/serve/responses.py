@@ -1,4 +1,4 @@
-"""Types of the API's answers, from which its OpenAPI description is made, and the responses that carry them."""
+"""Types of the API's responses, from which its OpenAPI description is made, and helpers that send them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class FacePrediction(Struct, frozen=True, kw_only=True):
         list[tuple[float, float]] | UnsetType,
         Meta(description="right eye, left eye, nose, right and left corner of the mouth: x, y in pixels"),
     ] = UNSET
-    score: Annotated[float | UnsetType, Meta(description="How surely this is a face, 0..1")] = UNSET
+    score: Annotated[float | UnsetType, Meta(description="The detector's confidence that this is a face, 0..1")] = UNSET
     label: Annotated[str, Meta(description="The most probable expression")]
-    probabilities: Annotated[dict[str, Probability], Meta(description="Of each expression of the model")]
+    probabilities: Annotated[dict[str, Probability], Meta(description="Probability of each expression of the model")]
 
 
 class Prediction(Struct, frozen=True):
-    """The faces of a picture, the one that is most surely a face first; width and height of the upright picture."""
+    """The faces of a picture, the highest score first, and width and height of the upright picture."""
 
     model: str
     width: int
@@ -42,7 +42,7 @@ class Prediction(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """The server answers; `waiting` requests are accepted and not answered yet."""
+    """The state of the server; `waiting` is the number of requests that wait for their response."""
 
     status: str
     version: str
@@ -56,7 +56,7 @@ class Error(Struct, frozen=True):
 
 
 class APIResponse(Response):
-    """A struct or a dataclass as JSON."""
+    """A response with a struct or a dataclass as JSON."""
 
     media_type = "application/json"
 
@@ -72,13 +72,13 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def unavailable(message: str) -> HTTPException:
-    """503, to be sent again in a second."""
+    """An error with status 503 that asks the client to try again in a second."""
     return HTTPException(503, message, {"Retry-After": "1"})
 
 
 @asynccontextmanager
 async def response_deadline(seconds: float) -> AsyncIterator[None]:
-    """Cancel what takes longer, and answer with 503."""
+    """Cancel the code in this context if it takes longer, and respond with 503."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -87,12 +87,12 @@ async def response_deadline(seconds: float) -> AsyncIterator[None]:
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """Starlette's handler of an HTTPException, whose detail is the sentence that the client gets."""
+    """Handle an HTTPException: the client gets its detail, one sentence, as the error."""
     assert isinstance(error, HTTPException)
     path, headers, message = request.url.path, dict(error.headers or {}), error.detail
-    # Those of the router have no sentence of their own.
+    # The exceptions of Starlette's router have no such sentence.
     if error.status_code == 404 and message == "Not Found":
-        message = f"there is nothing at {path}; /docs tells what there is"
+        message = f"there is nothing at {path}; /docs lists all operations"
     elif error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
         message = f"{path} takes {headers['Allow']}, not {request.method}"

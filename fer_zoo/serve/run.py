@@ -1,4 +1,4 @@
-"""The app under uvicorn, in one process or several."""
+"""Runs the app under uvicorn, in one process or several."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fer_zoo.serve import metrics
 from fer_zoo.serve.connection import Connection, RefusalLog
 from fer_zoo.serve.limits import Limits
 
-# Connections that the system completes before the server has taken them.
+# Connections that the operating system holds before the server accepts them.
 BACKLOG = 128
-# Files of a process that are no connections: models, libraries, pipes to other processes.
+# Open files of a process that are not connections: models, libraries, pipes to other processes.
 _OTHER_FILES = 128
 
 
@@ -32,10 +32,10 @@ def listen(host: str, port: int) -> socket.socket:
 
     Args:
         host: Name or address.
-        port: 0 takes a free one.
+        port: Port; 0 takes a free one.
 
     Raises:
-        FerZooError: The address cannot be had.
+        FerZooError: The address is not available.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -46,12 +46,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvicorn.Config:
-    """How uvicorn runs the app.
+    """The configuration with which uvicorn runs the app.
 
     Args:
-        app: Makes it; called in each worker, so it can be pickled where there are several.
-        limits: Of time, and of connections.
-        workers: Processes.
+        app: Function that makes the app; called in each worker process. With several workers it must be picklable.
+        limits: Limits for time and for the number of connections.
+        workers: Number of processes.
     """
     bounded = replace(limits, connections=_most_connections(limits))
     return uvicorn.Config(
@@ -61,7 +61,7 @@ def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvic
         loop="asyncio",
         ws="none",
         lifespan="on",
-        # Not a line for each client that speaks no HTTP, or that does not wait for its answer.
+        # Without this, asyncio logs a line for each client that sends no HTTP, or does not wait for its response.
         log_config={"version": 1, "disable_existing_loggers": False, "loggers": {"asyncio": {"level": "ERROR"}}},
         log_level="error",
         access_log=False,
@@ -76,14 +76,14 @@ def config(app: Callable[[], ASGIApp], limits: Limits, workers: int = 1) -> uvic
 def run(
     app: Callable[[], ASGIApp], limits: Limits, listening: socket.socket, workers: int, ready: Callable[[], Any]
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; requests that run then are answered first.
+    """Serve until Ctrl-C or SIGTERM; running requests are finished first.
 
     Args:
-        app: Makes the app.
-        limits: Of time, and of connections.
-        listening: Where.
-        workers: Processes.
-        ready: Called when requests are taken.
+        app: Function that makes the app.
+        limits: Limits for time and for the number of connections.
+        listening: The listening socket.
+        workers: Number of processes.
+        ready: Called when the server accepts requests.
     """
     if workers > 1:
         with tempfile.TemporaryDirectory() as folder:
@@ -95,14 +95,15 @@ def run(
     settings = config(app, limits)
     settings.load()
     ready()
-    # Uvicorn raises the signal again that has ended it.
+    # Uvicorn raises again the signal that stopped it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.Server(settings).run([listening])
 
 
 def _most_connections(limits: Limits) -> int:
-    """So many that the files of a process are enough for them, where all that wait are taken at once."""
+    """The most connections for which a process has enough file descriptors, even if it accepts all waiting ones at
+    once."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""Header fields that keep the page's photos on the machine, and other pages out."""
+"""Header fields that keep the page's photos on the machine and do not let other pages embed it."""
 
 from __future__ import annotations
 

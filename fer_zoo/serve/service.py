@@ -1,4 +1,4 @@
-"""From the bytes of a picture to its faces and their probabilities, for many requests at once."""
+"""Finds and classifies the faces of pictures, for many requests at once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Service:
     """The models, one of them loaded, and the processes that decode pictures.
 
     Args:
-        models: What can be asked for; each is loaded when it first is.
-        default: The one that answers where none is asked for; loaded at once.
+        models: The models that requests may name; each is loaded at its first request.
+        default: The model for requests that name none; loaded at once.
         jobs: Pictures decoded and searched for faces at the same time.
-        limits: Of pixels, faces and batches.
-        metrics: Learn the size of each batch.
-        prior: The population that the predictions are for, as `load_classifier` takes it.
+        limits: Limits for pixels, faces and batches.
+        metrics: Counts the size of each batch.
+        prior: How often each class occurs among the faces, as `load_classifier` takes it.
 
     Raises:
         UsageError: The prior does not fit the default model.
@@ -56,17 +56,17 @@ class Service:
         self._batchers = {default.name: self._load(default)}
 
     async def start(self) -> None:
-        """Start the processes, so that the first requests need not wait for them."""
+        """Start the processes that decode pictures, so that the first requests need not wait for them."""
         await self._photos.start()
 
     async def crops(self, content: bytes, cropped: bool) -> PhotoFaces:
-        """The faces of an image file; `PhotoWorkers.crops`."""
+        """The faces of an image file, as `PhotoWorkers.crops` returns them."""
         if cropped and (face := read_small_face(content)) is not None:
             return face
         return await self._photos.crops(content, cropped)
 
     async def classify(self, model: ServedModel, faces: np.ndarray) -> np.ndarray:
-        """The probabilities, float32 `[n, classes]`, of uint8 or float32 `[n, 48, 48]`.
+        """Classify faces, uint8 or float32 `[n, 48, 48]`; returns probabilities, float32 `[n, classes]`.
 
         Raises:
             FerZooError: The model's file is damaged, or does not fit its entry in the manifest.
@@ -87,11 +87,11 @@ class Service:
             classifier.close()
 
     def _load(self, model: ServedModel) -> Batcher:
-        # A manifest beside one's own files says nothing about who made them.
+        # Your own files are isolated even if a manifest lists them: it does not prove who made them.
         classifier = load_classifier(model.verified_path(), prior=self._prior, isolated=model.own)
         if list(classifier.labels) != model.artifact.output["labels"]:
             raise FerZooError(f"{model.path} has other labels than the manifest says; export the model again")
         self._classifiers.append(classifier)
-        # One that is not trusted may hang: the others do not wait for it.
+        # A model that is not trusted may hang; with an executor of its own, the others do not wait for it.
         executor = ThreadPoolExecutor(1, "isolated") if model.own else self._classifying
         return Batcher(classifier.predict_proba, executor, self._limits.batch, self._metrics.batch.observe)

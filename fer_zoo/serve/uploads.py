@@ -1,4 +1,4 @@
-"""Limits of request bodies: their size, their speed, and how many are held at once."""
+"""Limits the size and speed of request bodies, and how many are held at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fer_zoo.serve.responses import unavailable
 
 @dataclass
 class ServerLoad:
-    """What is held at the moment.
+    """The load of the server at the moment.
 
     Attributes:
-        gauge: Shows `waiting`.
-        waiting: Requests whose body has arrived and that are not answered yet.
-        bytes: Of all bodies that have arrived, wholly or in part.
+        gauge: Metric that displays `waiting`.
+        waiting: Requests whose body has arrived and that wait for their response.
+        bytes: Bytes of all bodies that have arrived, completely or in part.
     """
 
     gauge: Gauge
@@ -34,13 +34,13 @@ class ServerLoad:
 
 
 class UploadLimits:
-    """ASGI middleware around an endpoint that reads a body; by the header it refuses what it can, else while reading.
+    """ASGI middleware that limits request bodies: it refuses a request by its header if possible, else while reading.
 
     Args:
         app: The endpoint.
-        limits: Of bodies.
-        load: Shared by all endpoints of a server.
-        body_bytes: Of one body, where it is not the limits' own.
+        limits: Limits for bodies.
+        load: Load of the server, shared by all its endpoints.
+        body_bytes: Limit for the bytes of one body; `None` is that of `limits`.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, load: ServerLoad, body_bytes: int | None = None) -> None:
@@ -60,7 +60,7 @@ class UploadLimits:
             body.release()
 
     def _length(self, headers: Headers) -> int:
-        """What the header announces, if it can be accepted now."""
+        """The Content-Length, if a body of this length can be accepted now."""
         if "transfer-encoding" in headers or "content-length" not in headers:
             raise HTTPException(411, "send the body with its Content-Length, not in chunks")
         if headers.get("content-encoding", "identity").lower() != "identity":
@@ -74,7 +74,7 @@ class UploadLimits:
 
 
 class _Body:
-    """The body of one request on its way in."""
+    """The body of one request while it arrives."""
 
     def __init__(self, length: int, receive: Receive, limits: Limits, load: ServerLoad) -> None:
         self._length = length

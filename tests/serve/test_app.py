@@ -55,7 +55,7 @@ def test_the_app_answers_below_a_path_of_another_app(face_file: bytes) -> None:
     assert _call(app, "/faces/openapi.json")[1]["servers"] == [{"url": "/faces"}]
     assert _call(app, "/faces/models.json")[1]["default"] == NANO
     status, answer = _call(app, "/faces/nothing")
-    assert (status, answer) == (404, {"error": "there is nothing at /faces/nothing; /docs tells what there is"})
+    assert (status, answer) == (404, {"error": "there is nothing at /faces/nothing; /docs lists all operations"})
 
 
 def test_a_model_of_ones_own_that_dies_fails_one_request(
