@@ -28,10 +28,10 @@ def main(arguments: list[str]) -> int | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of(
-        "Average the weights of trainings of one model that started from the same weights (`fer-zoo train "
-        "--warm-start`), where that lowers the loss on PublicTest: the same model, no slower, often better."
+        "Average the weights of several trainings of one model that started from the same weights (`fer-zoo train "
+        "--warm-start`), if that lowers the loss on PublicTest: the result is as fast as one model and often better."
     )
     parser.add_argument(
-        "--class-offsets", action="store_true", help="fit an offset for each class's logits besides the temperature"
+        "--class-offsets", action="store_true", help="fit an offset for each class's logit, too, not only a temperature"
     )
     return parser

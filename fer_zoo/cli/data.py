@@ -25,14 +25,14 @@ def download(output: Path | None = None) -> Path:
     """Fetch FER2013 from Kaggle.
 
     Args:
-        output: Folder to copy it to; kagglehub's own cache folder without it.
+        output: Folder to copy it to; `None` leaves it in kagglehub's own cache folder.
 
     Returns:
-        The folder that has `train` and `test`.
+        The folder that contains `train` and `test`.
 
     Raises:
         UsageError: `output` is not an empty folder.
-        FerZooError: kagglehub is not installed, or Kaggle cannot be reached; the message tells how to do it by hand.
+        FerZooError: kagglehub is not installed, or Kaggle cannot be reached; the message says how to download by hand.
     """
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is not an empty folder; choose another --output")
@@ -42,7 +42,7 @@ def download(output: Path | None = None) -> Path:
         raise FerZooError(f"{not_installed('kagglehub')}. {BY_HAND}") from error
     try:
         folder = Path(kagglehub.dataset_download(KAGGLE))
-    except Exception as error:  # kagglehub lets through what requests, urllib3 and its own code raise
+    except Exception as error:  # kagglehub raises exceptions of requests, of urllib3 and of its own.
         unreachable = isinstance(error, OSError) and getattr(error, "response", None) is None
         reason = "no connection" if unreachable else (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FerZooError(f"cannot download {KAGGLE} from Kaggle ({reason}). {BY_HAND}") from error

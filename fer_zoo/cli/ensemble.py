@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of("Average the probabilities of several models in one model file.")
-    parser.add_argument("--weights", type=float, nargs="+", help="one for each model; else equal")
+    parser.add_argument("--weights", type=float, nargs="+", help="a weight for each model (default: equal weights)")
     parser.add_argument(
         "--fit", action="store_true", help="choose the weights and the temperature on PublicTest, by likelihood"
     )

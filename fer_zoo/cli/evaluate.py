@@ -1,4 +1,4 @@
-"""`python -m fer_zoo.evaluate MODEL`: how good a .keras, .onnx or .tflite model is on the test images."""
+"""`python -m fer_zoo.evaluate MODEL`: evaluates a .keras, .onnx or .tflite model on the test images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fer-zoo live`: the expressions of the faces before a camera, as they happen."""
+"""`fer-zoo live`: classifies the faces in front of a camera in real time."""
 
 from __future__ import annotations
 
@@ -82,15 +82,16 @@ def main(arguments: list[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Follow the faces before a camera and tell their expressions until Ctrl-C. Frames that come while "
-        "the last one is worked on are dropped, so that what is shown is happening now. Nothing leaves this machine.",
+        description="Follow the faces in front of a camera and classify their expressions until Ctrl-C. Frames that "
+        "arrive while another one is processed are dropped, so that the display is always up to date. Nothing leaves "
+        "this machine.",
     )
     parser.add_argument(
         "--camera",
         default="0",
-        help="its number, a URL (rtsp://…), or a video file that plays the camera (default: %(default)s)",
+        help="number of the camera, a URL (rtsp://…), or a video file in place of a camera (default: %(default)s)",
     )
-    parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after so long")
+    parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after this time")
     parser.add_argument("--frames", type=positive, default=sys.maxsize, metavar="N", help="stop after N frames")
     parser.add_argument("--annotate", type=Path, metavar="VIDEO", help="write an annotated copy of the video")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the timeline as .csv or .json")
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--window",
         action=argparse.BooleanOptionalAction,
-        help="show the picture in a window (default: where there is a screen, else bars in the terminal)",
+        help="display the picture in a window (default: if there is a screen, else bars in the terminal)",
     )
     add_model_options(parser)
     return parser

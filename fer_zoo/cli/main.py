@@ -17,10 +17,10 @@ _COMMANDS = {
     "models": ("fer_zoo.cli.models", "list the trained models: task, accuracy, size, latency"),
     "evaluate": ("fer_zoo.cli.evaluate", "measure a .keras, .onnx or .tflite model on labelled images"),
     "predict": ("fer_zoo.cli.predict", "find the faces in photos or a video and classify their expressions"),
-    "live": ("fer_zoo.cli.live", "the same before a camera"),
-    "serve": ("fer_zoo.cli.serve", "a page that classifies faces in the browser, and an HTTP API"),
+    "live": ("fer_zoo.cli.live", "classify the faces in front of a camera in real time"),
+    "serve": ("fer_zoo.cli.serve", "serve a page that classifies faces in the browser, and an HTTP API"),
     "export": ("export.__main__", "write ONNX and TFLite files from a .keras model and check their parity"),
-    "benchmark": ("benchmarks.__main__", "parity and latency of every artifact"),
+    "benchmark": ("benchmarks.__main__", "measure parity and latency of every artifact"),
     "data": ("fer_zoo.cli.data", "check or download FER2013"),
 }
 
@@ -45,11 +45,11 @@ def entry() -> int:
 
 def _help() -> str:
     lines = [f"  {name:10} {summary}" for name, (_, summary) in _COMMANDS.items()]
-    return "\n".join(["usage: fer-zoo COMMAND [options]", "", *lines, "", "fer-zoo COMMAND --help tells its options."])
+    return "\n".join(["usage: fer-zoo COMMAND [options]", "", *lines, "", "fer-zoo COMMAND --help lists its options."])
 
 
 def _located(module: str) -> str:
-    """`export` and `benchmarks` are top-level in a checkout and inside fer_zoo in a wheel."""
+    """The full name of a module: `export` and `benchmarks` are top-level in a checkout, inside fer_zoo in a wheel."""
     in_wheel = f"fer_zoo.{module}"
     package = module.partition(".")[0]
     if package == "fer_zoo":

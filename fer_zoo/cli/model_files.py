@@ -1,4 +1,4 @@
-"""What the commands that make one model of several have in common."""
+"""Shared by the commands that combine several models into one, `average` and `ensemble`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parser_of(description: str) -> argparse.ArgumentParser:
-    """A parser of the models, `--output`, `--data` and `--backend`."""
+    """A parser with the models, `--output`, `--data` and `--backend`."""
     parser = argparse.ArgumentParser(description=description)
     add = parser.add_argument
     add("models", nargs="+", type=Path, metavar="MODEL.keras")
@@ -28,26 +28,26 @@ def parser_of(description: str) -> argparse.ArgumentParser:
 
 
 def refuse_taken(folder: Path, made_of: str) -> None:
-    """Have no command write to a folder that holds anything but what the same command left when it was killed.
+    """Refuse to write to a folder that is not empty, unless the same command was killed while it wrote there.
 
     Args:
-        folder: Where the command is to write.
-        made_of: The key of its `config.json` that has the models, `averaged` or `members`.
+        folder: Output folder of the command.
+        made_of: The key of its `config.json` that lists the combined models, `averaged` or `members`.
 
     Raises:
-        UsageError: There is something else in `folder`.
+        UsageError: The folder contains anything else.
     """
     remove_leftovers(folder)
     config = run_config(folder)
     if made_of in config and config.get("finished") is False:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "already holds a model" if (folder / "model.keras").exists() else "is not an empty folder"
-        raise UsageError(f"{folder} {what}; choose another --output")
+        problem = "already holds a model" if (folder / "model.keras").exists() else "is not an empty folder"
+        raise UsageError(f"{folder} {problem}; choose another --output")
 
 
 def show(evaluations: dict[str, Evaluation], folder: Path) -> None:
-    """Print the accuracy on each split, and that the model is in `folder`."""
+    """Print the accuracy on each split and the folder of the model."""
     for split, evaluation in evaluations.items():
         out.print(f"{split:13} {evaluation.accuracy_text}")
     out.print(f"model and report are in {folder}")

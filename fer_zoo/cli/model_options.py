@@ -1,4 +1,4 @@
-"""Options that several commands have for the model."""
+"""Options for the model that several commands share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fer_zoo.inference.prior import Prior, parse_prior
 
 
 def add_prior_option(parser: argparse.ArgumentParser) -> None:
-    """`--prior`: the population that the predictions are for."""
+    """Add `--prior`: how often each class occurs among the faces to classify."""
     parser.add_argument(
         "--prior",
         type=parse_prior,
@@ -20,14 +20,14 @@ def add_prior_option(parser: argparse.ArgumentParser) -> None:
 
 
 def fixed_prior(prior: Prior | None) -> Prior | None:
-    """The prior of a command that classifies face by face.
+    """The prior for a command that classifies faces one by one.
 
     Raises:
-        UsageError: It is to be estimated, which takes many faces at once.
+        UsageError: The prior is `estimate`, which needs many faces at once.
     """
     if prior == "estimate":
         raise UsageError(
-            "--prior estimate takes many faces at once, as `fer-zoo evaluate`, `fer-zoo predict` of photos and "
-            "`Classifier.estimate_prior` do; give frequencies such as happy=0.2,sad=0.1 here"
+            "--prior estimate needs many faces at once, as `fer-zoo evaluate`, `fer-zoo predict` for photos and "
+            "`Classifier.estimate_prior` have; give frequencies such as happy=0.2,sad=0.1 here"
         )
     return prior

@@ -1,4 +1,4 @@
-"""`fer-zoo models`: the trained models of the zoo as tables, their files downloaded or verified."""
+"""`fer-zoo models`: lists the trained models of the zoo, and downloads or verifies their files."""
 
 from __future__ import annotations
 
@@ -31,27 +31,30 @@ from fer_zoo.zoo.info import ModelInfo, trained_models
 
 
 def main(arguments: list[str]) -> int:
-    given = _parser().parse_args(arguments)
-    if given.action == "pull":
-        return _pull(given.references, given.all)
-    if given.action == "verify":
-        return _verify_files(given.files) if given.files else _verify()
-    return _list_files() if given.action == "list" else _compare()
+    options = _parser().parse_args(arguments)
+    if options.action == "pull":
+        return _pull(options.references, options.all)
+    if options.action == "verify":
+        return _verify_files(options.files) if options.files else _verify()
+    return _list_files() if options.action == "list" else _compare()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="The trained models, the most accurate of each task first; or what ACTION says of their files.",
+        description="List the trained models, the most accurate of each task first; or list, download or verify their "
+        "files.",
         epilog="FER_ZOO_MODELS is where files are downloaded from: a web address, hf://OWNER/NAME or a folder. "
-        "Downloads are kept in FER_ZOO_CACHE, else in ~/.cache/fer_zoo.",
+        "Downloads are stored in FER_ZOO_CACHE, else in ~/.cache/fer_zoo.",
         formatter_class=HelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("list", help="every file: its size, and whether it is on this machine")
+    actions.add_parser("list", help="list every file with its size, and whether it is on this machine")
     pull = actions.add_parser("pull", help="download files", description="Download files that are not on this machine.")
-    pull.add_argument("references", nargs="*", metavar="NAME[:FORMAT[:PRECISION]]", help="all files that it covers")
+    pull.add_argument(
+        "references", nargs="*", metavar="NAME[:FORMAT[:PRECISION]]", help="download all files that match"
+    )
     pull.add_argument("--all", action="store_true", help="every file of the zoo")
-    check = "compare the SHA-256 of every file on this machine with the manifest's; exit code 1 where one differs"
+    check = "compare the SHA-256 of every file on this machine with the manifest's; exit code 1 if one differs"
     verify = actions.add_parser("verify", help=check, description=f"{check.capitalize()}.")
     verify.add_argument(
         "files",
@@ -102,9 +105,9 @@ def _pull(references: Sequence[str], everything: bool) -> int:
         wanted |= covered
     folder = artifacts_dir()
     for artifact in wanted.values():
-        there = local_path(artifact, folder).is_file()
+        present = local_path(artifact, folder).is_file()
         path = obtain(artifact, folder)
-        out.print(f"{artifact.reference} {'is on this machine' if there else 'was downloaded'}: {path}", markup=False)
+        out.print(f"{artifact.reference} {'is on this machine' if present else 'was downloaded'}: {path}", markup=False)
     return 0
 
 
@@ -123,7 +126,7 @@ def _verify() -> int:
 
 
 def _verify_files(files: Sequence[Path]) -> int:
-    """Verify files by the manifest, or by an answer where it does not list them; 1 where one fails."""
+    """Verify files by the manifest, or by running them if it does not list them; returns 1 if one fails."""
     folder = artifacts_dir()
     failed = False
     for path in files:
@@ -148,8 +151,8 @@ def _compare() -> int:
     untrained = set(list_models()) - {model.architecture for model in models}
     timed = sorted({model.latency.cpu for model in models if model.latency})
     out.print(
-        "\nAccuracy of the float32 model on FER2013's test images, and on PrivateTest, their half that chose nothing; "
-        "FER+ models by their annotators' majority, which does not compare. "
+        "\nAccuracy of the float32 model on FER2013's test images, and on PrivateTest, the half of them on which "
+        "nothing was chosen; for FER+ models with the annotators' majority as labels, which cannot be compared. "
         f"Latency is the median time of one face{', one thread, ' + ' and '.join(timed) if timed else ''}, "
         "size and latency are of the int8 ONNX file.",
         f"Use one with --model NAME or load_classifier(NAME); the default is {DEFAULT_MODEL}.",

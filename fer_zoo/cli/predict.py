@@ -138,13 +138,13 @@ def _parser() -> argparse.ArgumentParser:
         type=positive,
         metavar="N",
         default=3,
-        help="expressions to tell of each face (default: %(default)s)",
+        help="number of expressions for each face (default: %(default)s)",
     )
     parser.add_argument(
         "--crop",
         action=argparse.BooleanOptionalAction,
-        help="every picture is a face already, cut as FER2013 cuts them; --no-crop: none is "
-        f"(default: those of at most {CROP_SIZE}x{CROP_SIZE} pixels are)",
+        help="take every picture as one face, cropped as in FER2013; --no-crop: search every picture for faces "
+        f"(default: take pictures of at most {CROP_SIZE}x{CROP_SIZE} pixels as faces)",
     )
     parser.add_argument(
         "--annotate",
@@ -153,19 +153,19 @@ def _parser() -> argparse.ArgumentParser:
         help="write annotated copies: a picture (or video) for one input, else a folder of pictures",
     )
     parser.add_argument(
-        "--empty", action="store_true", help="CSV rows for photos, and rows for frames, without a face too"
+        "--empty", action="store_true", help="also write CSV rows for photos, and rows for frames, without a face"
     )
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="of a video: the expressions over time")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="plot the expressions of a video over time")
     parser.add_argument("--batch-size", type=positive, default=32, help="faces in one call (default: %(default)s)")
     parser.add_argument(
         "--jobs", type=positive, metavar="N", help="photos at the same time (default: as many as there are cores)"
     )
-    parser.add_argument("--format", choices=_FORMATS, help="default: as --output ends, else table")
+    parser.add_argument("--format", choices=_FORMATS, help="default: by the suffix of --output, else table")
     parser.add_argument("--output", type=_path_or_address, metavar="FILE", help="write there instead of printing")
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with an earlier --output in CSV or JSON lines: files with rows in it are not read again",
+        help="continue an earlier --output in CSV or JSON lines: files with rows in it are not read again",
     )
     parser.add_argument(
         "--engine",
@@ -185,10 +185,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="model file, or a name as in the manifest: NAME, NAME:tflite, NAME:onnx:int8 (default: %(default)s)",
+        help="model file, or a name of the zoo: NAME, NAME:tflite, NAME:onnx:int8 (default: %(default)s)",
     )
     add_prior_option(parser)
-    parser.add_argument("--language", choices=tuple(LABELS), default="en", help="of the labels (default: %(default)s)")
+    parser.add_argument(
+        "--language", choices=tuple(LABELS), default="en", help="language of the labels (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend, for a .keras model")
     parser.add_argument(
@@ -201,7 +203,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=640,
         metavar="PIXELS",
-        help="longer side of what the face detector sees; more finds smaller faces, slower (default: %(default)s)",
+        help="longer side of the face detector's input; more finds smaller faces, but is slower (default: %(default)s)",
     )
 
 

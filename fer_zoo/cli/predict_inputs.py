@@ -1,4 +1,4 @@
-"""What `fer-zoo predict` reads and where it draws."""
+"""The input files of `fer-zoo predict`, and the paths of annotated copies."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Inputs:
     """The files to read.
 
     Attributes:
-        files: In the order given; those of a folder by name.
-        failures: Folders that cannot be listed or have no image.
-        left_out: Files in folders that are no images, by their suffix.
+        files: Files in the order of the arguments; those of a folder sorted by name.
+        failures: Folders that cannot be listed or have no images.
+        left_out: Files in folders whose suffix is not that of an image.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -33,7 +33,7 @@ def find_inputs(paths: list[Path]) -> Inputs:
     """The files of `paths`, each folder replaced by the images anywhere below it."""
     inputs = Inputs()
     for path in paths:
-        # Not path.is_dir, which raises where the name is too long.
+        # path.is_dir would raise an error if the name is too long.
         if not os.path.isdir(path):
             inputs.files.append(path)
             continue
@@ -46,22 +46,22 @@ def find_inputs(paths: list[Path]) -> Inputs:
 
 
 def _below(folder: Path, failures: list[Failure]) -> Iterator[Path]:
-    """The files anywhere below a folder that are not hidden, links to nothing among them."""
+    """The files anywhere below a folder that are not hidden, including broken links."""
 
     def failed(error: OSError) -> None:
         name = printable(error.filename)
         failures.append(Failure(name, f"the folder {name} cannot be read: {error.strerror}"))
 
-    found = [Path(parent, name) for parent, _, names in os.walk(folder, onerror=failed) for name in names]
-    return (file for file in sorted(found) if not file.name.startswith("."))
+    files = [Path(parent, name) for parent, _, names in os.walk(folder, onerror=failed) for name in names]
+    return (file for file in sorted(files) if not file.name.startswith("."))
 
 
 def check_targets(files: list[Path], **targets: Path | None) -> None:
-    """Refuse what could not be written after all the work, or would replace what is read.
+    """Refuse outputs that cannot be written, before the work starts, or that would overwrite an input.
 
     Args:
-        files: What is read.
-        targets: By the name of the option.
+        files: The input files.
+        targets: The output paths by the name of their option.
     """
     for option, target in targets.items():
         if target is None:
@@ -72,7 +72,7 @@ def check_targets(files: list[Path], **targets: Path | None) -> None:
 
 
 def find_drawings(files: list[Path], target: Path | None, single: bool) -> dict[Path, Path]:
-    """Where the drawing of each file goes: `target` itself for a single one, else a name of its own in that folder."""
+    """The path of each file's annotated copy: `target` itself for a single file, else a unique name in that folder."""
     if target is None:
         return {}
     from fer_zoo.faces.annotate import check_picture_name
@@ -87,13 +87,13 @@ def find_drawings(files: list[Path], target: Path | None, single: bool) -> dict[
     inputs = {file.absolute() for file in files}
     counts: dict[str, int] = {}
     drawings: dict[Path, Path] = {}
-    taken: set[str] = set()
+    used: set[str] = set()
     for file in files:
         stem = file.stem
-        while stem in taken:
+        while stem in used:
             counts[file.stem] = counts.get(file.stem, 1) + 1
             stem = f"{file.stem}-{counts[file.stem]}"
-        taken.add(stem)
+        used.add(stem)
         drawings[file] = target / f"{stem}.jpg"
         if drawings[file].absolute() in inputs:
             raise UsageError(f"--annotate {target} would write over {drawings[file]}; give another folder")

@@ -27,11 +27,12 @@ from fer_zoo.video.writer import check_video_name
 
 
 def predict_clip(options: argparse.Namespace) -> int:
-    """Follow the faces of the one video in `options.files`; 1 when it breaks off early.
+    """Follow the faces of the one video in `options.files`; returns 1 if the video ends too early.
 
     Raises:
-        UsageError: There are more inputs, `--crop` is given, an output cannot be written, or PyAV is missing.
-        FerZooError: It cannot be read at all.
+        UsageError: There are more inputs, an option is only for pictures, an output cannot be written, or PyAV is
+            missing.
+        FerZooError: No frame of the video can be read.
     """
     if len(options.files) > 1:
         raise UsageError("give one video at a time, and photos apart from it")
@@ -62,7 +63,7 @@ def predict_clip(options: argparse.Namespace) -> int:
                 for frame in track(video, "frames", video.count or None):
                     recorder.add(frame, tracker.update(frame.image, frame.seconds))
             except KeyboardInterrupt:
-                # What is seen so far is kept.
+                # The results so far are written.
                 interrupted = True
             timeline = recorder.timeline
             if not timeline.frames:
@@ -101,9 +102,9 @@ def _text(form: str, timeline: Timeline, head: dict[str, str], skipped: int) -> 
     if form == "csv":
         return timeline.to_csv()
     if form == "json":
-        facts: dict[str, Any] = {"frames": timeline.frames, "damaged_frames": skipped}
-        facts |= {"seconds": round(timeline.seconds, 3), "faces": timeline.summary()}
-        return json.dumps(head | facts | {"timeline": timeline.rows()}, ensure_ascii=False) + "\n"
+        summary: dict[str, Any] = {"frames": timeline.frames, "damaged_frames": skipped}
+        summary |= {"seconds": round(timeline.seconds, 3), "faces": timeline.summary()}
+        return json.dumps(head | summary | {"timeline": timeline.rows()}, ensure_ascii=False) + "\n"
     lines = (
         f"face {face['face']}, {face['from']:.1f} to {face['to']:.1f} s: "
         + ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in face["expressions"])

@@ -1,4 +1,4 @@
-"""`fer-zoo serve`: the page and the HTTP API on one port, or the page written to a folder."""
+"""`fer-zoo serve`: serves the page and the HTTP API on one port, or writes the page to a folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _serve(options: argparse.Namespace) -> None:
         prior=fixed_prior(options.prior),
     )
     if options.workers > 1:
-        # What is wrong with the models is said once, and not by every worker.
+        # Faults of the models are reported once here, not by every worker.
         app()
     listening = run.listen(options.host, options.port)
     run.run(app, limits, listening, options.workers, lambda: _announce(options.host, listening.getsockname()[1]))
@@ -70,10 +70,10 @@ def _announce(host: str, port: int) -> None:
 
 
 def allowed_hosts(host: str, named: Sequence[str]) -> tuple[str, ...]:
-    """The names that clients may use: any where the server is open to other machines and no name is given.
+    """The names of this server that clients may use: all, if it is open to other machines and no names are given.
 
     Args:
-        host: What the server listens on.
+        host: Address that the server listens on.
         named: The values of `--allow-host`.
     """
     if not named and not _is_loopback(host):
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="MODEL",
         help="offer this model: NAME or NAME:onnx:int8 of the zoo, a .onnx file, or your own run (runs/NAME); "
-        "give it again for more, the first one answers where none is chosen (default: all of the zoo)",
+        "repeat it for more models, the first one is the default of the page and the API (default: all of the zoo)",
     )
     parser.add_argument(
         "--build",
@@ -116,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="HOST",
-        help="name of this server that clients and web pages may use, such as faces.example.com; give it again for "
-        "more (default: any where --host is not this machine alone, else localhost)",
+        help="name of this server that clients and web pages may use, such as faces.example.com; repeat it for more "
+        "names (default: any name if --host is open to other machines, else localhost)",
     )
     add_prior_option(parser)
     parser.add_argument(
@@ -135,23 +135,23 @@ def _parser() -> argparse.ArgumentParser:
         "--max-megabytes",
         type=_positive,
         default=limits.body_bytes / 1e6,
-        help="of one request (default: %(default)g)",
+        help="largest size of one request (default: %(default)g)",
     )
     parser.add_argument(
-        "--max-megapixels", type=_positive, default=limits.pixels / 1e6, help="of one picture (default: %(default)g)"
+        "--max-megapixels", type=_positive, default=limits.pixels / 1e6, help="largest picture (default: %(default)g)"
     )
     parser.add_argument(
         "--max-waiting",
         type=_positive_int,
         default=limits.waiting,
-        help="requests accepted and not answered; 503 beyond (default: %(default)s)",
+        help="most requests that wait for their response; further ones get 503 (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",
         type=_positive,
         default=limits.timeout,
         metavar="SECONDS",
-        help="for a header, a body, an answer (default: %(default)g)",
+        help="most time for receiving a header, for a body, and for computing a response (default: %(default)g)",
     )
     return parser
 

@@ -20,7 +20,7 @@ from fer_zoo.training.config import TrainingConfig, Transfer
 from fer_zoo.training.recipes import RECIPES, find_recipe
 from fer_zoo.training.run_folder import is_finished, read_config, refuse_occupied
 
-# Of a pretrained network or a warm start on the bundled sample.
+# Default for a pretrained network, or for a warm start, on the bundled sample.
 _FINE_TUNING_EPOCHS = 10
 
 
@@ -63,13 +63,13 @@ def main(arguments: list[str]) -> int | None:
 
 
 def _default_recipe(options: argparse.Namespace) -> str | None:
-    """`sample` where a network is trained from scratch on the bundled sample."""
+    """The recipe `sample` if a network is trained from scratch on the bundled sample, else none."""
     pretrained = options.warm_start or options.weights or options.model in PRETRAINED
     return None if options.resume or options.data or pretrained else "sample"
 
 
 def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
-    """The time that a run is known to take and the accuracy it reaches, to be said before it starts."""
+    """Lines to print before a run starts: the time that its recipe took and the accuracy that it reached."""
     lines = []
     if config.data is None:
         lines = ["The bundled sample has a tenth of FER2013's training images and all of its 7,178 test images."]
@@ -90,7 +90,7 @@ def _expectations(config: TrainingConfig, name: str | None) -> list[str]:
 
 
 def _results(config: TrainingConfig, folder: Path, tested: bool) -> list[str]:
-    """Where the results are, and what to do next."""
+    """Lines to print after a run: the paths of the results and the commands to use them with."""
     files = {"learning curves": "curves.png"}
     if tested:
         files |= {"confusion matrix": "confusion.png", "predicted faces": "predictions.png", "report": "evaluation.md"}

@@ -24,7 +24,7 @@ from fer_zoo.training.recipes import RECIPES
 
 
 def present_names(arguments: list[str]) -> list[str]:
-    """The same command line, with options that were renamed under their present names; a note on stderr tells which."""
+    """Replace former names of options by their present ones, with a note on stderr for each."""
     renamed = {_option(former): _option(present) for former, present in FORMER_NAMES.items()}
     words = []
     for argument in arguments:
@@ -33,7 +33,7 @@ def present_names(arguments: list[str]) -> list[str]:
             err.print(f"{option} is now called {present}; the old name will go in the next release", markup=False)
         words.append((present or option) + equals + value)
     if FORMER_FERPLUS_LABELS in words:
-        err.print(f"{FORMER_FERPLUS_LABELS} is now --ferplus-labels; the old way will go in the next release")
+        err.print(f"{FORMER_FERPLUS_LABELS} is now --ferplus-labels; the old form will go in the next release")
         words.remove(FORMER_FERPLUS_LABELS)
         words.append("--ferplus-labels")
     return words
@@ -44,7 +44,7 @@ def _option(field: str) -> str:
 
 
 def training_parser() -> argparse.ArgumentParser:
-    """The parser of the command. An option's destination is the field of the config that it sets."""
+    """The parser of the command. The destination of an option is the field of the config that it sets."""
     parser = argparse.ArgumentParser(
         description="Train a facial expression model. Without --data it trains on the bundled sample with the recipe "
         "`sample`; with --data the defaults are the original project's settings.",
@@ -52,8 +52,8 @@ def training_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("--recipe", choices=sorted(RECIPES), help="start from a recipe's settings; options given beside it override it")
-    add("--resume", type=Path, metavar="RUN", help="go on with the unfinished run in this folder and its settings")
+    add("--recipe", choices=sorted(RECIPES), help="start from a recipe's settings; further options override them")
+    add("--resume", type=Path, metavar="RUN", help="continue the unfinished run in this folder with its settings")
     _add_data(parser.add_argument_group("data"))
     _add_model(parser.add_argument_group("model"))
     _add_optimization(parser.add_argument_group("optimization"))
@@ -73,8 +73,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         type=_names,
         default=(),
         metavar="A,B,C",
-        help="class folders to train on, in the order of the model's outputs; else FER2013's seven expressions where "
-        "the folders are called so, or all folders",
+        help="class folders to train on, in the order of the model's outputs; else FER2013's seven expressions if the "
+        "folders have these names, else all folders",
     )
     add("--crop", choices=CROPS, default=TrainingConfig.crop, help=f"{CROP_HELP} (default: %(default)s)")
     add(
@@ -95,7 +95,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--model", choices=list_models(), default=default.model, help="architecture")
-    add("--model-options", nargs="*", default=[], metavar="NAME=VALUE", help="its arguments, such as size=128")
+    add("--model-options", nargs="*", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     add("--dropout", type=float, help="dropout rate; else the architecture's own")
     add("--warm-start", metavar="MODEL", help="start from a trained model's weights: a .keras file or a shipped name")
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
@@ -111,10 +111,10 @@ def _add_optimization(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--epochs", type=int, default=default.epochs, help="passes over the training images")
-    add("--batch-size", type=int, default=default.batch_size, help="images a step")
+    add("--batch-size", type=int, default=default.batch_size, help="images in a step")
     add("--optimizer", choices=OPTIMIZERS, default=default.optimizer, help="sgd has Nesterov momentum 0.9")
-    add("--learning-rate", type=float, default=default.learning_rate, help="the highest of the schedule")
-    add("--schedule", choices=SCHEDULES, default=default.schedule, help="of the learning rate")
+    add("--learning-rate", type=float, default=default.learning_rate, help="highest learning rate of the schedule")
+    add("--schedule", choices=SCHEDULES, default=default.schedule, help="schedule of the learning rate")
     add(
         "--warmup-epochs",
         type=float,
@@ -124,7 +124,7 @@ def _add_optimization(group: argparse._ArgumentGroup) -> None:
     add("--weight-decay", type=float, default=default.weight_decay, help="decoupled; not on biases and normalization")
     add("--ema", type=float, default=default.ema, help="decay of the weights' exponential moving average; 0 for none")
     add("--class-weights", action="store_true", help="weight the loss inversely to class frequency")
-    add("--seed", type=int, default=default.seed, help="of initial weights, dropout, shuffling and augmentation")
+    add("--seed", type=int, default=default.seed, help="seed of initial weights, dropout, shuffling, augmentation")
 
 
 def _add_augmentation(group: argparse._ArgumentGroup) -> None:
@@ -145,13 +145,18 @@ def _add_targets(group: argparse._ArgumentGroup) -> None:
     default = TrainingConfig()
     add = group.add_argument
     add("--label-smoothing", type=float, default=default.label_smoothing, help="share spread over all classes")
-    add("--vote-weight", type=float, default=default.vote_weight, help="of FER+'s votes in the soft labels, 0 to 1")
+    add(
+        "--vote-weight",
+        type=float,
+        default=default.vote_weight,
+        help="weight of FER+'s votes in the soft labels, 0 to 1",
+    )
     add("--teachers", nargs="*", default=[], metavar="MODEL", help="distill the mean prediction of these models")
     add(
         "--distillation-weight",
         type=float,
         default=default.distillation_weight,
-        help="of the teachers' prediction in the soft labels, 0 to 1",
+        help="weight of the teachers' prediction in the soft labels, 0 to 1",
     )
     add(
         "--distillation-temperature",
