@@ -45,7 +45,7 @@ __all__ = [
     "train",
 ]
 
-# Where each public name is found; type checkers read the imports above.
+# The module of each public name; type checkers read the imports above.
 _SOURCES = {
     "fer_zoo.data": ("Dataset", "load_dataset"),
     "fer_zoo.errors": ("FerZooError", "UsageError"),
@@ -60,7 +60,7 @@ _SOURCES = {
 _MODULE_OF = {name: module for module, names in _SOURCES.items() for name in names}
 
 
-if not TYPE_CHECKING:  # With it, a type checker would take any misspelt name for a public one.
+if not TYPE_CHECKING:  # With `__getattr__`, a type checker would accept any misspelt name.
 
     def __getattr__(name: str) -> Any:
         """Import on first use, so that inference never pays for Keras."""
@@ -74,7 +74,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `fer_zoo.train` a function where something imports the command `fer_zoo.train`, a module of that name."""
+    """Keeps `fer_zoo.train` a function even if the module of the same name, the command, has been imported."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _MODULE_OF and isinstance(value, ModuleType)):

@@ -1,4 +1,4 @@
-"""Choosing the Keras backend, which must happen before Keras is imported."""
+"""Chooses the Keras backend, which must happen before Keras is imported."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def installed_backends() -> list[str]:
-    """The backends whose package can be imported, found without importing it."""
+    """The backends whose packages are installed; the packages are not imported."""
     return [name for name in BACKENDS if importlib.util.find_spec(name)]
 
 
 def require_backends(*names: str) -> list[str]:
-    """`names`, or without any all installed backends.
+    """The backends in `names`, after checking that they are installed; without names, all installed backends.
 
     Raises:
-        UsageError: One of them, or any backend at all, is not installed.
+        UsageError: One of them is not installed, or there is no backend at all.
     """
     installed = installed_backends()
     if not installed or importlib.util.find_spec("keras") is None:
@@ -33,7 +33,9 @@ def require_backends(*names: str) -> list[str]:
 
 
 def select_backend(name: str | None = None) -> str:
-    """Fix the Keras backend of this process: `name`, else the one Keras runs on, `KERAS_BACKEND`, the first installed.
+    """Set the Keras backend of this process.
+
+    It is `name`, else the backend that Keras already runs on, else `KERAS_BACKEND`, else the first one installed.
 
     Returns:
         The backend's name.
@@ -57,9 +59,9 @@ def select_backend(name: str | None = None) -> str:
     os.environ["KERAS_BACKEND"] = name
     if name == "tensorflow" and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # Its C++ code greets before its log level applies.
+        # TensorFlow's C++ code prints messages before the log level applies.
         with native_messages_dropped():
             import tensorflow
-        # It warns of tracing anew wherever a process runs several models.
+        # TensorFlow warns of repeated tracing if a process runs several models.
         tensorflow.get_logger().setLevel("ERROR")
     return name

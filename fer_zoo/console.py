@@ -1,4 +1,4 @@
-"""What every command shares: messages, a progress bar with an estimate, errors without a traceback."""
+"""Output shared by all commands: messages, progress bars, errors without a traceback."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Item = TypeVar("Item")
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to `run`: rich would fall silent for good, and replace stdout's descriptor."""
+        """Raise the error, which `run` handles: rich would print nothing any more, and replace stdout's descriptor."""
         self._buffer.clear()
         raise BrokenPipeError
 
@@ -48,16 +48,16 @@ class _Console(Console):
 out = _Console(highlight=False, soft_wrap=True)
 err = _Console(highlight=False, soft_wrap=True, stderr=True)
 
-# Whether this process runs one of our commands (`run`), and not another program that imports this package.
+# Whether this process runs one of our commands (`run`); false in other programs that import this package.
 _is_command = False
 _descriptor_lock = threading.RLock()
 
-# Seconds between two lines of progress in a log.
+# Seconds between two progress lines if stderr is not a terminal.
 LINE_SECONDS = 15.0
 
 
 class _Progress(Progress):
-    """A bar; where stderr is not a terminal, a plain line for the step just finished, and none in the first seconds."""
+    """A progress bar; if stderr is not a terminal, a plain line of text every 15 seconds."""
 
     _last_line = math.inf
 
@@ -89,7 +89,7 @@ def _rate(task: Task) -> str:
 
 
 def progress() -> Progress:
-    """A bar on stderr with rate, elapsed and remaining time; lines, 15 seconds apart, where that is no terminal."""
+    """A progress bar on stderr with rate, elapsed and remaining time; a line every 15 seconds if it is no terminal."""
     return _Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -124,7 +124,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 
 
 def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = None) -> int:
-    """Run a command and turn the failures a user can mend into one sentence on stderr.
+    """Run a command and print failures that a user can fix as one sentence on stderr.
 
     Returns:
         The exit code: what `main` returned (0 for `None`), 2 for wrong usage, 1 for a failure, 130 when interrupted.
@@ -134,7 +134,7 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
             try:
                 return main(sys.argv[1:] if arguments is None else arguments) or 0
             finally:
-                # Here a pipe that was closed is still told from a success.
+                # Flushed here, so that a closed pipe still changes the exit code.
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except BrokenPipeError:
@@ -149,7 +149,7 @@ def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = N
 
 
 def _exit_code(error: BaseException) -> int:
-    """Say what went wrong where a user can mend it, else raise it again."""
+    """Print an error that a user can fix and return its exit code; raise any other error again."""
     if isinstance(error, FerZooError):
         print_error(error)
         return error.exit_code
@@ -173,16 +173,16 @@ def _exit_code(error: BaseException) -> int:
 
 @contextmanager
 def _command_running() -> Iterator[None]:
-    """For the time of a command the process is ours: nothing that it prints may fail for its characters."""
+    """Prepare the process for a command: no output may fail because of its characters or a closed descriptor."""
     global _is_command
     outer, _is_command = _is_command, True
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # Closed by the shell (2>&-): the next file opened would take its place, and get what libraries print.
+            # Closed by the shell (2>&-): the next opened file would get its number and receive what libraries print.
             os.open(os.devnull, os.O_RDWR)
-    # Of metadata that is damaged, and of sizes that are checked anyway.
+    # Pillow warns of damaged metadata and of large pictures, whose size is checked anyway.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -195,7 +195,7 @@ def _command_running() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """Where nobody reads any more, what Python writes at its end would fail again."""
+    """Redirect closed output streams to nowhere: otherwise Python's flush at exit would fail again."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -205,7 +205,7 @@ def _drop_output() -> None:
 
 
 def write_out(text: str) -> None:
-    """Write to stdout as it is, where there is one."""
+    """Write text to stdout unchanged; nothing is written if stdout is closed."""
     if sys.stdout is not None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -213,37 +213,37 @@ def write_out(text: str) -> None:
 
 @contextmanager
 def native_messages_dropped() -> Iterator[None]:
-    """While a command runs, drop what C++ libraries write to file descriptor 2 and no setting of theirs prevents.
+    """Discard what C++ libraries write to file descriptor 2 in this context, which their own settings do not prevent.
 
-    In other programs, which own their descriptors, it does nothing.
+    It has an effect only in our commands, not in other programs that import this package.
     """
     if not _is_command or sys.stderr is None:
         yield
         return
     with _descriptor_lock:
         sys.stderr.flush()
-        kept = os.dup(2)
+        original = os.dup(2)
         with open(os.devnull, "w") as null:
             os.dup2(null.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def print_error(message: object) -> None:
-    """Print what went wrong on stderr, as every command does."""
+    """Print an error message on stderr in the style of all commands."""
     err.print("[red]error:[/red]", escape(str(message)))
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Adds its default to each option's help, where it has one, and calls a number N."""
+    """Adds the default value to the help of each option, and uses N as the placeholder for numbers."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        without = action.default is None or action.default is False or action.default in ([], argparse.SUPPRESS)
-        return text if without or "%(default)" in text else f"{text} (default: %(default)s)"
+        no_default = action.default is None or action.default is False or action.default in ([], argparse.SUPPRESS)
+        return text if no_default or "%(default)" in text else f"{text} (default: %(default)s)"
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
         return "N" if action.type in (int, float) else super()._get_default_metavar_for_optional(action)

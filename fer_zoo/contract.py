@@ -1,5 +1,5 @@
-"""The facial expressions: seven of FER2013, eight of FER+, in the one order used everywhere, and how often FER2013 has
-each. A model may have classes of somebody's own in their place."""
+"""The facial expressions: seven of FER2013, eight of FER+, in the order used everywhere, with their counts in FER2013;
+and the image size. A model trained on your own images has other classes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ EXPRESSIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"
 
 EXPRESSIONS_INDONESIAN = ("Marah", "Jijik", "Takut", "Senang", "Netral", "Sedih", "Terkejut")
 
-# FER+ (Barsoum et al., 2016) let its annotators choose contempt, too.
+# FER+ (Barsoum et al., 2016) has contempt as an eighth expression.
 FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")
 
-# By language, in the order of FERPLUS_EXPRESSIONS, which begins with that of EXPRESSIONS.
+# Labels by language, in the order of FERPLUS_EXPRESSIONS, which begins with the order of EXPRESSIONS.
 LABELS = {"en": FERPLUS_EXPRESSIONS, "id": (*EXPRESSIONS_INDONESIAN, "Meremehkan")}
 
 # Images per class of FER2013, in the order of EXPRESSIONS.
@@ -25,11 +25,11 @@ FER2013_COUNTS = {
 
 IMAGE_SIZE = 48
 
-# Weights of red, green and blue in gray, ITU-R BT.601, as in Pillow's and OpenCV's conversions.
+# Weights of red, green and blue for conversion to gray, ITU-R BT.601, as in Pillow and OpenCV.
 LUMA = (0.299, 0.587, 0.114)
 
 
 def translated(labels: Sequence[str], language: str) -> tuple[str, ...]:
-    """A model's labels in a language of `LABELS`; a label without a translation stays as it is."""
+    """Translate a model's labels to a language of `LABELS`; labels without a translation stay unchanged."""
     words = dict(zip(FERPLUS_EXPRESSIONS, LABELS[language], strict=True))
     return tuple(words.get(label, label) for label in labels)

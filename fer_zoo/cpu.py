@@ -1,4 +1,4 @@
-"""What this process may use of the processor, and what the processor can do."""
+"""The processor: cores that this process may use, and support for bfloat16."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_fast_bfloat16() -> bool | None:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); `None` where it can't be told."""
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); `None` if unknown."""
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return None
@@ -21,8 +21,8 @@ def has_fast_bfloat16() -> bool | None:
 
 
 def fastest_training_precision(backend: str) -> str:
-    """`bfloat16` where this CPU multiplies in it and the Keras backend gains by that, else `float32`.
+    """`bfloat16` if the CPU multiplies it in hardware and the Keras backend is faster with it, else `float32`.
 
-    On JAX nothing is gained: XLA's convolutions are no faster in bfloat16, and those by Winograd are in float32.
+    JAX is not: XLA's convolutions are no faster in bfloat16, and our Winograd convolutions compute in float32.
     """
     return "bfloat16" if backend != "jax" and has_fast_bfloat16() else "float32"

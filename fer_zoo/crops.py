@@ -1,4 +1,4 @@
-"""Resampling: squares cut out of a picture, and whole pictures made smaller or larger."""
+"""Cuts squares out of pictures, and resamples pictures to another size."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ROWS = 512
 def resize(image: Image.Image, width: int, height: int, box: Box | None = None) -> Image.Image:
     """Resample with a triangle filter as wide as the scale, first along the rows, then along the columns.
 
-    Pillow's BILINEAR, but one axis at a time: in one call Pillow 13 begins with the columns of tall pictures, which
-    rounds some pixels to another level than its earlier versions and the page (`static/resample.js`) do.
+    This is Pillow's BILINEAR, but one axis at a time: in a single call Pillow 13 begins with the columns of tall
+    pictures, which rounds some pixels to another level than its earlier versions and the page (`static/resample.js`).
 
     Args:
-        image: Of mode L or RGB.
-        width: Of the result, in pixels.
-        height: Of the result, in pixels.
-        box: Left, top, right and bottom of what is resampled, in pixels; all of `image` without it.
+        image: Picture of mode L or RGB.
+        width: Width of the result in pixels.
+        height: Height of the result in pixels.
+        box: Left, top, right and bottom of the part to resample, in pixels; `None` is the whole picture.
     """
     left, top, right, bottom = box or (0, 0, *image.size)
     wide = image.resize((width, image.height), Image.Resampling.BILINEAR, box=(left, 0, right, image.height))
@@ -32,19 +32,19 @@ def resize(image: Image.Image, width: int, height: int, box: Box | None = None) 
 
 
 def crop_square(image: np.ndarray, left: float, top: float, side: float, size: int) -> np.ndarray:
-    """Cut out an upright square and resample it to gray, as `fer_zoo.faces.crop_face` says.
+    """Cut out an upright square, convert it to gray and resample it, as `fer_zoo.faces.crop_face` describes.
 
     Args:
         image: uint8 `[h, w]` (gray) or `[h, w, 3]` (RGB).
-        left: Of the square, in pixels; it may reach beyond the image, which goes on there with its outermost pixels.
-        top: Of the square, in pixels.
-        side: Of the square, in pixels.
-        size: Side of the result, in pixels.
+        left: Left edge of the square in pixels; beyond the image, its outermost pixels are repeated.
+        top: Top edge of the square in pixels.
+        side: Side of the square in pixels.
+        size: Side of the result in pixels.
 
     Returns:
         uint8 `[size, size]`.
     """
-    # Some pixels more than the square, for the filter's reach.
+    # The filter reaches some pixels beyond the square.
     reach = math.ceil(side / size) + 1
     x0, y0 = math.floor(left) - reach, math.floor(top) - reach
     x1, y1 = math.ceil(left + side) + reach, math.ceil(top + side) + reach
@@ -58,10 +58,9 @@ def crop_square(image: np.ndarray, left: float, top: float, side: float, size: i
 
 
 def crop_centre(image: np.ndarray) -> np.ndarray:
-    """The crop of a picture that shows one face and nothing else: its largest square in the middle, so that no face is
-    squashed.
+    """Crop a picture that shows one face and nothing else to its largest square in the middle, and resample it.
 
-    A gray picture of 48x48 keeps its pixels.
+    The pixels of a gray picture of 48x48 do not change.
 
     Args:
         image: uint8 `[h, w]` (gray) or `[h, w, 3]` (RGB).
@@ -77,11 +76,11 @@ def crop_centre(image: np.ndarray) -> np.ndarray:
 
 
 def _luma(image: np.ndarray) -> np.ndarray:
-    """ITU-R 601 luma, uint8 `[h, w]`."""
+    """Convert a picture to gray, ITU-R 601 luma, uint8 `[h, w]`."""
     if image.ndim == 2:
         return image
     if len(image) <= _ROWS:
         return np.asarray(Image.fromarray(image).convert("L"))
-    # Some rows at a time: Pillow needs more memory for a picture than the array has.
+    # Converted some rows at a time, since Pillow needs more memory for a picture than the array.
     parts = (image[top : top + _ROWS] for top in range(0, len(image), _ROWS))
     return np.concatenate([np.asarray(Image.fromarray(part).convert("L")) for part in parts])

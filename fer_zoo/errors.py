@@ -5,7 +5,7 @@ class FerZooError(Exception):
     """Something failed: the message is one sentence that says what is wrong and what to do.
 
     Attributes:
-        exit_code: What a command that ends with this error returns, 1.
+        exit_code: Exit code of a command that fails with this error, 1.
 
     Examples:
         >>> from fer_zoo import FerZooError, read_photo
@@ -23,7 +23,7 @@ class UsageError(FerZooError):
     """The call itself is wrong: an unknown name, a value out of its range, a package that is not installed.
 
     Attributes:
-        exit_code: What a command that ends with this error returns, 2.
+        exit_code: Exit code of a command that fails with this error, 2.
 
     Examples:
         >>> from fer_zoo import UsageError, load_classifier

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, their checksum, and the cache folder.
+"""Writes files that appear complete or not at all; checksums of files; the cache folder.
 
-Whatever is written has a temporary name first. A process that is killed leaves that behind; the next one that writes to
-the same folder removes it. Whether its process still lives is known by a lock on it, which ends with the process.
+A file is written under a temporary name and then renamed. A process that is killed leaves its temporary file behind;
+the next process that writes to the same folder removes it. A temporary file is in use as long as its process holds a
+lock on it, which ends with the process.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from typing import Any
 from fer_zoo.errors import UsageError
 
 _TEMPORARY = re.compile(r"\.writing-[0-9a-f]{8}-")
-# Folders whose leftovers this process has removed.
-_tidied: set[str] = set()
+# Folders whose leftover temporary files this process has removed.
+_cleaned: set[str] = set()
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` on success and removed on failure.
 
-    The temporary name ends like `path` does, since several libraries choose the format by the suffix.
+    The temporary name has the suffix of `path`, by which several libraries choose the format.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,9 +46,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Yield an empty folder in `parent`, which is made where it does not exist; removed at the end."""
+    """Yield a new empty folder in `parent`, which is created if necessary; the folder is removed at the end."""
     parent.mkdir(parents=True, exist_ok=True)
-    _tidy_once(parent)
+    _clean_once(parent)
     folder, lock = _created(parent, "folder", Path.mkdir)
     try:
         yield folder
@@ -57,28 +58,28 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders in `folder` that processes which were killed have left.
+    """Remove temporary files and folders in `folder` that killed processes have left behind.
 
-    Those of processes that live stay, and all do where the system or the file system has no locks.
+    Those of running processes stay. If the operating system or the file system has no locks, all stay.
     """
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             if _TEMPORARY.match(entry.name):
-                _remove_if_left(Path(entry.path))
+                _remove_if_unused(Path(entry.path))
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out before long work whether `atomic_path` will be able to write there.
+    """Check before long work that `atomic_path` will be able to write to a path.
 
     Raises:
-        UsageError: It is a folder, or its folder cannot be written to.
+        UsageError: The path is a folder, or its folder cannot be written to.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise UsageError(f"{path} is a folder; give the name of a file")
         folder = next(parent for parent in path.absolute().parents if parent.exists())
-        (folder / path.name).exists()  # Raises where the name is too long.
+        (folder / path.name).exists()  # Raises an error if the name is too long.
         temporary, lock = _new_file(folder, path.name)
         temporary.unlink()
         _close(lock)
@@ -87,13 +88,13 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _new_file(folder: Path, name: str) -> tuple[Path, int | None]:
-    _tidy_once(folder)
-    # The end of the name, so that it is not too long.
+    _clean_once(folder)
+    # Only the end of the name, so that the temporary name is not too long.
     return _created(folder, name[-50:], _make_file)
 
 
 def _make_file(path: Path) -> None:
-    """An empty one. Not by tempfile, whose files only their owner may read."""
+    """Create an empty file. The module tempfile is not used, since only the owner may read its files."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
@@ -105,21 +106,21 @@ def _created(folder: Path, name: str, make: Callable[[Path], None]) -> tuple[Pat
         try:
             lock = _lock(path)
         except (BlockingIOError, FileNotFoundError):
-            continue  # Before it was locked, another process took it for a leftover.
+            continue  # Before it was locked, another process removed it as a leftover.
         if path.exists():
             return path, lock
         _close(lock)
 
 
-def _tidy_once(folder: Path) -> None:
-    """`remove_leftovers` before the first file that this process writes to a folder: it may hold thousands."""
+def _clean_once(folder: Path) -> None:
+    """Call `remove_leftovers` only before the first file that this process writes to a folder, which may be large."""
     key = os.path.abspath(folder)
-    if key not in _tidied:
-        _tidied.add(key)
+    if key not in _cleaned:
+        _cleaned.add(key)
         remove_leftovers(folder)
 
 
-def _remove_if_left(path: Path) -> None:
+def _remove_if_unused(path: Path) -> None:
     with suppress(OSError):
         lock = _lock(path)
         if lock is None:
@@ -134,10 +135,10 @@ def _remove_if_left(path: Path) -> None:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock a file or folder until the descriptor that is returned is closed; `None` where there are no locks.
+    """Lock a file or folder until the returned descriptor is closed; `None` if the system has no locks.
 
     Raises:
-        BlockingIOError: It is locked already.
+        BlockingIOError: The file is already locked.
     """
     try:
         import fcntl
@@ -165,7 +166,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], content: str) -> None:
-    # Names of files may hold bytes that are no text.
+    # The content may have file names with bytes that are not valid text.
     write_bytes(path, content.encode(errors="replace"))
 
 
@@ -174,7 +175,7 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def write_csv(path: str | os.PathLike[str], rows: list[dict[str, Any]]) -> None:
-    """Write at least one row; the first one's keys are the columns."""
+    """Write a CSV with at least one row; the keys of the first row are the columns."""
     table = io.StringIO()
     writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -183,7 +184,7 @@ def write_csv(path: str | os.PathLike[str], rows: list[dict[str, Any]]) -> None:
 
 
 def cache_dir() -> Path:
-    """Where decoded data and downloaded models are kept: `FER_ZOO_CACHE`, else `~/.cache/fer_zoo`. Safe to delete."""
+    """The folder for decoded data and downloaded models: `FER_ZOO_CACHE`, else `~/.cache/fer_zoo`. Safe to delete."""
     return Path(os.environ.get("FER_ZOO_CACHE") or "~/.cache/fer_zoo").expanduser()
 
 

@@ -1,4 +1,4 @@
-"""Optional packages: which extra of fer_zoo installs each, and the sentence where one is missing."""
+"""Optional packages: which extra of fer_zoo installs each, and the error if one is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 
 from fer_zoo.errors import UsageError
 
-# By the name that is imported; the smallest extra that brings it.
+# The smallest extra that installs each package, by the name of the imported module.
 EXTRAS = {
     "ai_edge_litert": "litert",
     "av": "video",
@@ -41,10 +41,10 @@ EXTRAS = {
 
 
 def require(*modules: str) -> None:
-    """Check before long work that all optional modules are installed, without importing them.
+    """Check before long work that optional modules are installed, without importing them.
 
     Raises:
-        UsageError: Some are missing; the sentence has the command that installs them.
+        UsageError: Some are missing; the message has the command that installs them.
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
@@ -52,7 +52,7 @@ def require(*modules: str) -> None:
 
 
 def not_installed(*modules: str) -> UsageError:
-    """The error where optional modules are missing; they must be in `EXTRAS`."""
+    """The error for missing optional modules, which must be in `EXTRAS`."""
     extras = ",".join(sorted({EXTRAS[module] for module in modules}))
     verb = "is" if len(modules) == 1 else "are"
     return UsageError(f"{', '.join(modules)} {verb} not installed; run `pip install 'fer-zoo[{extras}]'`")

@@ -1,4 +1,4 @@
-"""Pictures of every common kind as upright 8-bit arrays: the one place that decodes image files."""
+"""Decodes pictures of all common formats to upright 8-bit arrays; all image files are decoded here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fer_zoo.text import reason
 # A path, the content of an image file, or a Pillow image.
 PictureSource = str | os.PathLike | bytes | Image.Image
 
-# Pillow knows many more formats; some are decoded by slow Python code, and one starts another program.
+# Pillow supports many more formats; some are decoded by slow Python code, and one starts another program.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 FORMAT_NAMES = "JPEG, PNG, BMP, GIF, WebP, TIFF, PPM, PGM, AVIF or HEIC"
 SUFFIXES = (
@@ -38,10 +38,10 @@ _ORIENTATION = 0x0112
 _TIFF_BITS_PER_SAMPLE, _TIFF_SAMPLE_FORMAT = 258, 339
 _TIFF_SIGNED = 2
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-# What the pixels of a PNG depend on.
+# The chunks that the pixels of a PNG depend on.
 _PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEIC_BRANDS = (b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
-# Rows that are computed at a time, so that little memory is used beside the picture.
+# Rows that are computed at a time, so that little memory is needed in addition to the picture.
 _ROWS = 256
 
 
@@ -61,7 +61,7 @@ class PictureError(FerZooError):
 
 
 class PictureTooLargeError(PictureError):
-    """A picture with more pixels than is allowed; it was not decoded."""
+    """A picture that has too many pixels; it was not decoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +70,11 @@ class Picture:
 
     Attributes:
         pixels: uint8 `[h, w]` (gray) or `[h, w, 3]` (RGB), upright.
-        mode: Pillow's name of the mode it was stored in; `L` is 8-bit gray.
-        animated: Whether it is an animation, of which `pixels` is the first frame.
-        width: Of the picture as it is stored, upright, in pixels.
-        height: The same.
-        scale: 1, 2, 4 or 8: each pixel stands for so many by so many that are stored.
+        mode: Pillow's name of the mode in which the picture is stored; `L` is 8-bit gray.
+        animated: Whether the file is an animation; `pixels` is its first frame.
+        width: Width of the upright picture at its stored size, in pixels.
+        height: Height of the upright picture at its stored size, in pixels.
+        scale: 1, 2, 4 or 8: the stored size divided by the size of `pixels`.
     """
 
     pixels: np.ndarray
@@ -86,13 +86,13 @@ class Picture:
 
     @property
     def rgb(self) -> np.ndarray:
-        """uint8 `[h, w, 3]`."""
+        """The pixels as RGB, uint8 `[h, w, 3]`."""
         return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What of a picture is wanted, as the arguments of `read_picture` say."""
+class _Options:
+    """The options of `read_picture`."""
 
     max_pixels: int
     longer_side: int | None
@@ -108,27 +108,26 @@ def read_picture(
 ) -> Picture:
     """Decode a picture: JPEG, PNG, BMP, GIF, WebP, TIFF, PPM or PGM; AVIF where Pillow has it, HEIC with pillow-heif.
 
-    - It is turned as its EXIF orientation says, be it stored as a number or as text. Metadata that cannot be read is
+    - The picture is rotated by its EXIF orientation, stored as a number or as text. Metadata that cannot be read is
       ignored.
-    - Transparent parts are composited on black. An animation gives its first frame.
-    - Gray stays gray; palettes, CMYK, YCbCr, LAB and HSV become RGB. Colours are taken as they are in the file, without
-      its ICC profile.
-    - More than 8 bits are scaled by the range of the format: 16-bit gray from 0..65535, TIFF of 12 bits from 0..4095.
-      Where a format has no range it is the smallest that holds the largest value: 0..1, 0..255 or 0..65535 of
-      floating-point numbers, 8, 16, 24 or 32 (signed: 31) bits of 32-bit integers.
+    - Transparent parts are composited on black. Of an animation, the first frame is read.
+    - Gray stays gray; palettes, CMYK, YCbCr, LAB and HSV become RGB. The ICC profile of the file is ignored.
+    - Values of more than 8 bits are scaled by the range of the format: 16-bit gray from 0..65535, TIFF of 12 bits from
+      0..4095. For formats without a fixed range, it is the smallest range that contains the largest value: 0..1, 0..255
+      or 0..65535 for floating-point numbers, 8, 16, 24 or 32 (signed: 31) bits for 32-bit integers.
 
     Args:
         source: A path, the content of an image file, or a Pillow image.
         max_pixels: Larger pictures are refused before they are decoded.
-        longer_side: So many pixels of the longer side suffice: a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size,
-            the smallest that has as many, in a fraction of time and memory. Other formats, and Pillow images, are
-            decoded in full.
-        gray_suffices: Leave out the colours where that saves time, in JPEG files: `pixels` is the luma that they store.
+        longer_side: Lowest number of pixels that the longer side must have: a JPEG file is decoded at 1/2, 1/4 or 1/8
+            of its size if that is enough, which takes a fraction of the time and memory. Other formats, and Pillow
+            images, are decoded at full size.
+        gray_suffices: Whether colours may be left out to save time. `pixels` of a JPEG file is then its stored luma.
 
     Raises:
         UsageError: `source` is of another type.
-        PictureTooLargeError: It has more than `max_pixels`.
-        PictureError: It is missing, empty, damaged, or of another format.
+        PictureTooLargeError: The picture has more than `max_pixels`.
+        PictureError: The file is missing, empty, damaged, or in another format.
 
     Examples:
         >>> from fer_zoo.pictures import read_picture
@@ -140,20 +139,20 @@ def read_picture(
         kinds = "a path, the content of an image file as bytes, or a Pillow image"
         raise UsageError(f"a photo must be {kinds}, not {type(source).__name__}")
     name = "the image" if isinstance(source, bytes | Image.Image) else os.fspath(source)
-    wanted = _Wanted(max_pixels, longer_side, gray_suffices)
+    options = _Options(max_pixels, longer_side, gray_suffices)
     try:
         if isinstance(source, Image.Image):
-            # Not at a smaller size: Pillow's `draft` would change the caller's image.
-            return _decoded(source, name, _Wanted(max_pixels, None, gray_suffices=False))
+            # At full size, since Pillow's `draft` would change the caller's image.
+            return _decoded(source, name, _Options(max_pixels, None, gray_suffices=False))
         with _binary(source, name) as file:
             try:
-                return _read(file, name, wanted)
+                return _read(file, name, options)
             except (FerZooError, MemoryError, Image.DecompressionBombError):
                 raise
-            except Exception:  # Pillow raises many kinds, also for a PNG whose metadata alone is damaged.
+            except Exception:  # Pillow raises many types of errors, even if only the metadata of a PNG is damaged.
                 if (pixels_only := _without_metadata(file)) is None:
                     raise
-                return _read(pixels_only, name, wanted)
+                return _read(pixels_only, name, options)
     except (FerZooError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -166,7 +165,7 @@ def read_picture(
 
 @contextmanager
 def _binary(source: str | os.PathLike | bytes, name: str) -> Iterator[IO[bytes]]:
-    """The content as a file, or PictureError where there is none."""
+    """Open a picture as a binary file; PictureError if there is no such file."""
     if isinstance(source, bytes):
         if not source:
             raise PictureError(name, "is empty")
@@ -189,15 +188,15 @@ def _binary(source: str | os.PathLike | bytes, name: str) -> Iterator[IO[bytes]]
         yield file
 
 
-def _read(file: IO[bytes], name: str, wanted: _Wanted) -> Picture:
+def _read(file: IO[bytes], name: str, options: _Options) -> Picture:
     start = file.read(64)
     file.seek(0)
     if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS and b"avif" not in start:
-        return _decoded(_heic(file, name), name, wanted)
+        return _decoded(_heic(file, name), name, options)
     if start[4:8] == b"ftyp" and b"avif" in start and "AVIF" not in _formats():
         raise PictureError(name, "is an AVIF image, which Pillow reads from version 11.3 on; upgrade Pillow")
     with Image.open(file, formats=_formats()) as image:
-        return _decoded(image, name, wanted)
+        return _decoded(image, name, options)
 
 
 def _heic(file: IO[bytes], name: str) -> Image.Image:
@@ -205,7 +204,7 @@ def _heic(file: IO[bytes], name: str) -> Image.Image:
         import pillow_heif
     except ImportError as error:
         raise PictureError(name, f"is a HEIC image: {not_installed('pillow_heif')}") from error
-    # Not through Pillow's table of formats, which belongs to the whole process.
+    # Not registered in Pillow, which would change the whole process.
     return pillow_heif.open_heif(file).to_pillow()
 
 
@@ -215,14 +214,14 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _decoded(image: Image.Image, name: str, wanted: _Wanted) -> Picture:
+def _decoded(image: Image.Image, name: str, options: _Options) -> Picture:
     width, height = image.size
-    if width * height > wanted.max_pixels:
-        limit = f"({_millions(width * height)}, the limit is {_millions(wanted.max_pixels)})"
+    if width * height > options.max_pixels:
+        limit = f"({_millions(width * height)}, the limit is {_millions(options.max_pixels)})"
         raise PictureTooLargeError(name, f"has too many pixels {limit}")
     animated = image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "is_animated", False)
     mode = image.mode
-    scale = _draft(image, wanted)
+    scale = _draft(image, options)
     image.load()
     orientation = _orientation(image)
     if orientation >= 5:
@@ -230,30 +229,31 @@ def _decoded(image: Image.Image, name: str, wanted: _Wanted) -> Picture:
     return Picture(_upright(_pixels(image), orientation), mode, animated, width, height, scale)
 
 
-def _draft(image: Image.Image, wanted: _Wanted) -> int:
-    """Have a JPEG file decoded at the smallest size that suffices; the scale, 1 where it is decoded in full."""
-    if image.format not in ("JPEG", "MPO") or (wanted.longer_side is None and not wanted.gray_suffices):
+def _draft(image: Image.Image, options: _Options) -> int:
+    """Set a JPEG file to be decoded at the smallest size that suffices; returns the scale, 1 for full size."""
+    if image.format not in ("JPEG", "MPO") or (options.longer_side is None and not options.gray_suffices):
         return 1
     width, height = image.size
-    longer = wanted.longer_side or max(width, height)
-    # The last column and row may stand for fewer pixels than the others, which may not become the first.
+    longer = options.longer_side or max(width, height)
+    # Unless the scale divides the size, the last column and row stand for fewer pixels than the others. In a picture
+    # that is rotated or mirrored they would become the first.
     whole = math.gcd(width, height, 8) if _orientation(image) > 1 else 8
     scales = [scale for scale in (8, 4, 2) if scale <= whole and scale * longer <= max(width, height)]
     # A side of 1 pixel is never made smaller.
     size = [max(1, side // max(scales, default=1)) for side in image.size]
-    drafted = image.draft("L" if wanted.gray_suffices else None, tuple(size))  # type: ignore[arg-type]
+    drafted = image.draft("L" if options.gray_suffices else None, tuple(size))  # type: ignore[arg-type]
     return round(width / drafted[1][2]) if drafted else 1
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """uint8 `[h, w]` or `[h, w, 3]` as the picture is stored."""
+    """The pixels in the orientation in which the picture is stored, uint8 `[h, w]` or `[h, w, 3]`."""
     if image.mode == "F" or image.mode.startswith("I"):
         return _scaled(image)
     if image.has_transparency_data:
         target = "LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"
         try:
             image = image.convert(target)
-        except Exception:  # The transparent colour is damaged: the picture has none.
+        except Exception:  # The transparent colour is damaged: it is ignored.
             image.info.pop("transparency", None)
         else:
             return _on_black(image)
@@ -264,7 +264,7 @@ def _pixels(image: Image.Image) -> np.ndarray:
 
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
-    # Where nothing changes, `convert` would copy.
+    # `convert` would copy the picture even if nothing changes.
     image = image if image.mode in ("L", "RGB") else image.convert("RGB")
     pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
     for rows, part in _parts(image):
@@ -281,14 +281,14 @@ def _on_black(image: Image.Image) -> np.ndarray:
 
 
 def _parts(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some rows at a time, and which."""
+    """Yield the picture some rows at a time: the slice of the rows and their pixels."""
     for top in range(0, image.height, _ROWS):
         bottom = min(top + _ROWS, image.height)
         yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
 
 
 def _scaled(image: Image.Image) -> np.ndarray:
-    """8 bits of more."""
+    """Scale values of more than 8 bits to 8 bits."""
     values = np.asarray(image)
     tags: Any = getattr(image, "tag_v2", {})
     if values.dtype == np.int32 and image.format == "TIFF" and tags.get(_TIFF_SAMPLE_FORMAT) != (_TIFF_SIGNED,):
@@ -297,7 +297,7 @@ def _scaled(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16"):
         ranges = [2 ** (tags.get(_TIFF_BITS_PER_SAMPLE) or (16,))[0] - 1]
     elif image.format in ("PNG", "PPM"):
-        ranges = [65535]  # Whatever the file's own range, Pillow's decoder has scaled it to this one.
+        ranges = [65535]  # Pillow's decoder has already scaled the file's own range to this one.
     elif values.dtype.kind == "f":
         ranges = [1, 255, 65535]
     else:
@@ -314,17 +314,17 @@ def _scaled(image: Image.Image) -> np.ndarray:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1..8; 1, upright, where there is none that can be read."""
+    """The EXIF orientation, 1..8; 1 (upright) if there is none or it cannot be read."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
         number = int(value.rstrip("\0 ") if isinstance(value, str) else value)
-    except Exception:  # Pillow raises SyntaxError, struct.error, TypeError and more for damaged EXIF.
+    except Exception:  # Pillow raises SyntaxError, struct.error, TypeError and others for damaged EXIF.
         return 1
     return number if 1 <= number <= 8 else 1
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo EXIF's orientation: 5 to 8 lie on their side, and each second one is mirrored."""
+    """Turn a picture upright: EXIF orientations 5 to 8 lie on their side, and every second one is mirrored."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -335,12 +335,12 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _without_metadata(file: IO[bytes]) -> io.BytesIO | None:
-    """A PNG with nothing but the chunks that its pixels depend on; `None` for other formats."""
+    """A copy of a PNG with only the chunks that its pixels depend on; `None` for other formats."""
     file.seek(0)
     if file.read(len(_PNG_START)) != _PNG_START:
         return None
-    kept = io.BytesIO()
-    kept.write(_PNG_START)
+    stripped = io.BytesIO()
+    stripped.write(_PNG_START)
     while len(head := file.read(8)) == 8:
         content = file.read(int.from_bytes(head[:4], "big"))
         checksum = file.read(4)
@@ -348,9 +348,9 @@ def _without_metadata(file: IO[bytes]) -> io.BytesIO | None:
             continue
         if head[4:] == b"tRNS" and zlib.crc32(head[4:] + content).to_bytes(4, "big") != checksum:
             continue
-        kept.write(head + content + checksum)
-    kept.seek(0)
-    return kept
+        stripped.write(head + content + checksum)
+    stripped.seek(0)
+    return stripped
 
 
 def _millions(pixels: int) -> str:

@@ -1,7 +1,7 @@
 """Data parallelism on JAX: each core of the CPU is a device, which computes its share of every batch.
 
-XLA keeps little more than one core busy with a convolution of this size. Batch statistics, loss and gradients stay
-those of the whole batch. On other backends, which spread their work themselves, nothing here does anything.
+XLA keeps little more than one core busy with a convolution of this size. Batch statistics, loss and gradients are still
+those of the whole batch. Other backends use all cores themselves; the functions here have no effect on them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MOST_SHARES = 8
 
 @contextmanager
 def all_cores(batch_size: int) -> Iterator[None]:
-    """On JAX, compute on all cores of the CPU what `training_step_model` and `Predictor` compute in this context.
+    """On JAX, let `training_step_model` and `Predictor` use all cores of the CPU in this context.
 
-    Nothing happens on other backends, on a GPU, or where JAX has started with fewer devices.
+    It has no effect on other backends, on a GPU, or if JAX has already started with fewer devices.
 
     Args:
-        batch_size: Images a step; the number of shares divides it, and is at most 8.
+        batch_size: Images in a step; the number of shares is a divisor of it, at most 8.
     """
     if keras.backend.backend() != "jax":
         yield
@@ -33,7 +33,7 @@ def all_cores(batch_size: int) -> Iterator[None]:
     import jax
 
     most = min(cores(), _MOST_SHARES)
-    if jax.config.values["jax_num_cpu_devices"] < 1:  # Neither JAX_NUM_CPU_DEVICES nor the program says how many.
+    if jax.config.values["jax_num_cpu_devices"] < 1:  # Neither JAX_NUM_CPU_DEVICES nor the program sets the number.
         with suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", most)
     shares = max(n for n in range(1, most + 1) if batch_size % n == 0)
@@ -48,10 +48,10 @@ def all_cores(batch_size: int) -> Iterator[None]:
 
 
 class _WholeBatches(keras.distribution.DataParallel):
-    """Every device gets every batch whole, and takes its share of it within the compiled step.
+    """Sends the whole batch to every device, which takes its share of it within the compiled step.
 
-    Keras itself would cut all batches as it does the first one, and fail at the last one of an epoch, which may be of a
-    size that the devices do not divide.
+    Keras itself would split all batches like the first one, and fail at the last batch of an epoch if its size is not
+    divisible by the number of devices.
     """
 
     def get_data_layout(self, data_shape: tuple[int, ...]) -> keras.distribution.TensorLayout:
@@ -71,10 +71,10 @@ class _ShardedSteps(keras.Model):
 
 
 def shard_batch(batch: Any) -> Any:
-    """Have each device of the current distribution compute its share of a batch only; called within a compiled step.
+    """Let each device of the current distribution compute only its share of a batch; called within a compiled step.
 
-    There are as many shares as divide both the batch and the devices; where those are fewer than the devices, several
-    of them compute the same share.
+    The number of shares is the greatest common divisor of the batch size and the number of devices; if it is smaller
+    than the number of devices, several devices compute the same share.
 
     Args:
         batch: A tree of JAX arrays of one length, `None` among them.

@@ -1,4 +1,4 @@
-"""Tables on a terminal, in which no word is broken, and in files and pipes, where they are as wide as they need."""
+"""Prints tables: fitted to the width of a terminal without breaking words, and at full width to files and pipes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from fer_zoo.console import out
 
-# A column that may be cut anywhere, such as one of file names, keeps at least this width.
+# Least width of a column that may be broken anywhere, such as one of file names.
 _LEAST_FOLDED = 24
 _UNLIMITED = Console(width=10_000)
 
@@ -20,9 +20,9 @@ def print_table(table: Table, optional: Sequence[str] = ()) -> None:
     """Print a table on stdout.
 
     Args:
-        table: Its `no_wrap` columns keep their width. Others are broken between words, or anywhere where they have
+        table: The table. `no_wrap` columns keep their width; others are broken between words, or anywhere if they have
             `overflow="fold"`.
-        optional: Headers of columns that are left out, the first one first, on a terminal too narrow for all.
+        optional: Headers of columns to leave out, in this order, if the terminal is too narrow for all columns.
     """
     if out.is_terminal:
         out.print(fitted(table, out.width, optional))
@@ -31,14 +31,14 @@ def print_table(table: Table, optional: Sequence[str] = ()) -> None:
 
 
 def table_text(table: Table) -> str:
-    """The whole table without colours, no line broken."""
+    """The whole table as text without colours and line breaks in cells."""
     buffer = io.StringIO()
     Console(file=buffer, width=10_000).print(table)
     return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
 
 
 def fitted(table: Table, width: int, optional: Sequence[str] = ()) -> Table:
-    """The table with at most `width` characters a line if leaving out `optional` columns allows it."""
+    """Fit a table into lines of at most `width` characters, if leaving out `optional` columns allows it."""
 
     def measured(part: RenderableType) -> Measurement:
         return Measurement.get(_UNLIMITED, _UNLIMITED.options, part)
@@ -57,11 +57,11 @@ def fitted(table: Table, width: int, optional: Sequence[str] = ()) -> Table:
     for header in optional:
         if spare() < 0:
             table.columns = [column for column in table.columns if column.header != header]
-            # rich takes the padding at the edges from the columns' numbers.
+            # rich computes the padding at the edges from the numbers of the columns.
             for number, column in enumerate(table.columns):
                 column._index = number
     rest = max(spare(), 0)
-    # The last column gets what it would like to have first: there it is text, in the first one a name.
+    # Spare width goes to the last column first: it usually has text, the first one names.
     for column in reversed([column for column in table.columns if not column.no_wrap]):
         column.width = min(natural(column), least(column) + rest)
         rest -= column.width - least(column)

@@ -1,4 +1,4 @@
-"""The sound of a video, taken over into a copy of it, with PyAV."""
+"""Copies the sound of a video to its annotated copy, with PyAV."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fer_zoo.console import err
 
 
 class Sound:
-    """The first audio stream of a file, for `VideoWriter`; a file without one has no sound, which is no error.
+    """The first audio stream of a file, for `VideoWriter`; a file without audio is no error.
 
-    Its packets are copied where the container of the copy can hold their codec, and encoded anew where it cannot. Sound
-    that cannot be decoded ends there, with a note: the pictures matter more.
+    Packets are copied unchanged if the container of the copy supports their codec, else encoded anew. If damaged sound
+    cannot be decoded, it ends there with a message, and the pictures are still written.
 
     Args:
         source: The video file.
-        start: Time of its first picture in seconds, by the file's clock. What sounds earlier is left out.
+        start: Time stamp of the first picture in the file, in seconds. Earlier sound is left out.
     """
 
     def __init__(self, source: Path, start: float) -> None:
@@ -48,7 +48,7 @@ class Sound:
         self._next = next(self._packets, None)
 
     def until(self, seconds: float) -> Iterator[Any]:
-        """The packets that begin before `seconds`, counted from the first picture, and were not given yet."""
+        """Yield the next packets that begin before `seconds`, counted from the first picture."""
         while self._next is not None and self._next[0] < seconds:
             yield self._next[1]
             self._next = next(self._packets, None)
@@ -82,7 +82,7 @@ class Sound:
         samples = None
         for frame in frames:
             if samples is None:
-                # Samples are counted from the first one on, so that none overlap.
+                # The times of later samples are counted from the first one, so that none overlap.
                 samples = round((float(frame.pts * frame.time_base) - self._start) * encoder.sample_rate)
             for resampled in resampler.resample(frame):
                 resampled.pts, resampled.time_base = samples, encoder.time_base

@@ -154,7 +154,7 @@ def _killed_at(change: int, below: Path) -> Iterator[list[str]]:
             yield changes
         finally:
             patch.stopall()
-            files._tidied.clear()
+            files._cleaned.clear()
             for descriptor in filter(None, locks):
                 with suppress(OSError):
                     os.close(descriptor)
