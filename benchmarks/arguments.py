@@ -1,4 +1,4 @@
-"""Options that several benchmarks have in common, on the command line."""
+"""Command-line options that several benchmarks share."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def command_parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Which files to measure, on which images, and where reports go."""
+    """Add the options for the files to measure, the images, and the folder of reports."""
     add_data(parser)
     parser.add_argument("--artifacts", type=Path, help="folder of manifest.json; else the project's artifacts")
     add_output(parser)
     parser.add_argument(
-        "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="only these files of ours"
+        "--models", nargs="+", default=[], metavar="NAME[:FORMAT[:PRECISION]]", help="measure only these files of ours"
     )
-    parser.add_argument("--fresh", action="store_true", help="keep nothing of an earlier run")
+    parser.add_argument("--fresh", action="store_true", help="do not reuse results of an earlier run")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -44,18 +44,18 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="of the reports; else reports in the artifacts")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="folder for the reports; else artifacts/reports")
 
 
 def add_depth(parser: argparse.ArgumentParser, quick: str, full: str) -> None:
-    """How thorough the run is: what `--quick` and `--full` measure, in words."""
+    """Add `--quick` and `--full`; `quick` and `full` say what they measure."""
     depth = parser.add_mutually_exclusive_group()
     depth.add_argument("--quick", action="store_true", help=f"{quick}, into {QUICK_OUTPUT}; its figures mean little")
     depth.add_argument("--full", action="store_true", help=full)
 
 
 def add_timing(parser: argparse.ArgumentParser) -> None:
-    """How files are timed."""
+    """Add the options for how files are timed."""
     usual = Timing()
     parser.add_argument("--batch", nargs="+", type=positive, metavar="N", help="images per query; else 1 and 32")
     parser.add_argument(
@@ -67,10 +67,10 @@ def add_timing(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(parsed: argparse.Namespace, **settings: Any) -> Options:
-    """The options of a run from what the parsers above have read.
+    """Convert parsed arguments to the options of a run.
 
     Args:
-        parsed: Of a parser with `add_selection` and `add_depth`, perhaps `add_timing`.
+        parsed: Arguments of a parser with `add_selection` and `add_depth`, perhaps `add_timing`.
         settings: Other fields of `Options`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Numbers as the cells of tables have them; `-` where there is none."""
+"""Formats numbers as cells of tables; `-` stands for a missing value."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from fer_zoo.text import plural
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A share of 1."""
+    """A share in 0..1 as a percentage."""
     return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def percent_interval(interval: tuple[float, float] | None) -> str:
-    """The ends of an interval of shares."""
+    """An interval of shares as percentages."""
     return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
 
 
 def points(value: float | None) -> str:
-    """A difference of shares in percentage points."""
+    """A difference of two shares in percentage points."""
     return "-" if value is None else f"{100 * value:+.2f}"
 
 
 def points_interval(interval: tuple[float, float] | None) -> str:
-    """The ends of an interval of differences."""
+    """An interval of differences in percentage points."""
     return "-" if interval is None else f"{points(interval[0])} to {points(interval[1])}"
 
 
@@ -51,5 +51,5 @@ def size(count: int | float | None) -> str:
 
 
 def setting(batch: int, threads: int) -> str:
-    """For example `batch 1, 2 threads`."""
+    """Batch size and number of threads as text, for example `batch 1, 2 threads`."""
     return f"batch {batch}, {plural(threads, 'thread')}"

@@ -1,4 +1,4 @@
-"""What several plots share: writing them, and labels that cover neither each other nor what is drawn."""
+"""Shared by several plots: writing PNG files, and placing labels so that they do not overlap each other or the data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Points that stand for a line: labels keep off points only.
+# A line is represented by so many points, since labels only avoid points.
 _POINTS_A_LINE = 60
 
 
 def save_figure(path: Path, figure: Figure | None, dpi: int) -> bool:
-    """Write a figure as PNG and return whether there is one; without one, an older file goes."""
+    """Write a figure as PNG and return true; without a figure, remove an older file and return false."""
     if figure is None:
         path.unlink(missing_ok=True)
         return False
@@ -34,10 +34,10 @@ def place_labels(
     texts: list[str],
     lines: list[list[tuple[float, float]]],
 ) -> None:
-    """Write each text near its point, where it hides nothing, with a thin line to a point that is not beside it.
+    """Write each text near its point where it hides nothing, with a thin line to the point if it is farther away.
 
     Args:
-        axes: With its final limits and scales.
+        axes: Axes with their final limits and scales.
         x: Data coordinate of each point.
         y: Data coordinate of each point.
         texts: Label of each point, empty for none.
@@ -64,7 +64,7 @@ def place_labels(
 
 
 def _along(axes: Axes, corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points in equal distances along a line, in data coordinates; the drawn line is straight in pixels."""
+    """Points at equal distances along a line, in data coordinates; the line is straight in pixels."""
     pixels = axes.transData.transform(corners)
     points = [pixels[:1], *(np.linspace(a, b, _POINTS_A_LINE) for a, b in pairwise(pixels))]
     return [(float(a), float(b)) for a, b in axes.transData.inverted().transform(np.concatenate(points))]

@@ -1,4 +1,4 @@
-"""Finished parts of a run, one line of JSON each, so that an interrupted run can go on."""
+"""A journal of the finished parts of a run, one line of JSON each, so that an interrupted run can be continued."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fer_zoo.files import write_text
 
 
 class Journal:
-    """An append-only file whose first line says what is measured; another first line starts it anew.
+    """An append-only file whose first line identifies the run; if it belongs to another run, it is started anew.
 
     Args:
-        path: Of the file; it exists only while a run is unfinished.
-        identity: All that must be equal for an old part to belong to this run.
+        path: Path of the file, which exists only while a run is unfinished.
+        identity: Everything that must be equal for old parts to belong to this run.
         fresh: Drop old parts in any case.
     """
 
@@ -23,7 +23,7 @@ class Journal:
         first = json.dumps(identity)
         lines = path.read_text("utf-8").splitlines() if path.exists() and not fresh else []
         same = lines[:1] == [first]
-        # A line is whole or, when the machine went down while it was written, not JSON.
+        # A line is complete JSON, unless the machine went down while it was written.
         self._parts = [part for line in lines[1:] if (part := _parsed(line))] if same else []
         write_text(path, "".join(f"{line}\n" for line in (first, *map(json.dumps, self._parts))))
 

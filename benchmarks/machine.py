@@ -1,4 +1,4 @@
-"""The machine that a figure belongs to."""
+"""Describes the machine that a figure was measured on."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 
 @dataclass(frozen=True)
 class Platform:
-    """Processor and software: where they are the same, so are the predictions of a model.
+    """Processor and software: on equal platforms, the predictions of a model are equal.
 
     Attributes:
         cpu: Name of the processor.
-        cores: That this process may use.
-        os: System and its version.
-        python: Version.
-        packages: Version of each package that computes, by name.
+        cores: Number of cores that this process may use.
+        os: Operating system and its version.
+        python: Version of Python.
+        packages: Version of each package that takes part in computing predictions, by name.
     """
 
     cpu: str
@@ -48,14 +48,14 @@ class Platform:
 
 @dataclass(frozen=True)
 class Machine(Platform):
-    """A platform with all that decides how fast it is.
+    """A platform with everything that affects its speed.
 
     Attributes:
-        architecture: Such as `x86_64`.
-        flags: Instructions for fast arithmetic that it has.
-        memory_gb: Of 2^30 bytes.
-        load_average: Processes that ran or waited, over one, five and fifteen minutes, when it was described.
-        commit: Of the checkout, `None` without one.
+        architecture: Name of the architecture, such as `x86_64`.
+        flags: Instruction sets for fast arithmetic that the processor has.
+        memory_gb: Memory in units of 2^30 bytes.
+        load_average: Mean number of running or waiting processes over one, five and fifteen minutes.
+        commit: Git commit of the checkout; `None` in an installed package.
     """
 
     architecture: str
@@ -71,7 +71,7 @@ class Machine(Platform):
 
     @property
     def busy(self) -> bool:
-        """Whether other work than the benchmark was running, so that times are too long."""
+        """Whether other programs were running, so that measured times are too long."""
         return self.load_average[0] > self.cores / 2
 
 
@@ -103,14 +103,14 @@ def describe() -> Machine:
 
 @cache
 def _cpu() -> dict[str, Any]:
-    """What py-cpuinfo tells, which takes it a second and a process of its own."""
+    """The output of py-cpuinfo, which needs a second and a process of its own."""
     import cpuinfo
 
     return cpuinfo.get_cpu_info()
 
 
 def peak_gmacs(threads: int, seconds: float) -> float:
-    """Billions of float32 multiply-accumulates a second of NumPy's matrix product, a roof for every model here."""
+    """Billions of float32 multiply-accumulates per second of NumPy's matrix product, an upper limit for every model."""
     return float(run_child("studies.gemm", seconds, env=dict.fromkeys(_BLAS_THREADS, str(threads))))
 
 
@@ -118,23 +118,23 @@ def run_child(module: str, *arguments: object, env: dict[str, str] | None = None
     """Run a module of this package in a fresh Python process and return what it printed.
 
     Raises:
-        FerZooError: It failed; the message is the last line of its error output.
+        FerZooError: The process failed; the message is the last line of its error output.
     """
     assert __package__
     # Wherever this package was imported from, the child must find it there too.
     home = str(Path(__file__).resolve().parents[__package__.count(".") + 1])
     path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": path} | (env or {}),
         input=content,
         capture_output=True,
         check=False,
     )
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise FerZooError(lines[-1] if lines else f"the process ended with code {done.returncode}")
-    return done.stdout.decode()
+    if process.returncode:
+        lines = process.stderr.decode(errors="replace").strip().splitlines()
+        raise FerZooError(lines[-1] if lines else f"the process ended with code {process.returncode}")
+    return process.stdout.decode()
 
 
 def _version(package: str) -> str | None:

@@ -13,10 +13,10 @@ from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, obtain, 
 
 from . import EXPORT
 
-# What every measurement needs: the description of the machine, the plots, the metrics.
+# Packages that every measurement needs, for the description of the machine, the plots and the metrics.
 REPORT_PACKAGES = ("cpuinfo", "psutil", "matplotlib", "sklearn")
 
-# Where quick runs write, so that their figures, too coarse to quote, replace no others.
+# Output folder of quick runs, whose figures are too coarse to replace others.
 QUICK_OUTPUT = Path("runs", "benchmark-quick")
 
 
@@ -28,7 +28,7 @@ class Timing:
         batches: Images per query.
         threads: Threads of the runtime.
         queries: Timed queries of each file in each setting, unless `seconds` are over first.
-        seconds: Timed seconds of the same.
+        seconds: Longest timed seconds of each file in each setting.
         rounds: Blocks into which the queries are cut.
         warmup_seconds: Untimed queries before the first round.
         settle_seconds: Untimed queries at the start of each block, while threads of the previous file still spin.
@@ -67,14 +67,14 @@ class Options:
         artifacts: Folder of the manifest.
         output: Folder of the reports.
         data: Labelled images; `None` is the bundled sample, whose test split is the whole official one.
-        images: How many of the test images, evenly spread over all; `None` is all.
+        images: Number of test images to use, evenly spread over all; `None` is all.
         models: `NAME[:FORMAT[:PRECISION]]` of the files to measure; empty is all.
         timing: How files are timed.
         keras: Whether the `.keras` originals are timed too.
-        price: Of one core for one hour, in US dollars.
-        backends: Keras backends that every original is run on.
-        runtimes: Runtimes besides their own that the exported files are run in.
-        fresh: Whether what an earlier run has measured is dropped.
+        price: Price of one core for one hour, in US dollars.
+        backends: Keras backends to run every original on.
+        runtimes: Further runtimes to run the exported files in.
+        fresh: Whether results of an earlier run are dropped.
     """
 
     artifacts: Path
@@ -97,7 +97,7 @@ def smallest_models(artifacts: Path, count: int) -> tuple[str, ...]:
 
 
 def test_images(options: Options) -> Dataset:
-    """The test images that `options` ask for.
+    """The test images selected by `options`.
 
     Raises:
         UsageError: The data cannot be read or has no test images.
@@ -113,36 +113,36 @@ def evenly(dataset: Dataset, count: int | None) -> Dataset:
 
 
 def reports_folder(artifacts: Path) -> Path:
-    """Where reports go by default: with the artifacts, but not inside an installed package."""
+    """The default folder of reports: in the artifacts folder, but not inside an installed package."""
     return Path("reports") if in_package(artifacts) else artifacts / "reports"
 
 
 def manifest_of(options: Options) -> list[Artifact]:
     """All artifacts of the manifest whose files are on this machine.
 
-    Where `options.models` names a file, or a model of which no file is here, it is downloaded.
+    A file that `options.models` names is downloaded if it, or any file of that model, is not on this machine.
 
     Raises:
         UsageError: There is no address to download it from.
         FerZooError: There are no artifacts, or the download fails.
     """
-    found = load_manifest(options.artifacts)
+    artifacts = load_manifest(options.artifacts)
     wanted = [Reference.parse(name) for name in options.models]
-    absent = [r for r in wanted if not any(r.covers(artifact.reference) for artifact in found)]
+    absent = [r for r in wanted if not any(r.covers(artifact.reference) for artifact in artifacts)]
     for artifact in load_manifest(options.artifacts, absent=True):
         if any(reference.covers(artifact.reference) for reference in absent):
             obtain(artifact, options.artifacts)
-            found.append(artifact)
-    if not found:
+            artifacts.append(artifact)
+    if not artifacts:
         raise FerZooError(f"{options.artifacts} has no artifacts to measure; make some with `{EXPORT} MODEL.keras`")
-    return found
+    return artifacts
 
 
 def select(manifest: list[Artifact], wanted: tuple[str, ...]) -> list[Artifact]:
-    """The artifacts that one of `wanted` names, all of them where it is empty.
+    """The artifacts that the references in `wanted` name; all of them if it is empty.
 
     Raises:
-        UsageError: A name fits none.
+        UsageError: A reference names no artifact.
     """
     references = [Reference.parse(name) for name in wanted]
     for reference in references:
@@ -153,7 +153,7 @@ def select(manifest: list[Artifact], wanted: tuple[str, ...]) -> list[Artifact]:
 
 
 def file_problem(artifact: Artifact, folder: Path) -> str | None:
-    """Why the file of `artifact` is not the one the manifest describes, `None` where it is."""
+    """Why the file of `artifact` is not the one that the manifest describes; `None` if it is."""
     try:
         verified_path(artifact, folder)
     except FerZooError as error:

@@ -89,7 +89,7 @@ def test_help_says_defaults_that_say_something() -> None:
     from fer_zoo.cli.train_options import training_parser
 
     shown = " ".join(training_parser().format_help().split())
-    assert "images a step (default: 128)" in shown
+    assert "images in a step (default: 128)" in shown
     assert "0 for none (default: 0.0)" in shown
     assert "(default: None)" not in shown
     assert "(default: False)" not in shown

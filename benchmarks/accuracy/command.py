@@ -20,7 +20,7 @@ _USUAL_MODELS = 3
 
 
 def tta_main(arguments: list[str]) -> int:
-    """Measure, and write `tta.json` and `tta.md`."""
+    """Measure test-time augmentation, and write `tta.json` and `tta.md`."""
     parser = command_parser("tta", "Measure the three smallest models with test-time augmentation: 96 s of one core.")
     add_selection(parser)
     add_depth(
@@ -39,7 +39,7 @@ def tta_main(arguments: list[str]) -> int:
 
 
 def seeds_main(arguments: list[str]) -> int:
-    """Compare the runs, and put the model's rows into `seeds.json` and `seeds.md`."""
+    """Compare training runs, and write the model's rows into `seeds.json` and `seeds.md`."""
     parser = command_parser("seeds", "Mean and spread of one recipe over several seeds.")
     parser.add_argument("model", metavar="NAME", help="name of the model in the tables")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs that differ in the seed")

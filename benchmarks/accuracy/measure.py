@@ -1,4 +1,4 @@
-"""How good the predictions of a model are."""
+"""Computes the accuracy row of a model from its predictions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .rows import Accuracy
 
 
 def accuracy_of(probabilities: np.ndarray, dataset: Dataset, copies: np.ndarray | None) -> Accuracy:
-    """Hold probabilities against labels.
+    """Compute metrics of predictions against labels.
 
     Args:
         probabilities: float `[n, classes]`.
         dataset: The `n` images.
-        copies: bool `[n]`, which of them have an exact copy among the training images; `None` where that is not known.
+        copies: bool `[n]`, which of them have an exact copy among the training images; `None` if unknown.
     """
     labels = np.asarray(dataset.labels)
     seen = copies if copies is not None and copies.any() else None

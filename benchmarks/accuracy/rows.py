@@ -1,4 +1,4 @@
-"""Rows of accuracy: of one file, with test-time augmentation, and over several trainings."""
+"""Rows of accuracy tables: of one file, with test-time augmentation, and over several trainings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..rows import ImageSet
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How good the predictions of one file are; shares are in 0..1, intervals at 95 %.
+    """Metrics of the predictions of one file; shares are in 0..1, intervals at 95 %.
 
     Attributes:
         n: Number of images.
@@ -19,12 +19,12 @@ class Accuracy:
         macro_f1: Mean F1 of the classes.
         ece: Expected calibration error.
         nll: Mean negative log-likelihood of the label, in nats.
-        recall: By class that has images.
-        private_test: Accuracy on PrivateTest, `None` without it.
-        n_without_train_copies: Images that have no exact copy among the model's training images; `None`, as the next
-            two, where no image has one or the training images are not known.
-        accuracy_without_train_copies: Accuracy on those.
-        without_train_copies_interval: Wilson interval of that.
+        recall: Recall of each class that has images.
+        private_test: Accuracy on PrivateTest; `None` if the data has no such split.
+        n_without_train_copies: Number of images that have no exact copy among the model's training images. This and the
+            next two are `None` if no image has a copy, or if the training images are unknown.
+        accuracy_without_train_copies: Accuracy on the images without copies.
+        without_train_copies_interval: Wilson interval of that accuracy.
     """
 
     n: int
@@ -46,14 +46,14 @@ class TtaRow:
 
     Attributes:
         model: Name in the zoo.
-        path: Of the file that was measured, relative to the artifacts folder.
-        sha256: Of that file.
+        path: Path of the measured file, relative to the artifacts folder.
+        sha256: SHA-256 of the file.
         classes: Number of expressions.
         tta: `none`, `mirror` or `ten-crop`.
-        accuracy: On all test images, 0 to 1.
-        public_test: On PublicTest, which has chosen the recipes; `None` where the data has no such images.
-        private_test: On PrivateTest, which has chosen nothing.
-        precision: Of the file, `fp32` or `int8`.
+        accuracy: Accuracy on all test images, 0 to 1.
+        public_test: Accuracy on PublicTest, on which recipes were chosen; `None` if the data has no such images.
+        private_test: Accuracy on PrivateTest, on which nothing was chosen; `None` if the data has no such images.
+        precision: Precision of the file, `fp32` or `int8`.
     """
 
     model: str
@@ -82,8 +82,8 @@ class SeedsRow:
     Attributes:
         model: Name in the zoo.
         split: `test`, `public_test` or `private_test`.
-        seeds: Of each training.
-        accuracies: Of each training, 0 to 1, in the order of `seeds`.
+        seeds: Seed of each training.
+        accuracies: Accuracy of each training, 0 to 1, in the order of `seeds`.
     """
 
     model: str

@@ -33,11 +33,11 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
 
     Args:
         model: Name of the recipe.
-        runs: Folders of two or more trainings that differ in their seed alone.
+        runs: Folders of two or more trainings that differ only in their seed.
 
     Raises:
         UsageError: There are fewer than two, one is not finished, two have the same seed, or their settings differ.
-        FerZooError: What a run has left is damaged.
+        FerZooError: A file in the folder of a run is damaged.
     """
     if len(runs) < 2:
         raise UsageError("a spread needs the folders of two or more runs")
@@ -63,7 +63,7 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
 
 
 def _accuracies(evaluation: Path) -> dict[str, float]:
-    """By split."""
+    """The accuracy on each split."""
     try:
         splits = json.loads(evaluation.read_text("utf-8"))["splits"]
         return {split: float(measures["accuracy"]) for split, measures in splits.items()}

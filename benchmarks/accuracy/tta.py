@@ -1,4 +1,4 @@
-"""What test-time augmentation gives each model."""
+"""Measures the gain in accuracy by test-time augmentation for each model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SPLITS = {"PublicTest": "public_test", "PrivateTest": "private_test", "all": "a
 def measure_tta(options: Options) -> TtaReport:
     """Measure one ONNX file of each model, and write `tta.json` after each kind of augmentation.
 
-    Rows of an earlier run on the same images stay as long as the manifest has their file.
+    Rows of an earlier run on the same images are reused if their file is still in the manifest.
 
     Args:
         options: `models` are names of models.
@@ -93,12 +93,12 @@ def _best(group: list[TtaRow]) -> float:
 
 
 def _files(options: Options) -> list[Artifact]:
-    """The float32 ONNX file of each model, or the int8 one of a large model that ships without."""
-    found: dict[str, Artifact] = {}
+    """The float32 ONNX file of each model, or the int8 one of a large model that ships without a float32 file."""
+    files: dict[str, Artifact] = {}
     for artifact in load_manifest(options.artifacts):
         if artifact.format == "onnx" and (not options.models or artifact.model in options.models):
-            found.setdefault(artifact.model, artifact)
-    return sorted(found.values(), key=lambda artifact: artifact.macs)
+            files.setdefault(artifact.model, artifact)
+    return sorted(files.values(), key=lambda artifact: artifact.macs)
 
 
 def _measure(artifact: Artifact, options: Options, tta: str) -> TtaRow:

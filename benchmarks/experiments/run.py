@@ -1,4 +1,4 @@
-"""What a training run left in its folder."""
+"""Reads the settings, history and evaluation of a training run from its folder."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fer_zoo.zoo import run_config
 from ..table import value_of
 from .rows import ExperimentRow
 
-# Of a run's folder, what the comparison is made of.
+# The files in a run's folder that the comparison uses.
 FILES = ("config.json", "history.json", "evaluation.json")
 
-# Settings in columns of their own, or of no consequence to a model.
+# Settings that have columns of their own, or do not affect the model.
 _UNLISTED = {"backend", "data", "epochs", "cache"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a training run left: its settings, its history by epoch and its evaluation by split.
+    """A finished training run: its settings, its history by epoch and its evaluation by split.
 
-    `beside_original` is whether the original project's figures compare with it, as its report says.
+    `beside_original` is whether its report compares it with the original project's figures.
     """
 
     name: str

@@ -28,13 +28,13 @@ def main(model: str, threads: int, launched: int, peer: str | None = None) -> No
     classifier = load(Path(model), threads)
     loaded = time.monotonic_ns()
     classifier.predict_proba(np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(1, 48, 48))
-    answered = time.monotonic_ns()
+    predicted = time.monotonic_ns()
     times = {
-        "cold_start_ms": answered - launched,
+        "cold_start_ms": predicted - launched,
         "python_ms": _STARTED - launched,
         "import_ms": imported - _STARTED,
         "load_ms": loaded - imported,
-        "answer_ms": answered - loaded,
+        "answer_ms": predicted - loaded,
     }
     print(json.dumps({name: value / 1e6 for name, value in times.items()} | {"peak_memory_bytes": peak_memory_bytes()}))
 
@@ -53,10 +53,10 @@ def _peer_loader(name: str) -> Callable[[Path, int], Any]:
 
 
 def peak_memory_bytes() -> int | None:
-    """The largest resident memory this process ever had, `None` where the system does not say."""
+    """The largest resident memory that this process has had; `None` if the system does not report it."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Linux lets ru_maxrss survive exec, so that a child would report the memory of its large parent.
+        # On Linux ru_maxrss is inherited across exec: a child would report the memory of its large parent.
         line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     try:

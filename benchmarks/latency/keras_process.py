@@ -1,4 +1,4 @@
-"""Keras models, each in a process of its own: its thread pools and memory stay away from what is timed here."""
+"""Runs Keras models in separate processes, so that their thread pools and memory do not disturb other timings."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class KerasProcess:
             raise
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
-        """float32 `[n, classes]` of `images`, as `Classifier.predict_proba`."""
+        """The probabilities of `images`, float32 `[n, classes]`, as `Classifier.predict_proba` returns them."""
         return self._call(_predict, np.asarray(images))
 
     def time_block(self, batches: np.ndarray, **limits: Any) -> list[int]:
-        """Nanoseconds per query, as `time_block`."""
+        """Time consecutive queries, in nanoseconds, as `time_block` does."""
         return self._call(_time, batches, limits)
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class KerasProcess:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot close its pool, whose process would wait forever."""
+    """End this process when its parent is killed, which cannot close its pool; otherwise it would wait forever."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""Time per query, cold start and memory of every file, all in one run."""
+"""Measures time per query, cold start and memory of every file, all in one run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from .timing import time_block
 
 RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert", "keras": "keras"}
 
-# Different faces, so that nothing adapts to a single one; few enough to stay in the processor's cache.
+# Queries use different faces, so that nothing is optimized for a single one; few enough for the processor's cache.
 _FACES = 256
 
-# Of each measurement of the peak, at most.
+# Longest time for each measurement of the peak.
 _PEAK_SECONDS = 1.0
 
 
@@ -49,8 +49,8 @@ class Candidate:
 def run_latency(options: Options) -> LatencyReport:
     """Time the selected files and write `latency.json` after each round.
 
-    All candidates take turns in blocks of queries, so that a drift of the machine hits them alike. An interrupted run
-    goes on after its last finished round.
+    All candidates take turns in blocks of queries, so that changes in the machine's speed affect all of them equally.
+    An interrupted run continues after its last finished round.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
@@ -113,7 +113,7 @@ def run_latency(options: Options) -> LatencyReport:
         if path not in errors
     }
     start_cold(starts, timing.cold_starts, journal, failed, lambda: write(report))
-    # A roof is the best that was ever seen; other work on the machine only lowers it.
+    # The peak is the highest ever measured, since other work on the machine can only lower it.
     peaks = {name: max(peak, peak_gmacs(int(name), seconds)) for name, peak in report.peak_gmacs.items()}
     report = write(replace(report, peak_gmacs=peaks, finished=now()))
     journal.finish()
@@ -131,7 +131,7 @@ def cold_start(model: Path, threads: int, face: bytes, peer: str = "") -> Start:
         model: A `.onnx`, `.tflite` or `.keras` file.
         threads: Threads of the runtime.
         face: One gray image of 48 by 48 pixels, 2,304 bytes.
-        peer: Name of the published model whose file it is.
+        peer: Name of the published model that the file is from; empty for ours.
 
     Raises:
         FerZooError: The process failed.
@@ -160,7 +160,7 @@ def _block(
 
 
 def batches_of(faces: np.ndarray, size: int) -> np.ndarray:
-    """float32 `[k, size, 48, 48, 1]` of uint8 `[n, 48, 48]`, with k at least 1."""
+    """Split faces, uint8 `[n, 48, 48]`, into at least one batch, float32 `[k, size, 48, 48, 1]`."""
     count = max(len(faces) // size, 1)
     chosen = np.resize(faces, (count * size, *faces.shape[1:]))
     return chosen.astype(np.float32).reshape(count, size, *faces.shape[1:], 1)

@@ -1,4 +1,4 @@
-"""Arithmetic of timings."""
+"""Percentiles, throughput and medians of timings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def summarize(rounds: Sequence[Sequence[int]], batch: int) -> Times:
 
 
 def medians(starts: Sequence[Start], **facts: Any) -> ColdStart:
-    """The median of each measure over several processes; `facts` are other fields of `ColdStart`."""
+    """The median of each measurement over several processes; `facts` are the other fields of `ColdStart`."""
     known = {name: [v for start in starts if (v := getattr(start, name)) is not None] for name in vars(starts[0])}
     middle = {name: statistics.median(values) for name, values in known.items() if values}
     times = known["cold_start_ms"]

@@ -1,4 +1,4 @@
-"""Timing several candidates in rounds, in each of which all of them take turns, so that a drift hits them alike."""
+"""Times several candidates in turns, round by round, so that changes in the machine's speed affect all equally."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..options import Timing
 from .rows import Start
 
 Item = TypeVar("Item")
-# Times a block of queries: takes `queries`, `seconds` and `settle_seconds`, gives nanoseconds of each query.
+# Times a block of queries: takes `queries`, `seconds` and `settle_seconds`, returns the nanoseconds of each query.
 TimeBlock = Callable[..., list[int]]
 Failed = Callable[[str, Exception], None]
 
 
 def order(items: Sequence[Item], number: int) -> list[Item]:
-    """The order of round `number`: every item once, between other neighbours in each round."""
+    """The order of the items in round `number`: every item once, with other neighbours in each round."""
     return random.Random(number).sample(items, len(items))
 
 
@@ -34,10 +34,10 @@ def time_rounds(
     """Load every candidate, and add the samples of each round that is not there yet to the journal as `round`.
 
     Args:
-        loaders: By the name of the candidate.
-        timing: How long.
-        journal: Finished rounds, each the samples by name.
-        failed: Called with the name and the error of a candidate that fails, which takes no further part.
+        loaders: Function that loads each candidate, by its name.
+        timing: Number and length of the rounds.
+        journal: Journal of the finished rounds, each with the samples by candidate.
+        failed: Called with the name and the error of a candidate that fails; it is not timed any more.
         write: Called after each round.
     """
     done = len(journal.parts("round"))

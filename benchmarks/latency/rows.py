@@ -1,4 +1,4 @@
-"""The tables of time: each query, and the first prediction of a fresh process."""
+"""Rows of the latency tables: each query, and the first prediction of a fresh process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Times:
         p99_ms: 99th percentile.
         mean_ms: Mean.
         images_per_second: Images over the time of all queries.
-        p50_ms_by_round: Median of each round, whose spread is how far the machine drifted.
+        p50_ms_by_round: Median of each round; their spread shows how much the machine's speed changed.
     """
 
     n: int
@@ -37,14 +37,14 @@ class LatencyRow(Times):
     """One file in one setting.
 
     Attributes:
-        path: Of the file in the manifest.
-        runtime: That ran it.
+        path: Path of the file in the manifest.
+        runtime: Runtime that ran the file.
         batch: Images per query.
-        threads: Of the runtime.
-        gmacs_per_second: Billions of multiply-accumulates a second at the p50.
-        share_of_peak: The same over the speed of NumPy's float32 matrix product on as many threads.
-        roofline_ms: Time of the multiply-accumulates at that speed.
-        times_roofline: p50 over that time.
+        threads: CPU threads of the runtime.
+        gmacs_per_second: Billions of multiply-accumulate operations per second at the p50.
+        share_of_peak: `gmacs_per_second` over the speed of NumPy's float32 matrix product on as many threads.
+        roofline_ms: Time that the multiply-accumulate operations would take at the speed of the matrix product.
+        times_roofline: p50 over `roofline_ms`.
         relative_p50: p50 over that of the report's base in the same setting; the report computes it.
     """
 
@@ -70,11 +70,11 @@ class Start:
 
     Attributes:
         cold_start_ms: From before the process exists to its first prediction.
-        python_ms: Of these, until Python runs.
-        import_ms: For imports.
-        load_ms: For loading the model.
-        answer_ms: For the first query.
-        peak_memory_bytes: Largest resident memory of the process; `None` where the system does not say.
+        python_ms: Part of it until Python runs.
+        import_ms: Part of it for imports.
+        load_ms: Part of it for loading the model.
+        answer_ms: Part of it for the first query.
+        peak_memory_bytes: Largest resident memory of the process; `None` if the system does not report it.
     """
 
     cold_start_ms: float
@@ -91,10 +91,10 @@ class ColdStart(Start):
 
     Attributes:
         n: Number of processes.
-        path: Of the file; empty where the row that holds this has it.
-        runtime: That ran it; empty likewise.
-        threads: Of the runtime.
-        cold_start_ms_range: Least and greatest cold start.
+        path: Path of the file; empty if this is part of a row that has it.
+        runtime: Runtime that ran the file; empty if this is part of a row that has it.
+        threads: CPU threads of the runtime.
+        cold_start_ms_range: Shortest and longest cold start.
     """
 
     n: int = 1
@@ -110,15 +110,16 @@ class LatencyReport:
 
     Attributes:
         started: Date and time in UTC.
-        machine: Where.
+        machine: Machine that it ran on.
         settings: How files were timed.
-        files: Those that were asked for.
-        peak_gmacs: Billions of multiply-accumulates a second of NumPy's float32 matrix product, by number of threads.
-        price: Of one core for one hour, in US dollars.
+        files: The selected files.
+        peak_gmacs: Billions of multiply-accumulate operations per second of NumPy's float32 matrix product, by number
+            of threads.
+        price: Price of one core for one hour, in US dollars.
         errors: Why a file could not be measured, by its path.
         rows: One for each file and setting.
         cold_starts: One for each file.
-        finished: Date and time in UTC; `None` where the run was interrupted.
+        finished: Date and time in UTC; `None` if the run was interrupted.
     """
 
     started: str

@@ -16,10 +16,10 @@ def time_block(
     """Time consecutive queries.
 
     Args:
-        run: The bare runtime call.
-        batches: float32 `[k, batch, 48, 48, 1]`, taken in turn.
-        queries: Stop after that many.
-        seconds: Or when they took that long; one query is timed in any case.
+        run: Function that calls the runtime without checks.
+        batches: float32 `[k, batch, 48, 48, 1]`, used in turn.
+        queries: Stop after so many queries.
+        seconds: Or stop after so many seconds; at least one query is timed.
         settle_seconds: Untimed queries before the first timed one.
 
     Returns:

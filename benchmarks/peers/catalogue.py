@@ -1,4 +1,4 @@
-"""The peers: which files they are, what they take, and what is known of their training."""
+"""The peers, published models of others: their files, their inputs, and what is known of their training."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ class Peer:
 
     Attributes:
         name: Short name for tables.
-        path: Below the folder of peers.
-        kind: `hdf5`, `tflite`, `graph_model` or `face_api`: how the file is read.
-        size: Height and width of its input.
-        channels: 1, or 3 for the same gray in each.
-        mean: Subtracted from gray values in 0..255, one or one for each channel.
-        divisor: Divides the result.
-        classes: Its outputs, in our words.
-        origin: Where users get it.
+        path: Path of the file, relative to the folder of peers.
+        kind: Format of the file: `hdf5`, `tflite`, `graph_model` or `face_api`.
+        size: Height and width of its input in pixels.
+        channels: 1, or 3 channels with the same gray values.
+        mean: Subtracted from gray values in 0..255; one number, or one for each channel.
+        divisor: The difference is divided by it.
+        classes: The classes of its outputs, with our names.
+        origin: Where users get the file.
         license: SPDX identifier.
         training: What is known of the images it was trained on.
-        seen: How far these test images may have taken part: `chosen` (they chose the checkpoint) or `unknown`.
-        package: The PyPI package whose public call uses this file, where there is one.
+        seen: Whether these test images may have taken part in training: `chosen` (the checkpoint was chosen on them) or
+            `unknown`.
+        package: The PyPI package whose public call uses this file; `None` if there is none.
         same_as: Another peer with the same weights, so that its predictions need not be measured twice.
     """
 
@@ -144,15 +145,15 @@ PEERS = (
 
 
 def find_peers(folder: Path) -> tuple[list[Peer], list[str]]:
-    """The peers whose file is in `folder`, and one sentence for each that is not there.
+    """The peers whose file is in `folder`, and one sentence for each peer whose file is missing.
 
     Raises:
-        UsageError: There is no such folder or none of them is in it.
+        UsageError: There is no such folder, or it has no file of a peer.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}; --peers takes one with {', '.join(p.path for p in PEERS)}")
-    found = [peer for peer in PEERS if (folder / peer.path).is_file()]
-    if not found:
+    present = [peer for peer in PEERS if (folder / peer.path).is_file()]
+    if not present:
         raise UsageError(f"{folder} has none of the files {', '.join(peer.path for peer in PEERS)}")
-    missing = [f"{peer.name} is left out: {peer.path} is not in the folder" for peer in PEERS if peer not in found]
-    return found, missing
+    missing = [f"{peer.name} is left out: {peer.path} is not in the folder" for peer in PEERS if peer not in present]
+    return present, missing

@@ -16,7 +16,7 @@ from fer_zoo.errors import FerZooError
 
 
 class PackageProcess:
-    """A package that responses until `close`.
+    """A package in a process of its own, which runs until `close`.
 
     Attributes:
         facts: `version`, `call`, `peak_memory_bytes` after the first prediction, and `cold_start_ms` until then.

@@ -1,8 +1,8 @@
 """Run a PyPI package of a peer through its own public call: `PYTHON package_call.py fer|facex FACES.npy`.
 
 Stands alone (NumPy and the package only), so that it runs in an environment of the package's own. It reads one JSON
-object a line from stdin and responses each with one on stdout: `{"queries": …, "seconds": …, "settle_seconds": …}` gets
-the nanoseconds of each query, `{"predict": true}` the class of each face.
+object a line from stdin and replies to each with one on stdout: `{"queries": …, "seconds": …, "settle_seconds": …}`
+gets the nanoseconds of each query, `{"predict": true}` the class of each face.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _facex() -> tuple[Call, str]:
 
 
 def main(package: str, faces: str) -> None:
-    # What libraries print must not come between the responses.
+    # Libraries print to stdout, too; their output must not be mixed with the responses.
     responses = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     call, words = {"fer": _fer, "facex": _facex}[package]()
