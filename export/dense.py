@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from .flatbuffer import add_constant, add_tensor, kind, new_operator, one_scale
+from .flatbuffer import add_constant, add_tensor, floats_of, kind, new_operator, one_scale
+from .quantization import pairs_of, row_limits
 
 
 def quantize_dense(model: Any) -> None:
@@ -23,9 +24,9 @@ def quantize_dense(model: Any) -> None:
             weights = graph.tensors[operator.inputs[1]]
             if weights.type != schema.TensorType.FLOAT32 or model.buffers[weights.buffer].data is None:
                 continue
-            values = model.buffers[weights.buffer].data.view("<f4").reshape(weights.shape)
-            largest = np.abs(values).max(1)
-            scale = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(127)
+            values = floats_of(model, weights)
+            limits = row_limits(values, pairs_of(values.shape[1]))
+            scale = np.where(limits > 0, limits, 1).astype(np.float32) / np.float32(127)
             whole = np.clip(np.round(values / scale[:, None]), -127, 127).astype(np.int8)
             model.buffers[weights.buffer].data = whole.ravel().view(np.uint8)
             weights.type = schema.TensorType.INT8

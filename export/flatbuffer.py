@@ -81,7 +81,7 @@ def halve(model: Any) -> None:
     wideners, released = [], set()
     for number in dict.fromkeys(numbers):
         weights = graph.tensors[number]
-        values = np.asarray(model.buffers[weights.buffer].data).view("<f4").reshape(weights.shape)
+        values = floats_of(model, weights)
         half = add_constant(model, weights.name + b"_half", values, half=True)
         released.add(weights.buffer)
         weights.buffer = 0
@@ -113,14 +113,24 @@ def add_tensor(graph: Any, name: bytes, shape: Any) -> int:
 def add_constant(model: Any, name: bytes, values: np.ndarray, half: bool = False) -> int:
     """A new tensor with content, float32, or float16 where `half`; returns its number."""
     (graph,) = model.subgraphs
-    buffer = schema.BufferT()
-    buffer.data = values.astype("<f2" if half else "<f4").ravel().view(np.uint8)
-    model.buffers.append(buffer)
     index = add_tensor(graph, name, values.shape)
-    graph.tensors[index].buffer = len(model.buffers) - 1
+    graph.tensors[index].buffer = add_buffer(model, values.astype("<f2" if half else "<f4"))
     if half:
         graph.tensors[index].type = schema.TensorType.FLOAT16
     return index
+
+
+def add_buffer(model: Any, values: np.ndarray) -> int:
+    """The content of a new tensor, little-endian; returns its number."""
+    buffer = schema.BufferT()
+    buffer.data = values.ravel().view(np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def floats_of(model: Any, tensor: Any) -> np.ndarray:
+    """The content of a float32 tensor."""
+    return np.asarray(model.buffers[tensor.buffer].data).view("<f4").reshape(tensor.shape)
 
 
 def new_operator(model: Any, kind: int, inputs: list[int], output: int, options: Any, version: int = 1) -> Any:

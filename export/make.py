@@ -239,14 +239,13 @@ def _write_files(
     """Write every target; returns how each int8 file was quantized."""
     images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
-    formats = [target.format for target in targets if target.precision == "int8"]
-    prepared = prepare(folded, images, formats) if formats else {}
+    prepared = prepare(folded, images) if any(target.precision == "int8" for target in targets) else None
     settings: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
-        if target.precision == "int8":
+        if prepared is not None and target.precision == "int8":
             write = onnx_int8 if target.format == "onnx" else tflite_int8
-            write(prepared[target.format], path, images)
+            write(prepared, path, images)
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:

@@ -162,7 +162,7 @@ def _write_files(model: keras.Model, folder: Path, images: np.ndarray, facts: di
     for phone in bar.track(PHONES, description="writing"):
         path = folder / phone.file(model.name)
         if phone.precision == "int8":
-            prepared = prepare(folded, images, ["tflite"])["tflite"]
+            prepared = prepare(folded, images)
             tflite_int8(Prepared(_for_one_image(prepared.model), prepared.shared_scales), path, images)
         elif phone.precision == "fp16":
             to_tflite(_for_one_image(prepare_half(folded, images)), path, half=True)

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -47,6 +47,11 @@ _HOMOGENEOUS = (
 )
 
 
+# Two of these together stay within 127.
+_MOST_OF_ANY = 63
+
+# Which sums of two weights stay within 8 bits: `row_limits`.
+Pairs = Literal["none", "neighbours", "any"]
 # Weights, float64 `[outputs, inputs]`, and the second moment of their inputs, to rounded weights.
 Rounding = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -74,8 +79,8 @@ class Prepared:
     shared_scales: tuple[SharedScale, ...]
 
 
-def prepare(model: keras.Model, images: np.ndarray, formats: Sequence[str] = ("onnx", "tflite")) -> dict[str, Prepared]:
-    """Prepare a folded model for static int8.
+def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
+    """Prepare a folded model for static int8, in whatever format.
 
     1. Equalization (Nagel et al. 2019, arXiv:1906.04721): ReLU and pooling commute with a positive scale for each
        channel, which evens out the ranges that one int8 scale has to cover. So do the additions of a residual network,
@@ -84,26 +89,21 @@ def prepare(model: keras.Model, images: np.ndarray, formats: Sequence[str] = ("o
        is mostly at rest (ReLU gives 0) would otherwise carry the same error at every pixel.
     3. Rounding of weights one after the other, each making up for the errors of those before it on real inputs (GPTQ,
        Frantar et al. 2022, arXiv:2210.17323), and a bias that takes up what is left of the mean. Dense layers,
-       convolutions without groups, and depthwise ones. For ONNX Runtime neighbouring weights stay small (`row_limits`).
+       convolutions without groups, and depthwise ones. Neighbouring weights stay small together (`row_limits`).
 
     Args:
         model: What `fold` made.
         images: Calibration images, float32 `[n, 48, 48, 1]` in 0..255.
-        formats: `onnx`, `tflite` or both.
-
-    Returns:
-        The prepared model of each format.
     """
     model = _equalized(model, images)
     model, shared_scales = _with_exact_shifts(model, images)
 
-    def rounding_of(format: str, layer: Any) -> Rounding:
-        # Depthwise kernels of ONNX Runtime multiply in 16 bits and add in 32.
-        in_pairs = format == "onnx" and type(layer) is not layers.DepthwiseConv2D
-        return partial(round_to_int8, in_pairs=in_pairs)
+    def rounding_of(layer: Any) -> Rounding:
+        # Depthwise kernels multiply in 16 bits and add in 32.
+        depthwise = type(layer) is layers.DepthwiseConv2D
+        return partial(round_to_int8, pairs="none" if depthwise else pairs_of(layer.kernel.shape[-2]))
 
-    models = _rounded(model, images, [partial(rounding_of, format) for format in formats])
-    return {format: Prepared(model, shared_scales) for format, model in zip(formats, models, strict=True)}
+    return Prepared(_rounded(model, images, rounding_of), shared_scales)
 
 
 @dataclass(frozen=True)
@@ -198,27 +198,37 @@ def _with_exact_shifts(model: keras.Model, images: np.ndarray) -> tuple[keras.Mo
 
 def prepare_half(model: keras.Model, images: np.ndarray) -> keras.Model:
     """Prepare a folded model for float16 weights: step 3 of `prepare`, on the grid of float16."""
-    (model,) = _rounded(model, images, [lambda _: round_to_half])
-    return model
+    return _rounded(model, images, lambda _: round_to_half)
 
 
-def row_limits(weights: np.ndarray, in_pairs: bool) -> np.ndarray:
-    """The largest absolute value of each row, of its weights alone or of its sums of two neighbours too.
+def pairs_of(channels: int) -> Pairs:
+    """Which weights of a matrix meet in 16 bits, given the channels of its input."""
+    return "any" if channels % 2 else "neighbours"
 
-    On x86 processors without VNNI, ONNX Runtime's int8 kernels add two neighbouring products of an unsigned and a
+
+def row_limits(weights: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """The largest absolute value of each row, of its weights alone or of sums of two too.
+
+    On x86 processors without VNNI, the int8 kernels of ONNX Runtime and OpenVINO add two products of an unsigned and a
     signed byte in 16 bits, and what overflows is cut off: 7 % of the answers of efficientnet_lite0 were others there.
-    Where no two neighbours together exceed 127 steps, nothing can overflow (255 times 128 is less than 2¹⁵), and the
-    answers are the same on every processor.
+    Where no two weights that meet exceed 127 steps together, nothing can overflow (255 times 128 is less than 2¹⁵), and
+    the answers are the same on every processor.
+
+    With an even number of channels, neighbouring channels meet. Otherwise it depends on the runtime: OpenVINO reads the
+    3x3 kernel of a gray image column by column with AVX-512, which alone gave fernet_nano other answers for 19 % of the
+    faces.
 
     Args:
         weights: float `[outputs, inputs]`, neighbours being inputs 0 and 1, 2 and 3, and so on.
-        in_pairs: Whether sums count.
+        pairs: Which sums count: none, of neighbours, or of any two.
 
     Returns:
         float `[outputs]`: 127 steps of an int8 scale.
     """
     limits = np.abs(weights).max(1)
-    return np.maximum(limits, np.abs(_pair_sums(weights)).max(1)) if in_pairs else limits
+    if pairs == "any":
+        return limits * (127 / _MOST_OF_ANY)
+    return np.maximum(limits, np.abs(_pair_sums(weights)).max(1)) if pairs == "neighbours" else limits
 
 
 def _pair_sums(weights: np.ndarray) -> np.ndarray:
@@ -226,26 +236,26 @@ def _pair_sums(weights: np.ndarray) -> np.ndarray:
     return np.add.reduceat(weights, np.arange(0, weights.shape[1], 2), axis=1)
 
 
-def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, in_pairs: bool = False) -> np.ndarray:
+def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs = "none") -> np.ndarray:
     """Round to 8 bits with one scale for each row so that the row's products with its inputs change little.
 
     Args:
         weights: float64 `[outputs, inputs]`.
         second_moment: float64 `[inputs, inputs]`, the mean of x·xᵀ over inputs x.
-        in_pairs: Whether sums of two neighbours stay within 8 bits too, as `row_limits` explains.
+        pairs: Which sums of two stay within 8 bits too, as `row_limits` explains.
 
     Returns:
         float64 `[outputs, inputs]`, whole multiples (-127..127) of each row's limit over 127; the result has the same
         limits, so that a quantizer finds the same scale.
     """
-    limits = row_limits(weights, in_pairs)
+    limits = row_limits(weights, pairs)
     scale = np.where(limits > 0, limits, 1) / 127
     whole = np.round(weights / scale[:, None])
     # What sets the limit stays where it is: the largest weight, or two neighbours.
     rows, largest = np.arange(len(weights)), np.abs(weights).argmax(1)
     fixed = np.zeros(weights.shape, bool)
     fixed[rows, largest] = True
-    if in_pairs:
+    if pairs == "neighbours":
         sums = _pair_sums(weights)
         first = 2 * np.abs(sums).argmax(1)
         by_pair = np.abs(weights[rows, largest]) < limits
@@ -256,9 +266,10 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, in_pairs: bool
 
     def nearest(values: np.ndarray, column: int, result: np.ndarray) -> np.ndarray:
         other = np.zeros(len(weights))
-        if in_pairs and (neighbour := column ^ 1) < weights.shape[1]:
+        most = _MOST_OF_ANY if pairs == "any" else 127
+        if pairs == "neighbours" and (neighbour := column ^ 1) < weights.shape[1]:
             other = np.round(result[:, neighbour] / scale)
-        low, high = np.maximum(-127, -127 - other), np.minimum(127, 127 - other)
+        low, high = np.maximum(-most, -127 - other), np.minimum(most, 127 - other)
         rounded = np.where(fixed[:, column], whole[:, column], np.round(values / scale))
         return np.clip(rounded, low, high) * scale
 
@@ -294,23 +305,23 @@ def _compensated(
     return result
 
 
-def _rounded(model: keras.Model, images: np.ndarray, choices: Sequence[Callable[[Any], Rounding]]) -> list[keras.Model]:
-    """The model with its weights rounded, once for each choice, which gives the rounding of a layer."""
+def _rounded(model: keras.Model, images: np.ndarray, rounding_of: Callable[[Any], Rounding]) -> keras.Model:
+    """The model with its weights rounded; `rounding_of` chooses for each layer how."""
     calls, copy = trace(model)
     chosen = [call for call in calls if _has_matrix(call.operation)]
     moments = _moments(copy, chosen, images)
 
-    def replaced(choice: Callable[[Any], Rounding], operation: Any, *args: Any, **kwargs: Any) -> Any:
+    def replaced(operation: Any, *args: Any, **kwargs: Any) -> Any:
         if id(operation) not in moments:
             return operation(*args, **kwargs)
         second, mean = moments[id(operation)]
         kernel, bias = kernels_and_bias(operation)
-        weights, rounding = _matrices(operation, kernel), choice(operation)
+        weights, rounding = _matrices(operation, kernel), rounding_of(operation)
         rounded = np.stack([rounding(matrix, moment) for matrix, moment in zip(weights, second, strict=True)])
         change = ((weights - rounded) @ mean[..., None]).reshape(-1)
         return call_with(operation, [_kernel(operation, rounded, kernel.shape)], bias + change, *args)
 
-    return [rebuild(model, partial(replaced, choice)) for choice in choices]
+    return rebuild(model, replaced)
 
 
 def _has_matrix(layer: Any) -> bool:

@@ -188,9 +188,9 @@ def test_rounding_in_pairs_keeps_neighbours_within_int8_and_its_limit(inputs: in
     random = np.random.default_rng(0)
     values = random.normal(1, 1, (2000, inputs)) @ random.normal(size=(inputs, inputs))
     weights = np.vstack([random.normal(size=(64, inputs)), np.zeros(inputs), np.eye(inputs)[inputs - 1]])
-    rounded = round_to_int8(weights, values.T @ values / len(values), in_pairs=True)
-    limits = row_limits(weights, in_pairs=True)
-    np.testing.assert_allclose(row_limits(rounded, in_pairs=True), limits, rtol=1e-9)
+    rounded = round_to_int8(weights, values.T @ values / len(values), pairs="neighbours")
+    limits = row_limits(weights, pairs="neighbours")
+    np.testing.assert_allclose(row_limits(rounded, pairs="neighbours"), limits, rtol=1e-9)
     scale = np.where(limits > 0, limits, 1)[:, None] / 127
     steps = rounded / scale
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
@@ -198,6 +198,22 @@ def test_rounding_in_pairs_keeps_neighbours_within_int8_and_its_limit(inputs: in
     assert np.abs(even[:, ::2] + even[:, 1::2]).max() <= 127
     error, plain = (np.square(values @ (weights - w).T).mean() for w in (rounded, np.round(weights / scale) * scale))
     assert error < plain / 3
+
+
+def test_any_two_weights_of_a_kernel_on_a_gray_image_stay_within_int8() -> None:
+    """Runtimes read such a kernel by rows or by columns: neighbours differ."""
+    from export.quantization import pairs_of, round_to_int8, row_limits
+
+    assert [pairs_of(channels) for channels in (1, 3, 64)] == ["any", "any", "neighbours"]
+    random = np.random.default_rng(0)
+    weights, values = random.normal(size=(16, 9)), random.normal(1, 1, (500, 9))
+    rounded = round_to_int8(weights, values.T @ values / len(values), "any")
+    limits = row_limits(weights, "any")
+    np.testing.assert_allclose(row_limits(rounded, "any"), limits, rtol=1e-9)
+    steps = np.sort(rounded / limits[:, None] * 127)
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    assert np.abs([steps[:, 0] + steps[:, 1], steps[:, -1] + steps[:, -2]]).max() <= 127
+    np.testing.assert_allclose(rounded, weights, atol=limits.max() / 127 * 3)
 
 
 def test_rounding_to_half_gives_half_floats_and_keeps_a_dead_row() -> None:
@@ -214,16 +230,17 @@ def test_prepared_model_lies_on_the_int8_grid_and_answers_alike() -> None:
     from keras import layers
 
     from export.folding import fold
-    from export.quantization import prepare
+    from export.quantization import pairs_of, prepare, row_limits
 
     model = fold(randomized(build_model("baseline_cnn")))
     batch = images(count=8)
-    prepared = prepare(model, batch)["tflite"]
+    prepared = prepare(model, batch)
     assert np.abs(outputs(prepared.model, batch) - outputs(model, batch)).max() < 0.1
     for layer in prepared.model.layers:
         if isinstance(layer, (layers.Conv2D, layers.Dense)):
-            kernel = layer.get_weights()[0].reshape(-1, layer.get_weights()[0].shape[-1])
-            steps = kernel / np.abs(kernel).max(0) * 127
+            kernel = layer.get_weights()[0]
+            rows = kernel.reshape(-1, kernel.shape[-1]).T
+            steps = rows / row_limits(rows, pairs_of(kernel.shape[-2]))[:, None] * 127
             np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
 
 
@@ -293,7 +310,7 @@ def test_depthwise_kernels_lie_on_the_int8_grid_and_answers_stay() -> None:
     kernel, bias = model.get_layer("depthwise").get_weights()
     model.get_layer("depthwise").set_weights([kernel / uneven[:, None], bias])
     batch = images(12, 3, 16) / 64
-    prepared = prepare(fold(model), batch)["tflite"].model
+    prepared = prepare(fold(model), batch).model
     before, after = outputs(model, batch), outputs(prepared, batch)
     assert np.abs(after - before).max() < 0.02 * np.abs(before).max()
     _, depthwise = (layer for layer in prepared.layers if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)))
@@ -340,7 +357,7 @@ def test_added_constants_are_whole_steps_of_a_scale_that_input_and_output_share(
     from export.quantization import prepare
 
     batch = images(count=8)
-    prepared = prepare(fold(randomized(build_model("baseline_cnn"))), batch)["tflite"]
+    prepared = prepare(fold(randomized(build_model("baseline_cnn"))), batch)
     assert len(prepared.shared_scales) == 2
     shifts = [layer.shift for layer in prepared.model.layers if isinstance(layer, Affine)]
     for shared, shift in zip(prepared.shared_scales, shifts, strict=True):
@@ -409,7 +426,7 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     to_onnx(both, tmp_path / "both.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "both.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(both, batch), atol=1e-5)
-    onnx_int8(prepare(model, batch)["onnx"], tmp_path / "int8.onnx", batch)
+    onnx_int8(prepare(model, batch), tmp_path / "int8.onnx", batch)
     nodes = [node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type != "DequantizeLinear"]
     assert [node.op_type for node in nodes][:5] == ["Reshape", "Pad", "Conv", "Relu", "QuantizeLinear"]
     assert _modes(nodes[1]) == ["constant"]
@@ -433,7 +450,7 @@ def test_converting_again_gives_the_same_bytes(tmp_path: Path) -> None:
 
     model = fold(randomized(build_model("fernet_tiny")))
     batch = images(count=8)
-    prepared = prepare(model, batch)["onnx"]
+    prepared = prepare(model, batch)
     for name in ("first", "second"):
         to_onnx(model, tmp_path / f"{name}.onnx")
         onnx_int8(prepared, tmp_path / f"{name}.int8.onnx", batch)

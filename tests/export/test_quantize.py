@@ -43,14 +43,21 @@ def prepared() -> Any:
     return prepare(fold(keras.Model(image, layers.Softmax(name="probabilities")(x))), IMAGES)
 
 
-def test_tflite_keeps_the_first_depthwise_convolution_in_float(prepared: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tflite(prepared: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from export.quantize import tflite_int8
+
+    path = tmp_path_factory.mktemp("quantized") / "model.tflite"
+    tflite_int8(prepared, path, IMAGES)
+    return path
+
+
+def test_tflite_keeps_the_first_depthwise_convolution_in_float(tflite: Path) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     from export import flatbuffer
-    from export.quantize import tflite_int8
 
-    tflite_int8(prepared["tflite"], tmp_path / "model.tflite", IMAGES)
-    model = flatbuffer.load(tmp_path / "model.tflite")
+    model = flatbuffer.load(tflite)
     (graph,) = model.subgraphs
     operators = [(flatbuffer.kind(model.operatorCodes[o.opcodeIndex]), o) for o in graph.operators]
     weighted = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D)
@@ -65,7 +72,7 @@ def test_onnx_keeps_the_first_depthwise_convolution_in_float(prepared: Any, tmp_
 
     from export.quantize import onnx_int8
 
-    onnx_int8(prepared["onnx"], tmp_path / "model.onnx", IMAGES)
+    onnx_int8(prepared, tmp_path / "model.onnx", IMAGES)
     graph = onnx.load(tmp_path / "model.onnx").graph
     quantized = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
     convolutions = [node.input[0] in quantized for node in graph.node if node.op_type == "Conv"]
@@ -75,11 +82,51 @@ def test_onnx_keeps_the_first_depthwise_convolution_in_float(prepared: Any, tmp_
 def test_neighbouring_weights_stay_within_int8_together(prepared: Any, tmp_path: Path) -> None:
     from export.quantize import onnx_int8
 
-    onnx_int8(prepared["onnx"], tmp_path / "model.onnx", IMAGES)
+    onnx_int8(prepared, tmp_path / "model.onnx", IMAGES)
     sums = _sums_of_neighbours(tmp_path / "model.onnx")
     assert len(sums) == 2
     # The limit is used up, and where 127 is left by rounding, 128 times 255 still fits 16 bits.
     assert all(120 < sum <= 128 for sum in sums)
+
+
+def test_neighbouring_weights_of_tflite_stay_within_int8_together_and_are_the_same_weights(
+    prepared: Any, tflite: Path
+) -> None:
+    """OpenVINO adds their products in 16 bits where the processor has no VNNI."""
+    from ai_edge_litert import schema_py_generated as schema
+    from keras import layers
+
+    from export import flatbuffer
+
+    model = flatbuffer.load(tflite)
+    (graph,) = model.subgraphs
+    matrices = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
+    quantized = [
+        [graph.tensors[index] for index in operator.inputs]
+        for operator in graph.operators
+        if flatbuffer.kind(model.operatorCodes[operator.opcodeIndex]) in matrices
+        and graph.tensors[operator.inputs[1]].type == schema.TensorType.INT8
+    ]
+    assert len(quantized) == 2, "a pointwise convolution and the logits"
+    for _, weights, *_ in quantized:
+        rows = _integers(model, weights)
+        sums = np.abs(rows[:, ::2] + rows[:, 1::2])
+        # The limit is used up by each row, and 128 times 255 still fits 16 bits.
+        assert np.maximum(sums.max(1), np.abs(rows).max(1)).min() > 120
+        assert sums.max() <= 128
+    (pointwise,) = (n for n in prepared.model.layers if type(n) is layers.Conv2D and n.kernel_size == (1, 1))
+    kernel, shift = pointwise.get_weights()
+    _, weights, bias = quantized[0]
+    np.testing.assert_allclose(
+        _integers(model, weights) * weights.quantization.scale[:, None], kernel[0, 0].T, atol=1e-6
+    )
+    steps = model.buffers[bias.buffer].data.view("<i4")
+    # Rounded by the converter, and again.
+    assert (np.abs(steps * bias.quantization.scale - shift) <= 1.01 * bias.quantization.scale).all()
+
+
+def _integers(model: Any, weights: Any) -> np.ndarray:
+    return model.buffers[weights.buffer].data.view(np.int8).reshape(weights.shape[0], -1).astype(int)
 
 
 def test_a_file_loads_where_onnx_runtime_replaces_zero_points(prepared: Any, tmp_path: Path) -> None:
@@ -88,7 +135,7 @@ def test_a_file_loads_where_onnx_runtime_replaces_zero_points(prepared: Any, tmp
 
     from export.quantize import onnx_int8
 
-    onnx_int8(prepared["onnx"], tmp_path / "model.onnx", IMAGES)
+    onnx_int8(prepared, tmp_path / "model.onnx", IMAGES)
     graph = onnx.load(tmp_path / "model.onnx").graph
     signed = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
     uses = [name for node in graph.node for name in node.input if name in signed]
@@ -106,7 +153,7 @@ def test_onnx_leaves_out_what_the_specification_takes_for_granted(prepared: Any,
 
     from export.quantize import onnx_int8
 
-    onnx_int8(prepared["onnx"], tmp_path / "model.onnx", IMAGES)
+    onnx_int8(prepared, tmp_path / "model.onnx", IMAGES)
     graph = onnx.load(tmp_path / "model.onnx").graph
     attributes = [{attribute.name for attribute in node.attribute} for node in graph.node if node.op_type == "Conv"]
     assert ["strides" in names for names in attributes] == [True, False, False, False]
@@ -114,24 +161,26 @@ def test_onnx_leaves_out_what_the_specification_takes_for_granted(prepared: Any,
     assert all(names <= {"kernel_shape", "pads", "strides", "group"} for names in attributes)
 
 
-def test_trimmed_tflite_takes_any_batch_and_gives_the_same_answers(prepared: Any, tmp_path: Path, monkeypatch) -> None:
+def test_trimmed_tflite_takes_any_batch_and_gives_the_same_answers(
+    prepared: Any, tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from export import flatbuffer
     from export.quantize import tflite_int8
     from fer_zoo.inference import load_classifier
 
-    tflite_int8(prepared["tflite"], tmp_path / "trimmed.tflite", IMAGES)
     monkeypatch.setattr(flatbuffer, "trim", lambda model: None)
-    tflite_int8(prepared["tflite"], tmp_path / "whole.tflite", IMAGES)
-    model = flatbuffer.load(tmp_path / "trimmed.tflite")
+    tflite_int8(prepared, tmp_path / "whole.tflite", IMAGES)
+    model = flatbuffer.load(tflite)
     (graph,) = model.subgraphs
     names = [tensor.name for tensor in graph.tensors]
     assert len(names) == len(set(names))
     assert [names[number] for number in (*graph.inputs, *graph.outputs)] == [b"image", b"probabilities"]
     assert [buffer.data is None for buffer in model.buffers].count(True) == 1
-    trimmed, whole = (load_classifier(tmp_path / f"{name}.tflite") for name in ("trimmed", "whole"))
+    files = (tflite, tmp_path / "whole.tflite")
+    trimmed, whole = (load_classifier(path) for path in files)
     for images in (IMAGES[:1], IMAGES):
         np.testing.assert_array_equal(trimmed.predict_proba(images), whole.predict_proba(images))
-    sizes = [(tmp_path / f"{name}.tflite").stat().st_size for name in ("trimmed", "whole")]
+    sizes = [path.stat().st_size for path in files]
     assert sizes[0] < sizes[1] - 500
 
 

@@ -48,8 +48,8 @@ class Models:
     labels: np.ndarray
 
     @cached_property
-    def prepared(self) -> dict[str, Any]:
-        """The model after equalization, exact shifts and GPTQ, for each format."""
+    def prepared(self) -> Any:
+        """The model after equalization, exact shifts and GPTQ."""
         return _quantization.prepare(self.folded, self.images)
 
 
@@ -151,7 +151,7 @@ def _onnx_dynamic(models: Models, path: Path) -> str:
 
 
 def _ours_onnx(models: Models, path: Path) -> str:
-    _quantize.onnx_int8(models.prepared["onnx"], path, models.images)
+    _quantize.onnx_int8(models.prepared, path, models.images)
     return ""
 
 
@@ -215,7 +215,7 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
 
 
 def _ours_tflite(models: Models, path: Path) -> str:
-    _quantize.tflite_int8(models.prepared["tflite"], path, models.images)
+    _quantize.tflite_int8(models.prepared, path, models.images)
     return ""
 
 

@@ -1,0 +1,74 @@
+"""int8 weights in TFLite whose products no processor cuts off, which the converter cannot make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from keras import layers
+
+from .flatbuffer import add_buffer, kind
+from .quantization import pairs_of, row_limits
+
+_MATRICES = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
+
+
+def limit_pairs(model: Any, original: keras.Model) -> None:
+    """Write weights and biases of convolutions and of dense layers in int8 anew, in steps of `quantization.row_limits`.
+
+    The converter takes the largest weight of each output for its scale. With it two that meet may exceed 8 bits
+    together; LiteRT adds their products in 32 bits, OpenVINO on x86 processors without VNNI in 16.
+
+    Args:
+        model: A static int8 `schema.ModelT`.
+        original: What it was made of. The converter has rounded its weights, so that they are found by their values.
+    """
+    kernels = list(_rows(original))
+    (graph,) = model.subgraphs
+    for operator in graph.operators:
+        if kind(model.operatorCodes[operator.opcodeIndex]) not in _MATRICES:
+            continue
+        values, weights, bias = (graph.tensors[index] for index in operator.inputs)
+        if not values.type == weights.type == schema.TensorType.INT8:
+            continue
+        written = _dequantized(model, weights, "i1").reshape(weights.shape[0], -1)
+        rows = next((kernel for kernel in kernels if _is_rounded(kernel, written, weights)), written)
+        limits = row_limits(rows, pairs_of(weights.shape[-1]))
+        scales = (np.where(limits > 0, limits, 1) / 127).astype(np.float32)
+        steps = np.clip(np.round(rows / scales[:, None]), -127, 127)
+        products = (values.quantization.scale[0] * scales).astype(np.float32)
+        shift = np.round(_dequantized(model, bias, "<i4") / products)
+        for tensor, integers, scale in (
+            (weights, steps.astype(np.int8), scales),
+            (bias, shift.astype("<i4"), products),
+        ):
+            tensor.buffer = add_buffer(model, integers)
+            tensor.quantization.scale, tensor.quantization.zeroPoint = scale, np.zeros(len(scale), np.int64)
+
+
+def _rows(model: keras.Model) -> Iterator[np.ndarray]:
+    """The kernel of every convolution and dense layer as `[outputs, inputs]`."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _rows(layer)
+        elif type(layer) in (layers.Conv2D, layers.Dense):
+            kernel = np.asarray(layer.get_weights()[0], np.float64)
+            yield kernel.reshape(-1, kernel.shape[-1]).T
+
+
+def _dequantized(model: Any, tensor: Any, written_as: str) -> np.ndarray:
+    """The content of a tensor whose first axis has the scales, as float64 in its shape."""
+    integers = np.asarray(model.buffers[tensor.buffer].data).view(written_as).reshape(tensor.shape)
+    scales = np.asarray(tensor.quantization.scale, np.float64)
+    return integers * scales.reshape(-1, *[1] * (integers.ndim - 1))
+
+
+def _is_rounded(kernel: np.ndarray, written: np.ndarray, weights: Any) -> bool:
+    """Whether `written` are the rows of `kernel`, rounded to the steps of `weights`."""
+    if kernel.shape != written.shape:
+        return False
+    steps = np.asarray(weights.quantization.scale, np.float64)[:, None]
+    return bool((np.abs(kernel - written) <= 0.51 * steps).all())
