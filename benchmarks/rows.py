@@ -17,7 +17,7 @@ class ModelFile:
         name: Model, format and precision in words.
         model: Name of the model.
         format: `keras`, `onnx` or `tflite`.
-        precision: `fp32`, `fp16`, `int8` or `dynamic`.
+        precision: `fp32`, `fp16`, `int8`, `dynamic` or `int8-full`.
         path: Relative to the artifacts folder.
         sha256: Of its content.
         bytes: File size.

@@ -36,8 +36,9 @@ from .destination import MOBILE, destination_of, sha_of_original
 
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
+_MORE_FILES = ("tflite:int8-full",)
 # Targets that take exported files as they are: modules with a command line of their own.
-_REPACKED = ("triton", "hub")
+_REPACKED = ("triton", "hub", "micro")
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
@@ -52,9 +53,13 @@ def main(arguments: list[str]) -> int | None:
         raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
     if given.target == "mobile" and "tflite" not in formats:
         raise UsageError("--target mobile writes TFLite; leave out --formats")
+    if given.target == "mobile" and given.also:
+        raise UsageError("--also is for the zoo's files; leave out --target mobile")
     if given.publish and given.output:
         raise UsageError("--publish writes into the zoo's own folder; leave out --output")
     name = _name_in_zoo(given.model)
+    if given.also and name and not (given.output or given.force):
+        raise UsageError(f"--also would add to the zoo's own files of {name}: give --output FOLDER, or pass --force")
     if given.prior is not None and (given.publish or (name is not None and given.output is None)):
         raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
     original = original_path(name, absent=True) if name else None
@@ -91,7 +96,7 @@ def main(arguments: list[str]) -> int | None:
         if name and into_zoo and not given.force:
             complete(name, model, **settings)
         else:
-            publish(model, output, **settings, into_zoo=into_zoo, force=given.force)
+            publish(model, output, **settings, also=tuple(given.also), into_zoo=into_zoo, force=given.force)
     return 0
 
 
@@ -178,8 +183,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=("zoo", "mobile", *_REPACKED),
         default="zoo",
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
-        "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; both as "
-        "`MODEL --target triton FOLDER`, whose --help tells more",
+        "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; micro: a C "
+        "header for TensorFlow Lite Micro; these as `MODEL --target triton FOLDER`, whose --help tells more",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
     parser.add_argument(
@@ -189,6 +194,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=_FILES,
         metavar="FORMAT:PRECISION",
         help=f"files not to write, such as one that misses its gate: {', '.join(_FILES)}",
+    )
+    parser.add_argument(
+        "--also",
+        nargs="+",
+        default=[],
+        choices=_MORE_FILES,
+        metavar="FORMAT:PRECISION",
+        help="files to write besides: tflite:int8-full, without a float in it, for microcontrollers and NPUs",
     )
     parser.add_argument(
         "--prior",

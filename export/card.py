@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,16 @@ _PLOTS = {
 }
 
 
-def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, Evaluation]) -> None:
+def write_card(
+    folder: Path, artifacts: list[Artifact], evaluations: dict[str, Evaluation], reports: Path | None = None
+) -> None:
     """Write `README.md` into `folder`.
 
     Args:
         folder: Holds the published files.
         artifacts: The Keras original first.
         evaluations: Of the Keras original, by split.
+        reports: Where `python -m benchmarks runtimes` wrote what it found of these files, where it has.
     """
     original = artifacts[0]
     config = run_config(folder)
@@ -44,6 +48,7 @@ def write_card(folder: Path, artifacts: list[Artifact], evaluations: dict[str, E
         f"## Expressions, all test images\n\n{_classes(evaluations['test'])}",
         f"## Files\n\n{_files(artifacts)}",
         _quantization(artifacts),
+        _microcontroller(artifacts, reports),
         _usage(artifacts),
         f"## What it can't tell\n\n{care(own)}",
         *(f"## {title}\n\n![{title}]({name})" for name, title in _PLOTS.items() if (folder / name).exists()),
@@ -176,6 +181,7 @@ def _quantization(artifacts: list[Artifact]) -> str:
     if not images:
         return ""
     counts = " and ".join(f"{count:,} ({format})" for format, count in images.items())
+    full = next((Path(a.path).name for a in artifacts if a.precision == "int8-full"), None)
     return (
         f"## Quantization\n\nStatic int8 after equalization of the channels and rounding that makes up for its own "
         f"errors (GPTQ); training images it was calibrated on: {counts}. int8 weights for each output channel, "
@@ -184,7 +190,30 @@ def _quantization(artifacts: list[Artifact]) -> str:
         "exceed eight bits together, so that nothing overflows on x86 processors without VNNI. In TFLite the dense "
         "layers quantize their inputs as they come. float16 weights are rounded in the same way, and biases stay in "
         "float32."
+        + (f" {full} has no float in it: it takes gray minus 128; probabilities have steps of 1/256." if full else "")
     )
+
+
+def _microcontroller(artifacts: list[Artifact], reports: Path | None) -> str:
+    """Working memory and NPU, as measured of the file without floats; empty where there is none, or no such report."""
+    file = next((a for a in artifacts if a.precision == "int8-full"), None)
+    if file is None or reports is None or not (reports / "runtimes.json").exists():
+        return ""
+    rows = json.loads((reports / "runtimes.json").read_text("utf-8"))["rows"]
+    lines = []
+    for row in rows:
+        if row["file"]["sha256"] != file.sha256 or not (row.get("arena_bytes") or row.get("accelerated")):
+            continue
+        facts = [f"{row['arena_bytes'] / 1000:.1f} kB of working memory"] if row.get("arena_bytes") else []
+        if row.get("accelerated"):
+            facts.append(f"{row['accelerated']:.1%} of the operators on the NPU")
+        if row.get("agreement"):
+            facts.append(f"the same answer as LiteRT for {row['agreement']:.1%} of {row['n']:,} images")
+        lines.append(f"- {row['runtime']}: {', '.join(facts)}")
+    if not lines:
+        return ""
+    note = "Measured by `python -m benchmarks runtimes`; [how to use it](../../docs/deploy.md#on-a-microcontroller)."
+    return "\n".join([f"## {Path(file.path).name} on a microcontroller\n", *lines, "", note])
 
 
 def _usage(artifacts: list[Artifact]) -> str:

@@ -33,7 +33,8 @@ from . import metadata
 from .convert import to_onnx, to_tflite
 from .destination import Destination
 from .folding import fold
-from .quantization import prepare, prepare_half
+from .integers import tflite_full_int8
+from .quantization import Prepared, prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8
 
 # Shows a sentence or a table to whoever waits for the export.
@@ -58,6 +59,9 @@ class Target:
     precision: str
     file: str
 
+    def __str__(self) -> str:
+        return f"{self.format}:{self.precision}"
+
 
 TARGETS = (
     Target("onnx", "fp32", "model.onnx"),
@@ -66,6 +70,9 @@ TARGETS = (
     Target("tflite", "fp16", "model.fp16.tflite"),
     Target("tflite", "int8", "model.int8.tflite"),
 )
+# Made on request.
+MORE_TARGETS = (Target("tflite", "int8-full", "model.int8-full.tflite"),)
+ALL_TARGETS = (*TARGETS, *MORE_TARGETS)
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,7 @@ class Made:
             params=self.model.count_params(),
             macs=count_macs(self.model),
             trained_on=self.facts["trained_on"],
+            input=_input(target.precision),
             output={"name": "probabilities", "labels": self.facts["labels"]}
             | ({"prior": list(self.prior)} if self.prior else {}),
             metrics={split: _metrics(evaluation) for split, evaluation in self.evaluations[target.file].items()},
@@ -239,23 +247,39 @@ def _write_files(
     """Write every target; returns how each int8 file was quantized."""
     images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
-    prepared = prepare(folded, images) if any(target.precision == "int8" for target in targets) else None
+    prepared = prepare(folded, images) if any(_writer(target) for target in targets) else None
     settings: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
-        if prepared is not None and target.precision == "int8":
-            write = onnx_int8 if target.format == "onnx" else tflite_int8
+        if prepared is not None and (write := _writer(target)):
             write(prepared, path, images)
+            settings[target.file] = {"calibration": "minmax", "images": len(images)}
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:
             half = target.precision == "fp16"
             to_tflite(prepare_half(folded, images) if half else folded, path, half)
-        if target.precision == "int8":
-            settings[target.file] = {"calibration": "minmax", "images": len(images)}
     for target in targets:
-        metadata.write(folder / target.file, facts | {"format": target.format, "precision": target.precision})
+        own = {"format": target.format, "precision": target.precision, "input": _input(target.precision)}
+        metadata.write(folder / target.file, facts | own)
     return settings
+
+
+def _writer(target: Target) -> Callable[[Prepared, Path, np.ndarray], None] | None:
+    """What writes a target of whole numbers."""
+    writers = {
+        ("onnx", "int8"): onnx_int8,
+        ("tflite", "int8"): tflite_int8,
+        ("tflite", "int8-full"): tflite_full_int8,
+    }
+    return writers.get((target.format, target.precision))
+
+
+def _input(precision: str) -> dict[str, Any]:
+    """What a file of the zoo takes."""
+    kind, lowest, highest = ("int8", -128, 127) if precision == "int8-full" else ("float32", 0, 255)
+    shape = [None, IMAGE_SIZE, IMAGE_SIZE, 1]
+    return {"name": "image", "shape": shape, "dtype": kind, "range": [lowest, highest], "layout": "NHWC"}
 
 
 def calibration_sample(dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -285,13 +309,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
     return {
         "model": model.name,
         "labels": list(labels_of(source, model.output_shape[1])),
-        "input": {
-            "name": "image",
-            "shape": [None, IMAGE_SIZE, IMAGE_SIZE, 1],
-            "dtype": "float32",
-            "range": [0, 255],
-            "layout": "NHWC",
-        },
+        "input": _input("fp32"),
         "output": {"name": "probabilities"},
         "sha256_of_keras_original": sha256(source),
         "trained_on": config.get("backend", "unknown"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,21 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from fer_zoo import console
-from fer_zoo.evaluation import write_report
+from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.report import PLOTS
 from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_manifest
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
-from .make import TARGETS, Target, Tell, dataset_for, load_model, make, silent
+from .make import ALL_TARGETS, MORE_TARGETS, TARGETS, Target, Tell, dataset_for, load_model, make, silent
 from .plots import plot_parity
 
 # What a training run leaves beside model.keras that belongs to the model.
 RUN_FILES = ("config.json", "history.csv", "history.json", "curves.png")
 # Plots of a published model; the others are drawn by `python -m fer_zoo.evaluate`.
 _PLOTS_IN_GIT = ("confusion.png",)
-_ORDER = ("model.keras", *(target.file for target in TARGETS))
+_ORDER = ("model.keras", *(target.file for target in ALL_TARGETS))
 
 
 def publish(
@@ -35,6 +36,7 @@ def publish(
     formats: tuple[str, ...] = ("onnx", "tflite"),
     ferplus: Path | None = None,
     leave_out: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
     into_zoo: bool = False,
     force: bool = False,
     command: str = "",
@@ -53,6 +55,7 @@ def publish(
         formats: `onnx`, `tflite` or both.
         ferplus: FER+'s votes, for a model of its expressions.
         leave_out: Files not to write, each `format:precision`.
+        also: Files to write that are made on request only, likewise.
         into_zoo: Publish in the artifacts folder, `artifacts/<model name>`, in place of `output`.
         force: Replace another model that lies there.
         command: What made the files, for the manifest.
@@ -68,7 +71,8 @@ def publish(
     model = load_model(source)
     destination = destination_of(source, model.name, output, into_zoo)
     refuse_replacing(destination, source, force)
-    targets = [t for t in TARGETS if t.format in formats and f"{t.format}:{t.precision}" not in leave_out]
+    targets = [t for t in TARGETS if t.format in formats and str(t) not in leave_out]
+    targets += [t for t in MORE_TARGETS if str(t) in also]
     dataset = dataset_for(model, source, data, ferplus, tell)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
     others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
@@ -89,7 +93,7 @@ def publish(
         write_report(folder, model.name, test, made.reference, details, made.trained_on, copies, plots)
         if not destination.in_zoo:
             plot_parity(folder / "parity.png", artifacts)
-        write_card(folder, artifacts, made.evaluations["model.keras"])
+        write_card(folder, artifacts, made.evaluations["model.keras"], _reports(destination))
         if destination.in_zoo:
             _leave_out_of_git(folder, artifacts)
         _move(folder, destination.folder)
@@ -131,12 +135,11 @@ def complete(
     destination = destination_of(source, name, publish=True)
     missing = [a for a in destination.entries() if not artifact_path(a, destination.root).exists()]
     files = {Path(artifact.path).name for artifact in missing}
-    targets = [
-        t for t in TARGETS if t.file in files and t.format in formats and f"{t.format}:{t.precision}" not in leave_out
-    ]
+    targets = [t for t in ALL_TARGETS if t.file in files and t.format in formats and str(t) not in leave_out]
     original = "model.keras" in files
     if not targets and not original:
         tell(f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again")
+        _renew_card(destination)
         return []
     model = load_model(source)
     dataset = dataset_for(model, source, data, ferplus, tell)
@@ -154,8 +157,22 @@ def complete(
         replace(published[a.path], sha256=a.sha256, bytes=a.bytes, oldest_keras=a.oldest_keras) for a in artifacts
     ]
     update_manifest(entries, destination.root)
+    _renew_card(destination)
     tell(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}")
     return entries
+
+
+def _reports(destination: Destination) -> Path | None:
+    return destination.root / "reports" if destination.in_zoo else None
+
+
+def _renew_card(destination: Destination) -> None:
+    """Write a card of the zoo anew from its facts, which reports may have added to."""
+    path = destination.folder / "evaluation.json"
+    if path.exists():
+        splits = json.loads(path.read_text("utf-8"))["splits"]
+        evaluations = {split: Evaluation(**values) for split, values in splits.items()}
+        write_card(destination.folder, destination.entries(), evaluations, _reports(destination))
 
 
 @contextmanager

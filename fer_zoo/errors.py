@@ -31,7 +31,7 @@ class UsageError(FerZooError):
         ...     load_classifier("fernet_tiny:onnx:int4")
         ... except UsageError as error:
         ...     print(error)
-        'fernet_tiny:onnx:int4' names an unknown precision 'int4'; choose one of fp32, fp16, int8, dynamic
+        'fernet_tiny:onnx:int4' names an unknown precision 'int4'; choose one of fp32, fp16, int8, dynamic, int8-full
     """
 
     exit_code = 2

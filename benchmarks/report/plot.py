@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PRECISION = {"fp32": "#0072b2", "fp16": "#56b4e9", "int8": "#d55e00", "dynamic": "#e69f00"}  # Okabe-Ito
+# Okabe-Ito
+_PRECISION = {"fp32": "#0072b2", "fp16": "#56b4e9", "int8": "#d55e00", "dynamic": "#e69f00", "int8-full": "#cc79a7"}
 _MARKERS = {"keras": "s", "onnx": "o", "tflite": "^"}
 _BAD = "#c00000"
 _GRID = "#dddddd"

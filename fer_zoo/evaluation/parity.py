@@ -57,6 +57,7 @@ GATES = {
     "fp16": Gate(min_argmax_agreement=0.995),
     "int8": Gate(max_abs_accuracy_delta=0.005),
     "dynamic": Gate(max_abs_accuracy_delta=0.005),
+    "int8-full": Gate(max_abs_accuracy_delta=0.005),
 }
 
 

@@ -81,6 +81,8 @@ class OnnxRuntime:
 class LiteRT:
     """LiteRT (TensorFlow Lite); the batch dimension is resized whenever it changes. Threads take turns.
 
+    Files that take and give int8 alone take float32 images and give float32 probabilities here, too.
+
     Args:
         path: A `.tflite` file.
         threads: CPU threads of the runtime.
@@ -102,13 +104,25 @@ class LiteRT:
         self.labels, self.prior = _tflite_metadata(path)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _expect_one(len(inputs), len(outputs))
-        _expect_float32(*(np.dtype(tensor["dtype"]).name for tensor in inputs + outputs))
+        kinds = [np.dtype(tensor["dtype"]).name for tensor in inputs + outputs]
+        self._steps = [tensor["quantization"] for tensor in inputs + outputs] if kinds == ["int8"] * 2 else None
+        if self._steps is None:
+            _expect_float32(*kinds)
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._batch: int | None = None
         self.input_shape: Shape = (None, *map(int, inputs[0]["shape"][1:]))
         self.output_shape: Shape = (None, *map(int, outputs[0]["shape"][1:]))
 
     def run(self, batch: np.ndarray) -> np.ndarray:
+        if self._steps is None:
+            return self._run(batch)
+        (scale, zero), (step, least) = self._steps
+        answers = self._run(np.clip(np.round(batch / scale) + zero, -128, 127).astype(np.int8))
+        # In steps of 1/256, probabilities sum to 1 only almost.
+        probabilities = (answers.astype(np.float32) - least) * np.float32(step)
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
         with self._lock:
             if len(batch) != self._batch:
                 self._batch = None

@@ -25,7 +25,8 @@ class Artifact:
     Attributes:
         model: Registry name, e.g. `baseline_cnn`.
         format: `keras`, `onnx` or `tflite`.
-        precision: `fp32`, `fp16`, `int8` (static, per-channel, calibrated) or `dynamic`.
+        precision: `fp32`, `fp16`, `int8` (static, per-channel, calibrated), `dynamic`, or `int8-full`, whose input and
+            output are int8 too.
         path: Path of the file, relative to the artifacts folder.
         sha256: SHA-256 of the file, in hexadecimal.
         bytes: File size.

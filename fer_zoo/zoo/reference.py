@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fer_zoo.errors import UsageError
 
 FORMATS = ("keras", "onnx", "tflite")
-PRECISIONS = ("fp32", "fp16", "int8", "dynamic")
+PRECISIONS = ("fp32", "fp16", "int8", "dynamic", "int8-full")
 
 
 @dataclass(frozen=True)

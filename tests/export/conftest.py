@@ -42,7 +42,7 @@ def exported(made: Path, made_once: MakeOnce, command) -> Exported:
     """All formats, published."""
 
     def export(folder: Path) -> None:
-        arguments = ("--data", made / "small.zip", "--publish", "--calibration", 32)
+        arguments = ("--data", made / "small.zip", "--publish", "--calibration", 32, "--also", "tflite:int8-full")
         model = made / "run" / "model.keras"
         done = command("export", model, *arguments, backend="tensorflow", FER_ZOO_ARTIFACTS=str(folder))
         assert done.returncode == 0, done.stdout + done.stderr

@@ -53,6 +53,31 @@ def test_the_card_of_ones_own_model_uses_its_own_files_alone(root: Path, tmp_pat
     ]
 
 
+def test_the_card_of_a_file_for_microcontrollers_has_what_the_runtimes_report_found(root: Path, tmp_path: Path) -> None:
+    source = root / "artifacts" / "fernet_nano"
+    splits = json.loads((source / "evaluation.json").read_text())["splits"]
+    entries = [a for a in load_manifest() if a.model == "fernet_nano" and (a.format, a.precision) != ("tflite", "int8")]
+    full = replace(entries[-1], precision="int8-full", path="fernet_nano/model.int8-full.tflite", sha256="ab" * 32)
+    shutil.copy(source / "config.json", tmp_path)
+    rows = [
+        {"file": {"sha256": full.sha256}, "runtime": "Micro", "arena_bytes": 34560, "agreement": 0.9955, "n": 1000},
+        {"file": {"sha256": full.sha256}, "runtime": "NPU", "arena_bytes": None, "accelerated": 1.0},
+        {"file": {"sha256": "0" * 64}, "runtime": "Micro", "arena_bytes": 1},
+        {"file": {"sha256": full.sha256}, "runtime": "Desktop", "agreement": 1.0, "n": 1000},
+    ]
+    (tmp_path / "runtimes.json").write_text(json.dumps({"rows": rows}))
+    cards = []
+    for artifacts, reports in (([*entries, full], tmp_path), ([*entries, full], None), (entries, tmp_path)):
+        write_card(tmp_path, artifacts, {"test": Evaluation(**splits["test"])}, reports)
+        cards.append((tmp_path / "README.md").read_text())
+    assert "- Micro: 34.6 kB of working memory, the same answer as LiteRT for 99.6% of 1,000 images\n" in cards[0]
+    assert "- NPU: 100.0% of the operators on the NPU\n" in cards[0]
+    assert cards[0].count("working memory") == 1
+    assert "Desktop" not in cards[0]
+    assert "microcontroller" not in cards[1] + cards[2]
+    assert ("no float in it" in cards[1], "no float in it" in cards[2]) == (True, False)
+
+
 def _card(published: Path, folder: Path, model: str) -> str:
     for path in (*(published / model).glob("*.json"), *(published / model).glob("*.png")):
         shutil.copy(path, folder)

@@ -129,7 +129,7 @@ def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_p
     assert done.returncode == 0, done.stderr
     assert "[model.onnx](model.onnx)" in (folder / "README.md").read_text()
     assert (folder / ".gitignore").read_text() == "/model.onnx\n"
-    assert len(load_manifest(zoo, absent=True)) == 6
+    assert len(load_manifest(zoo, absent=True)) == 7
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -17,7 +17,14 @@ from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import load_manifest
 
 pytestmark = pytest.mark.slow
-FILES = ("model.onnx", "model.int8.onnx", "model.tflite", "model.fp16.tflite", "model.int8.tflite")
+FILES = (
+    "model.onnx",
+    "model.int8.onnx",
+    "model.tflite",
+    "model.fp16.tflite",
+    "model.int8.tflite",
+    "model.int8-full.tflite",
+)
 
 
 def faces(count: int) -> np.ndarray:
@@ -95,6 +102,25 @@ def test_tflite_int8_convolutions_have_a_scale_for_each_channel_and_softmax_is_f
     kinds = {o["op_name"]: {tensors[i]["dtype"] for i in (o["inputs"][0], o["outputs"][0])} for o in operations}
     assert kinds["SOFTMAX"] == kinds["LOGISTIC"] == {np.float32}
     assert kinds["CONV_2D"] == kinds["MAX_POOL_2D"] == {np.int8}
+
+
+def test_nothing_is_in_float_where_that_was_asked_for(exported) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    model = interpreter.Interpreter(str(exported.folder / "model.int8-full.tflite"))
+    model.allocate_tensors()
+    assert {tensor["dtype"] for tensor in model.get_tensor_details()} <= {np.int8, np.int32}
+    (image,), (probabilities,) = model.get_input_details(), model.get_output_details()
+    assert (image["dtype"], image["quantization"]) == (np.int8, (1.0, -128)), "a byte of the picture minus 128"
+    assert (probabilities["dtype"], probabilities["quantization"]) == (np.int8, (1 / 256, -128))
+    kinds = {operation["op_name"] for operation in model._get_ops_details()}
+    assert not kinds & {"QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED"}
+    entry = next(a for a in load_manifest(exported.artifacts) if a.precision == "int8-full")
+    assert (entry.input["dtype"], entry.input["range"]) == ("int8", [-128, 127])
+    model.set_tensor(image["index"], (faces(1)[..., None].astype(int) - 128).astype(np.int8))
+    model.invoke()
+    found = (model.get_tensor(probabilities["index"]).astype(np.float32) + 128) / 256
+    expected = load_classifier(exported.folder / "model.int8-full.tflite").predict_proba(faces(1))
+    np.testing.assert_allclose(found / found.sum(), expected, atol=1e-6)
 
 
 def test_additions_are_exact_in_integers(exported) -> None:
@@ -226,7 +252,7 @@ def test_run_files_card_and_plot_are_published(exported) -> None:
 
 
 def test_output_is_a_table_and_nothing_else(exported) -> None:
-    assert exported.output.count("passed") == 5
+    assert exported.output.count("passed") == 6
     assert not any(noise in exported.output for noise in ("absl", "oneDNN", "XNNPACK", "Warning", "WARNING"))
     assert not list(exported.artifacts.glob(".*"))
 
