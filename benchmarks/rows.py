@@ -1,4 +1,4 @@
-"""What the rows of several tables have in common: the file that was measured, and the images."""
+"""Shared by the rows of several tables: the file that was measured, and the images."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class ModelFile:
     """A file of the zoo, as the manifest describes it.
 
     Attributes:
-        name: Model, format and precision in words.
+        name: Model, format and precision, separated by spaces.
         model: Name of the model.
         format: `keras`, `onnx` or `tflite`.
         precision: `fp32`, `fp16`, `int8`, `dynamic` or `int8-full`.
-        path: Relative to the artifacts folder.
-        sha256: Of its content.
+        path: Path of the file, relative to the artifacts folder.
+        sha256: SHA-256 of the file.
         bytes: File size.
-        params: Weights of the model.
-        macs: Multiply-accumulates for one image.
+        params: Number of weights of the model.
+        macs: Multiply-accumulate operations for one image.
         trained_on: Keras backend that trained the model.
-        classes: Number of them.
-        task: Whose labels the model learned, as `Artifact.task`; empty in reports of earlier versions.
+        classes: Number of classes.
+        task: The labels that the model was trained on, as `Artifact.task`; empty in reports of earlier versions.
     """
 
     name: str
@@ -49,11 +49,11 @@ class ModelFile:
 
     @property
     def is_fer2013(self) -> bool:
-        """Whether the model learned FER2013's seven expressions."""
+        """Whether the model was trained on FER2013's seven expressions."""
         return self.task == "FER2013" if self.task else self.classes == len(EXPRESSIONS)
 
     def same_network(self, other: ModelFile) -> bool:
-        """Whether the two files hold the same network, perhaps with other weights."""
+        """Whether both files contain the same network, perhaps with other weights."""
         return (self.params, self.macs) == (other.params, other.macs)
 
 
@@ -63,9 +63,9 @@ class ImageSet:
 
     Attributes:
         source: Path that the images were read from.
-        fingerprint: Of all pixels and labels.
+        fingerprint: Hexadecimal key of all pixels and labels.
         n: Number of images.
-        split: Which of FER2013's.
+        split: Name of the split.
     """
 
     source: str

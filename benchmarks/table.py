@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.table import Table
 
-# Raise it when a field is renamed, removed, or means something else: files of another version are not read.
+# Increase it when a field is renamed, removed, or changes its meaning: files of other versions are not read.
 SCHEMA = 2
 
 Record = TypeVar("Record", bound="DataclassInstance")
 Row = TypeVar("Row")
-# Headings, each with what makes the text of its cell from a row.
+# The heading of each column, with the function that returns the text of a cell for a row.
 Columns = Sequence[tuple[str, Callable[[Row], str]]]
 
 
@@ -38,10 +38,10 @@ def write_record(path: Path, record: DataclassInstance) -> None:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
-    """The record of class `kind` in a file, `None` where there is no file.
+    """Read the record of class `kind` in a file; `None` if there is no file.
 
     Raises:
-        FerZooError: The file is damaged, of another kind, or of another version of the schema.
+        FerZooError: The file is damaged, or has a record of another class or schema version.
     """
     if not path.exists():
         return None
@@ -61,11 +61,11 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
 
 
 def write_csv(path: Path, rows: Sequence[DataclassInstance]) -> None:
-    """Write a row a line; without rows the file goes.
+    """Write rows as lines of a CSV file; without rows, the file is removed.
 
-    A column is a field: nested dataclasses are flattened (where two have a field of one name, the outer one counts), an
-    interval gives NAME_low and NAME_high, a dictionary NAME_KEY for each key, one of dataclasses KEY_FIELD, and other
-    sequences are left out.
+    Each field is a column. Nested dataclasses are flattened; of two fields with the same name the outer one is used. An
+    interval becomes NAME_low and NAME_high, a dictionary NAME_KEY for each key, a dictionary of dataclasses KEY_FIELD.
+    Other sequences are left out.
     """
     flat = [_flat(row) for row in rows]
     if not flat:
@@ -83,9 +83,9 @@ def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
     """Rows as a markdown table; the first column and those in `left` are aligned left, the others right.
 
     Args:
-        columns: Each a heading and what makes the text of a cell from a row.
-        rows: Of the table.
-        left: Headings.
+        columns: The heading of each column, with the function that returns the text of a cell for a row.
+        rows: Rows of the table.
+        left: Headings of the further columns that are aligned left.
     """
     headings = [heading for heading, _ in columns]
     rule = ["---" if name in (headings[0], *left) else "---:" for name in headings]
@@ -94,7 +94,7 @@ def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
 
 
 def terminal_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[str] = ()) -> Table:
-    """The same rows for a terminal."""
+    """Rows as a table for a terminal, with the arguments of `markdown_table`."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -106,10 +106,10 @@ def terminal_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
 
 
 def value_of(kind: Any, value: Any) -> Any:
-    """`value`, as JSON has it, as what the annotation `kind` says.
+    """Convert a value read from JSON to the type in the annotation `kind`.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The value has another type.
     """
     arguments = get_args(kind)
     if get_origin(kind) in (Union, UnionType):

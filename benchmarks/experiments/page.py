@@ -91,6 +91,6 @@ def _all_transfer(runs: Sequence[Run]) -> bool:
 def _changed(run: Run, first: Run) -> str:
     if averaged := run.config.get("averaged"):
         return f"the mean of {len(averaged)} trainings' weights"
-    here, there = run.settings, first.settings
-    names = [name for name in {**there, **here} if here.get(name) != there.get(name)]
-    return "; ".join(f"{name.replace('_', ' ')} {here.get(name, 'none')}" for name in names)
+    settings, first_settings = run.settings, first.settings
+    names = [name for name in {**first_settings, **settings} if settings.get(name) != first_settings.get(name)]
+    return "; ".join(f"{name.replace('_', ' ')} {settings.get(name, 'none')}" for name in names)

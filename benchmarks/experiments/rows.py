@@ -10,20 +10,20 @@ class ExperimentRow:
     """One training run; accuracies are shares of 1, on its test images.
 
     Attributes:
-        run: Name of its folder.
-        backend: Of Keras.
-        settings: Each as text, by name.
-        epochs: That it ran.
+        run: Name of the run's folder.
+        backend: Keras backend.
+        settings: Settings as text, by name.
+        epochs: Number of epochs that it ran.
         minutes: Wall time of the training steps.
-        best_epoch: The one whose weights were published, chosen on PublicTest.
-        train_accuracy: On the training batches of that epoch, dropout and augmentation on.
-        public_test: Accuracy.
-        private_test: Accuracy.
+        best_epoch: The epoch whose weights were published, chosen on PublicTest.
+        train_accuracy: Accuracy on the training batches of that epoch, with dropout and augmentation.
+        public_test: Accuracy on PublicTest.
+        private_test: Accuracy on PrivateTest.
         test: Accuracy on all test images.
-        test_interval: Its 95 % interval.
-        macro_f1: Mean F1 of the classes, all test images.
-        ece: Expected calibration error, all test images.
-        f1: By class, all test images.
+        test_interval: 95 % interval of the accuracy on all test images.
+        macro_f1: Mean F1 of the classes on all test images.
+        ece: Expected calibration error on all test images.
+        f1: F1 of each class on all test images.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""Every file of the zoo against its Keras original on the test images."""
+"""Compares every file of the zoo with its Keras original on the test images."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ Predict = Callable[[Path, np.ndarray], np.ndarray]
 def run_parity(options: Options, predict_original: Predict | None = None) -> ParityReport:
     """Compare the selected files with their originals and write `parity.json` after each.
 
-    Rows measured before of the same files, images, software and gates stay: the numbers would be the same. So do those
-    of files that are not selected; where they come from another machine or software, their `machine` says which.
+    Rows of an earlier run with the same files, images, software and gates are reused, since their numbers would be the
+    same. Rows of files that are not selected stay, too; if they are from another machine or software, their `machine`
+    says so.
 
     Args:
         options: What to measure.
-        predict_original: Gives the probabilities of a `.keras` file; by default Keras in a process of its own.
+        predict_original: Computes the probabilities of a `.keras` file; by default Keras in a process of its own.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
@@ -50,7 +51,7 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> Par
     path = options.output / "parity.json"
     earlier = [] if options.fresh else _earlier(path, comparison.data, machine)
     registered = load_manifest(options.artifacts, absent=True)
-    # Rows of files that this run leaves alone, and of those that it has not reached yet if it is interrupted.
+    # Rows of files that are not selected, and, if this run is interrupted, of files that it has not reached yet.
     current = {(artifact.path, artifact.sha256) for artifact in registered}
     rows = {row.file.path: row for row in earlier if (row.file.path, row.file.sha256) in current}
     reusable = {path: row for path, row in rows.items() if row.machine is None}
@@ -73,7 +74,7 @@ def run_parity(options: Options, predict_original: Predict | None = None) -> Par
 
 
 class _Comparison:
-    """The test images, and the probabilities that the originals give for them."""
+    """The test images, and the probabilities that the originals predict for them."""
 
     def __init__(self, options: Options, manifest: list[Artifact], predict_original: Predict) -> None:
         self._options = options
@@ -86,7 +87,7 @@ class _Comparison:
         self._probabilities: dict[str, np.ndarray | FerZooError] = {}
 
     def row(self, artifact: Artifact, earlier: ParityRow | None) -> ParityRow:
-        """The row of a file, `earlier` itself where it would come out the same."""
+        """The row of a file; `earlier` if it would be the same."""
         file = ModelFile.of(artifact)
         try:
             if problem := file_problem(artifact, self._options.artifacts):
@@ -135,14 +136,14 @@ class _Comparison:
         )
 
     def _accuracy(self, probabilities: np.ndarray, original: Artifact) -> Accuracy:
-        """With and without the test images that the model has seen in training."""
+        """The accuracy with and without the test images that the model has seen in training."""
         folder = artifact_path(original, self._options.artifacts).parent
         test = self.test_images(original)
         copies = copies_of_train(self._dataset, test, TrainingData.of_config(run_config(folder)))
         return accuracy_of(probabilities, test, copies)
 
     def _is_current(self, row: ParityRow, artifact: Artifact, original: Artifact) -> bool:
-        """Whether a row of this machine is of the same original, gates, and at least the same runtimes."""
+        """Whether a row of this machine has the same original and gates, and at least the same runtimes."""
         compared = row.reference.sha256 if row.reference else row.file.sha256
         measured = {other.runtime for other in row.other_runtimes}
         return (
@@ -160,13 +161,13 @@ class _Comparison:
             return artifact
         recorded = (a for a in self._manifest if a.path == artifact.parity.get("reference", ""))
         same_model = (a for a in self._manifest if (a.model, a.format) == (artifact.model, "keras"))
-        found = next(recorded, None) or next(same_model, None)
-        if found is None:
+        original = next(recorded, None) or next(same_model, None)
+        if original is None:
             raise FerZooError(f"the manifest has no Keras original of {artifact.name}; run `{EXPORT}` again")
-        return found
+        return original
 
     def _size_share(self, artifact: Artifact) -> float | None:
-        """Bytes of `artifact` over those of the fp32 file of its model and format."""
+        """Size of `artifact` divided by that of the fp32 file of the same model and format."""
         same = (a for a in self._manifest if (a.model, a.format) == (artifact.model, artifact.format))
         full = next((a for a in same if a.precision == "fp32"), None)
         return artifact.bytes / full.bytes if full else None
@@ -181,10 +182,12 @@ class _Comparison:
                 self._probabilities[original.path] = self._predict_original(path, self.test_images(original).images)
             except FerZooError as error:
                 self._probabilities[original.path] = error
-        found = self._probabilities[original.path]
-        if isinstance(found, FerZooError):
-            raise FerZooError(f"the Keras original gives nothing to compare with: {found}") from found
-        return found
+        result = self._probabilities[original.path]
+        if isinstance(result, FerZooError):
+            raise FerZooError(
+                f"the Keras original cannot be run, so there is nothing to compare with: {result}"
+            ) from result
+        return result
 
 
 def _difference(
@@ -203,7 +206,7 @@ def _difference(
 
 
 def _earlier(path: Path, data: ImageSet, machine: Machine) -> list[ParityRow]:
-    """Rows of an earlier run on the same images, with their `machine` where it is not this one."""
+    """Rows of an earlier run on the same images, with their `machine` if it is another one."""
     report = read_record(path, ParityReport)
     if report is None or report.data.fingerprint != data.fingerprint:
         return []

@@ -1,4 +1,4 @@
-"""The same files on other Keras backends and in other runtimes, beside the same predictions of the original."""
+"""Runs files on other Keras backends and in other runtimes, and compares them with the same predictions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KERAS = "Keras on "
 
 
 def runtimes_for(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
-    """The names of the backends or runtimes that a file can be run by besides its own.
+    """The names of the other backends or runtimes that can run a file.
 
-    An original that does not ship is an ensemble, whose members run on every backend themselves.
+    An original that does not ship is an ensemble; its members are run on every backend instead.
     """
     if artifact.format != "keras":
         return list(runtimes)
@@ -31,7 +31,7 @@ def runtimes_for(artifact: Artifact, backends: tuple[str, ...], runtimes: tuple[
 def compare_in_runtime(
     name: str, artifact: Artifact, path: Path, reference: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> RuntimeRow:
-    """Run a file by a backend or runtime and hold its predictions against the original's.
+    """Run a file with a backend or runtime and compare its predictions with the original's.
 
     Args:
         name: One of `runtimes_for`.
@@ -39,7 +39,7 @@ def compare_in_runtime(
         path: Its file.
         reference: float32 `[n, classes]` of the Keras original.
         images: uint8 `[n, 48, 48]`.
-        labels: Integer `[n]`.
+        labels: Integer `[n]`, the right classes.
     """
     try:
         if name.startswith(_KERAS):
@@ -54,7 +54,7 @@ def compare_in_runtime(
 
 
 def keras_probabilities(path: Path, images: np.ndarray, backend: str | None = None) -> np.ndarray:
-    """What a `.keras` file predicts, in a process of its own; `None` is the default backend."""
+    """The predictions of a `.keras` file, computed in a process of its own; `None` is the default backend."""
     process = KerasProcess(path, cores(), backend)
     try:
         return process.predict_proba(images)

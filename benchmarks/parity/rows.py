@@ -1,4 +1,4 @@
-"""The table of parity: every file beside its Keras original."""
+"""Rows of the parity table: every file compared with its Keras original."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from ..rows import ImageSet, ModelFile
 
 @dataclass(frozen=True)
 class Difference(Parity):
-    """A file minus its original on the same images.
+    """Differences between a file and its original on the same images, file minus original.
 
     Attributes:
-        ece_delta: Of the expected calibration error, -1..1.
-        nll_delta: Of the negative log-likelihood, in nats.
-        lost: Images that only the original gets right.
-        won: Images that only the file gets right.
-        mcnemar_p: McNemar's exact, two-sided.
-        accuracy_delta_interval: 95 %, paired.
-        macro_f1_delta_interval: 95 %, paired bootstrap; `None` in tables from before it was measured.
+        ece_delta: Difference of the expected calibration error, -1..1.
+        nll_delta: Difference of the negative log-likelihood, in nats.
+        lost: Number of images that only the original classifies correctly.
+        won: Number of images that only the file classifies correctly.
+        mcnemar_p: p value of McNemar's exact test, two-sided.
+        accuracy_delta_interval: Paired 95 % interval of the difference in accuracy.
+        macro_f1_delta_interval: 95 % interval of the difference in macro-F1, by paired bootstrap; `None` in tables of
+            earlier versions.
     """
 
     ece_delta: float
@@ -36,14 +37,14 @@ class Difference(Parity):
 
 @dataclass(frozen=True)
 class RuntimeRow:
-    """A file run by another Keras backend or runtime than its own, beside the same predictions of the original.
+    """A file run by another Keras backend or runtime than its own, compared with the original.
 
     Attributes:
-        runtime: Its name, such as `Keras on jax` or `openvino`.
-        status: `passed`, `failed` (a gate is missed) or `error` (it could not be run).
+        runtime: Name of the backend or runtime, such as `Keras on jax` or `openvino`.
+        status: `passed`, `failed` (a gate is missed) or `error` (the file could not be run).
         missed: A phrase for each missed gate.
-        parity: `None` where it could not be run.
-        error: Why it could not be run.
+        parity: Differences from the original; `None` if the file could not be run.
+        error: Why the file could not be run.
     """
 
     runtime: str
@@ -66,17 +67,17 @@ class ParityRow:
     """One file.
 
     Attributes:
-        file: Which.
+        file: The file.
         status: `reference` (an original), `passed`, `failed` (a gate is missed) or `error` (it could not be measured).
         missed: A phrase for each missed gate.
-        error: Why it could not be measured.
-        machine: The platform it was measured on, where that is not the run's.
-        evaluation: Its accuracy.
-        parity: Its difference from the original; `None` for an original.
-        gate: What its precision must hold.
-        reference: The original it was compared with.
-        goals_missed: A phrase for each goal of the zoo that it misses; `None` for an original.
-        other_runtimes: The same file on other backends and in other runtimes, where that was asked for.
+        error: Why the file could not be measured.
+        machine: The platform that it was measured on, if that is not the run's.
+        evaluation: Accuracy of the file.
+        parity: Differences from the original; `None` for an original.
+        gate: Limits for the precision of the file.
+        reference: The original that the file was compared with.
+        goals_missed: A phrase for each missed goal of the zoo; `None` for an original.
+        other_runtimes: The file on other backends and in other runtimes, if that was requested.
     """
 
     file: ModelFile
@@ -93,7 +94,7 @@ class ParityRow:
 
     @property
     def bad(self) -> bool:
-        """Whether it, or its run in another runtime, misses a gate or could not be measured."""
+        """Whether the file, in any runtime, misses a gate or could not be measured."""
         statuses = (self.status, *(row.status for row in self.other_runtimes))
         return not {"failed", "error"}.isdisjoint(statuses)
 
@@ -104,10 +105,10 @@ class ParityReport:
 
     Attributes:
         started: Date and time in UTC.
-        machine: Where.
+        machine: Machine that it ran on.
         data: The test images.
         rows: One for each file.
-        finished: Date and time in UTC; `None` where the run was interrupted.
+        finished: Date and time in UTC; `None` if the run was interrupted.
     """
 
     started: str

@@ -1,4 +1,4 @@
-"""Accuracy, latency, cold start and memory of the peers and of our artifacts, all in one run."""
+"""Measures accuracy, latency, cold start and memory of the peers and of our artifacts, all in one run."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _FACES = 256
 
 @dataclass(frozen=True)
 class Contestant:
-    """A file that takes part, and how to run it.
+    """A file to measure, with functions that run it.
 
     Attributes:
-        file: What the report repeats of it.
-        load: Gives the classifier (`run` and `predict_proba`) for a number of threads.
-        inputs: Turns uint8 faces `[n, 48, 48]` into what `run` takes.
-        start: Gives the first prediction of a fresh process for one face of 2,304 bytes.
+        file: Description of the file for the report.
+        load: Loads the classifier (`run` and `predict_proba`) with a number of threads.
+        inputs: Converts uint8 faces `[n, 48, 48]` to the input of `run`.
+        start: Measures the first prediction of a fresh process for one face of 2,304 bytes.
     """
 
     file: PeerFile
@@ -63,12 +63,12 @@ class Contestant:
 def run_peers(options: Options, folder: Path, python: str) -> PeersReport:
     """Measure everything and write `peers.json`.
 
-    All contestants take turns in blocks of queries, so that a drift of the machine hits them alike. An interrupted run
-    goes on after its last finished part.
+    All contestants take turns in blocks of queries, so that changes in the machine's speed affect all of them equally.
+    An interrupted run continues after its last finished part.
 
     Args:
-        options: As for latency; `models` chooses among our files.
-        folder: The peers' files, as `catalogue.PEERS` names them.
+        options: Options as for latency; `models` selects files of ours.
+        folder: Folder with the peers' files, named as in `catalogue.PEERS`.
         python: Interpreter of an environment that has the peers' own packages.
 
     Raises:
@@ -151,7 +151,7 @@ def _of_ours(artifact: Artifact, options: Options) -> Contestant:
 
 
 def _of_peer(peer: Peer, folder: Path, threads: int) -> Iterator[Contestant]:
-    """A TensorFlow Lite file runs as it is, every peer as float32 ONNX."""
+    """The contestants for a peer: its file converted to float32 ONNX, and a TensorFlow Lite file also unchanged."""
     twin = converted(peer, folder)
     model = import_onnx().load(twin)
     runs = [("onnxruntime", "fp32", twin)]
@@ -186,7 +186,7 @@ def _of_peer(peer: Peer, folder: Path, threads: int) -> Iterator[Contestant]:
 def _evaluate(
     contestants: list[Contestant], dataset: Dataset, journal: Journal, left_out: list[str]
 ) -> list[Contestant]:
-    """Measure the accuracy of each, and return those that can be run."""
+    """Measure the accuracy of each contestant, and return those that can be run."""
     copies = train_copies(dataset)
     done = {name for part in journal.parts("evaluation") for name in part}
     with progress() as bar:
@@ -209,7 +209,7 @@ def _evaluate(
 def _packages(
     peers: list[Peer], faces: np.ndarray, python: str, stack: ExitStack
 ) -> tuple[list[PackageRow], dict[str, Callable[[], TimeBlock]]]:
-    """The peers' PyPI packages, without times, and what times each, until the stack is closed."""
+    """The rows of the peers' PyPI packages, still without times, and the processes that time them."""
     rows: list[PackageRow] = []
     loaders: dict[str, Callable[[], TimeBlock]] = {}
     file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "faces.npy"

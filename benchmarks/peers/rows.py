@@ -1,4 +1,4 @@
-"""The tables of published models beside ours."""
+"""Rows of the tables that compare published models with ours."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class PeerFile:
         model: Name of the model.
         runtime: `onnxruntime` or `litert`.
         precision: `fp32`, `int8`, or `as published`.
-        sha256: Of the file that runs.
-        bytes: Of the file as published.
-        params: Weights.
-        macs: Multiply-accumulates for one image.
+        sha256: SHA-256 of the file that was run.
+        bytes: Size of the published file.
+        params: Number of weights.
+        macs: Multiply-accumulate operations for one image.
         license: SPDX identifier.
-        origin: Where users get it.
-        seen: How far the test images took part in its training: `no`, `chosen` (they chose the checkpoint) or
+        origin: Where users get the file.
+        seen: Whether the test images took part in its training: `no`, `chosen` (the checkpoint was chosen on them) or
             `unknown`.
         training: What is known of the images it was trained on.
         size: Height and width of its input.
-        channels: Of its input.
+        channels: Number of channels of its input.
     """
 
     name: str
@@ -61,13 +61,13 @@ class PeerTimes(Times):
 
 @dataclass(frozen=True)
 class PeerRow(PeerFile):
-    """All that was measured of one file.
+    """All measurements of one file.
 
     Attributes:
-        evaluation: Its accuracy.
-        latency: One for each setting, the smallest batch on the fewest threads first.
-        cold_start: In a fresh process.
-        timed_sha256: Of the earlier file of the same network that the times are of, where they are not of this one.
+        evaluation: Accuracy of the file.
+        latency: Times in each setting, the smallest batch on the fewest threads first.
+        cold_start: First prediction of a fresh process.
+        timed_sha256: SHA-256 of the file that was timed, if it was an earlier file of the same network.
     """
 
     evaluation: Accuracy
@@ -77,7 +77,7 @@ class PeerRow(PeerFile):
 
     @property
     def p50_ms(self) -> float:
-        """With the smallest batch on the fewest threads."""
+        """Median time of a query with the smallest batch on the fewest threads."""
         return self.latency[0].p50_ms
 
 
@@ -86,13 +86,13 @@ class PackageRow:
     """A PyPI package, timed by its own public call.
 
     Attributes:
-        package: Its name.
+        package: Name of the package.
         model: Name of the peer whose file it uses.
-        version: Of the package; `None`, as all below, where it was skipped.
-        call: As its users write it.
+        version: Version of the package; `None`, like all below, if it was skipped.
+        call: The call as its users write it.
         peak_memory_bytes: Largest resident memory of its process after the first prediction.
-        cold_start_ms: until that prediction.
-        latency: One face a call.
+        cold_start_ms: Time from the start of the process to the first prediction.
+        latency: Times of calls with one face.
         skipped: Why it was not timed.
     """
 
@@ -108,13 +108,13 @@ class PackageRow:
 
 @dataclass(frozen=True)
 class Rival:
-    """One of our files beside a peer.
+    """One of our files compared with a peer.
 
     Attributes:
-        name: Of our file.
-        accuracy: Of our file, 0..1.
-        points: Its accuracy minus the peer's, -1..1.
-        share: Its p50 over the peer's.
+        name: Name of our file.
+        accuracy: Accuracy of our file, 0..1.
+        points: Accuracy of our file minus the peer's, -1..1.
+        share: p50 of our file over the peer's.
     """
 
     name: str
@@ -125,14 +125,14 @@ class Rival:
 
 @dataclass(frozen=True)
 class PeerComparison:
-    """A peer, and which of our files beats it.
+    """A peer, and the files of ours that are better.
 
     Attributes:
-        peer: Name of its row.
-        accuracy: 0..1.
-        p50_ms: With the smallest batch on the fewest threads.
-        fastest: The fastest of ours that is at least as accurate; `None` where none is.
-        best: The most accurate of ours that is at least as fast; `None` where none is.
+        peer: Name of the peer's row.
+        accuracy: Accuracy of the peer, 0..1.
+        p50_ms: Median time of a query with the smallest batch on the fewest threads.
+        fastest: The fastest of our files that is at least as accurate; `None` if there is none.
+        best: The most accurate of our files that is at least as fast; `None` if there is none.
     """
 
     peer: str
@@ -148,7 +148,7 @@ class PeersReport:
 
     Attributes:
         finished: Date and time in UTC.
-        machine: Where.
+        machine: Machine that it ran on.
         settings: How files were timed.
         data: The test images.
         rows: One for each file and runtime.

@@ -1,4 +1,4 @@
-"""Joining what the runs of parity and latency know of each file."""
+"""Joins the results of the parity and latency runs for each file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BASE = "baseline_cnn onnx fp32"
 
 
 def read_report(folder: Path) -> Report:
-    """The report of the `parity.json` and `latency.json` in a folder, of which one may be missing.
+    """The report from `parity.json` and `latency.json` in a folder; one of the files may be missing.
 
     Raises:
-        FerZooError: Both are missing, or one is damaged.
+        FerZooError: Both files are missing, or one is damaged.
     """
     parity = read_record(folder / "parity.json", ParityReport)
     latency = read_record(folder / "latency.json", LatencyReport)
@@ -32,7 +32,7 @@ def read_report(folder: Path) -> Report:
 
 
 def merge(parity: ParityReport | None, latency: LatencyReport | None) -> Report:
-    """Join two runs. Times of an earlier file of the same network count as those of the present file."""
+    """Join two runs. Times of an earlier file of the same network are used for the present file, too."""
     artifacts: dict[str, ArtifactRow] = {}
     for row in parity.rows if parity else ():
         problems = (*row.missed, *([row.error] if row.error else []))
@@ -74,7 +74,7 @@ def _cost(rows: Iterable[LatencyRow], price: float) -> Cost:
 
 
 def _base(artifacts: Iterable[ArtifactRow]) -> ArtifactRow | None:
-    """What the other files are compared with: the plainest one, else the first that was timed."""
+    """The file that the others are compared with: the plainest one, else the first that was timed."""
     timed = [artifact for artifact in artifacts if artifact.latency]
     return next((artifact for artifact in timed if artifact.file.name == _BASE), timed[0] if timed else None)
 

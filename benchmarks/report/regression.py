@@ -1,4 +1,4 @@
-"""What changed between two reports, and which of it is a regression beyond noise."""
+"""Compares two reports and finds regressions that are larger than noise."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from .rows import ArtifactRow, Report
 
 SAME, CHANGED, BETTER, WORSE = "same", "changed", "better", "REGRESSION"
 
-# A change that nobody would act on is no regression, however sure it is.
+# Smaller changes are no regressions, even if they are statistically significant.
 _TIME, _BYTES, _MEMORY = 1.05, 1.01, 1.10
-# Two runs of two cold starts each lie apart by chance in one of three cases, of five each in one of 126.
+# By chance, all cold starts of one run are slower than all of the other in one of three cases for two cold starts each,
+# and in one of 126 for five each.
 _COLD_STARTS = 5
 
 
@@ -23,10 +24,10 @@ class Change:
     """One measure of one artifact in both reports.
 
     Attributes:
-        artifact: Its name.
-        measure: What was measured.
-        before: As words.
-        after: As words.
+        artifact: Name of the artifact.
+        measure: Name of the measure.
+        before: Value in the earlier report as text.
+        after: Value in the later report as text.
         verdict: `same` (within noise), `changed`, `better` or `REGRESSION`.
     """
 
@@ -38,7 +39,7 @@ class Change:
 
 
 def compare_reports(before: Report, after: Report) -> list[Change]:
-    """Every measure that both reports have, and files that came, went, or have another content now."""
+    """Every measure that both reports have, and files that are new, missing, or have another content now."""
     old, new = ({row.file.path: row for row in report.artifacts} for report in (before, after))
     same_images = _images(before) == _images(after)
     here = same_machine(before, after)
@@ -62,7 +63,7 @@ def compare_reports(before: Report, after: Report) -> list[Change]:
 
 
 def same_machine(before: Report, after: Report) -> bool:
-    """Whether the times of both were taken on the same processor with as many cores."""
+    """Whether the times of both reports were measured on the same processor with the same number of cores."""
     machines = [report.latency.machine if report.latency else None for report in (before, after)]
     return len({machine and (machine.cpu, machine.cores) for machine in machines}) == 1
 
@@ -85,7 +86,7 @@ def _status(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
 
 
 def _accuracy(name: str, was: Accuracy, now: Accuracy) -> list[Change]:
-    """The images are the same, but which of them were right is not in a report: its interval is the noise."""
+    """Compare accuracies on the same images by their intervals, since reports do not say which images were right."""
     low, high = was.accuracy_interval
     verdict = _verdict(now.accuracy < low, now.accuracy > high)
     return [Change(name, "accuracy", percent(was.accuracy), percent(now.accuracy), verdict)]
@@ -95,7 +96,7 @@ def _agreement(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
     if not was.parity or not now.parity:
         return []
     agreed, agrees = was.parity.argmax_agreement, now.parity.argmax_agreement
-    # Three standard errors of two shares.
+    # Three standard errors of the difference of two shares.
     spread = 3 * ((agreed * (1 - agreed) + agrees * (1 - agrees)) / now.parity.n) ** 0.5
     verdict = _verdict(agrees < agreed - spread, agrees > agreed + spread)
     return [Change(now.file.name, "agreement", percent(agreed), percent(agrees), verdict)]

@@ -1,4 +1,4 @@
-"""The rows of the report: what parity and latency know of each file, joined."""
+"""Rows of the report, which join the parity and latency of each file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Cost:
 
     Attributes:
         batch: Images per query.
-        threads: Of the runtime.
-        images_per_second_per_core: There.
-        usd_per_million: What a million faces cost there, in US dollars.
+        threads: CPU threads of the runtime.
+        images_per_second_per_core: Images per second and core in this setting.
+        usd_per_million: Cost of classifying a million faces in this setting, in US dollars.
     """
 
     batch: int
@@ -30,17 +30,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class ArtifactRow:
-    """All that was measured of one file.
+    """All measurements of one file.
 
     Attributes:
-        file: Which.
-        status: Of its parity row; `measured` where it was only timed, `error` where it could not be timed.
+        file: The file.
+        status: Status of its parity row; `measured` if it was only timed, `error` if it could not be timed.
         problems: A sentence or phrase for each missed gate and each error.
-        parity_row: `None` where parity was not measured.
+        parity_row: Row of the parity table; `None` if parity was not measured.
         latency: One row for each setting.
-        cold_start: `None` where not measured.
-        cost: `None` where not timed.
-        timed_sha256: Of the earlier file of the same network that the times are of, where they are not of this one.
+        cold_start: First prediction of a fresh process; `None` if not measured.
+        cost: The cheapest setting; `None` if the file was not timed.
+        timed_sha256: SHA-256 of the file that was timed, if it was an earlier file of the same network.
     """
 
     file: ModelFile
@@ -54,7 +54,7 @@ class ArtifactRow:
 
     @property
     def bad(self) -> bool:
-        """Whether it misses a gate or could not be measured."""
+        """Whether the file misses a gate or could not be measured."""
         return self.status in ("failed", "error")
 
     @property
@@ -80,9 +80,9 @@ class Report:
 
     Attributes:
         artifacts: A row for each file.
-        base: The file whose p50 the column "relative" divides by; `None` where nothing was timed.
-        parity: The run that it has parity from.
-        latency: The run that it has times from.
+        base: The file whose p50 is the divisor of the column "relative"; `None` if nothing was timed.
+        parity: The run that measured parity.
+        latency: The run that measured times.
     """
 
     artifacts: tuple[ArtifactRow, ...]

@@ -1,8 +1,8 @@
 """Fifteen corruptions of a 48x48 gray face, each in five severities.
 
-After ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261), whose corruptions are made for 224x224 colour:
-weather is left out, and what a face detector or a webcam does to a crop is added. Severities go from mild to where
-people begin to fail too.
+After ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261), whose corruptions are for 224x224 colour images:
+weather is left out, and errors of face detectors and webcams are added. Severities range from mild to where people
+begin to make mistakes, too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def corrupt(images: np.ndarray, name: str, severity: int, seed: int = 2025) -> n
         images: uint8 `[n, 48, 48]`, gray.
         name: One of `CORRUPTIONS`.
         severity: 1 to 5.
-        seed: Of whatever is random; each corruption and severity draws numbers of its own.
+        seed: Seed of random corruptions; each corruption and severity draws its own numbers.
 
     Returns:
         uint8 `[n, 48, 48]`.
@@ -158,14 +158,14 @@ CORRUPTIONS: dict[str, tuple[Corrupt, tuple[float, ...], str]] = {
 
 
 def _shifted(images: Images, down: int, right: int) -> Images:
-    """Images moved by whole pixels, their edges repeated."""
+    """Shift images by whole pixels and repeat their edges."""
     rows = np.clip(np.arange(images.shape[1]) - down, 0, images.shape[1] - 1)
     columns = np.clip(np.arange(images.shape[2]) - right, 0, images.shape[2] - 1)
     return images[:, rows][:, :, columns]
 
 
 def _sampled(images: Images, a: np.ndarray, b: np.ndarray, down: np.ndarray, right: np.ndarray) -> Images:
-    """Images read bilinearly at rotated, scaled and shifted places, their edges repeated; one number for each image."""
+    """Sample images bilinearly at rotated, scaled and shifted positions with repeated edges; a value for each image."""
     size = images.shape[1]
     middle = (size - 1) / 2
     y, x = np.mgrid[:size, :size] - middle

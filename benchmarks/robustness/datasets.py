@@ -1,4 +1,4 @@
-"""Other labelled faces, in the layouts they are handed out in.
+"""Reads other labelled data sets of faces in their published layouts.
 
 CK+: `Emotion/SUBJECT/SEQUENCE/*_emotion.txt` beside `cohn-kanade-images/SUBJECT/SEQUENCE/*.png`. 0 neutral, 1 anger,
 2 contempt, 3 disgust, 4 fear, 5 happy, 6 sadness, 7 surprise. The last frame of a labelled sequence shows the
@@ -66,13 +66,13 @@ _NAMES = {name: name for name in (*EXPRESSIONS, CONTEMPT)} | {
     for alias in aliases
 }
 
-# x, y, width and height in pixels of the face in a larger picture.
+# The box of a face in a larger picture: x, y, width and height in pixels.
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image file, its class, and where in it the face is: everywhere, in a box, or still to be found."""
+    """An image file, its class, and the position of the face: the whole image, a box, or still to be detected."""
 
     path: Path
     label: str
@@ -85,15 +85,15 @@ class LabelledFaces:
     """Faces of another data set.
 
     Attributes:
-        layout: Which of the known ones it was.
+        layout: Name of the layout.
         images: uint8 `[n, 48, 48]`, gray, only those whose class is one of `EXPRESSIONS`.
         labels: int64 `[n]`, index into `EXPRESSIONS`.
-        names: Of the files, relative to the folder.
+        names: Paths of the files, relative to the folder.
         contempt: uint8 `[m, 48, 48]`, faces labelled contempt, which no model here can predict.
         absent: Expressions that no image has.
-        left_out: How many images have another class (none, uncertain, no face), by its name.
+        left_out: Number of images of each other class (none, uncertain, no face), by its name.
         unreadable: One sentence for each image that cannot be read.
-        fingerprint: Hexadecimal, of all pixels and labels.
+        fingerprint: Hexadecimal key of all pixels and labels.
     """
 
     layout: str
@@ -111,7 +111,7 @@ def load_faces(folder: Path) -> LabelledFaces:
     """Read a labelled folder, whose layout is recognized by its files.
 
     Raises:
-        UsageError: There is no such folder, or its layout is none of the known ones.
+        UsageError: There is no such folder, or its layout is unknown.
         FerZooError: It has no readable image of any of the seven expressions.
     """
     if not folder.is_dir():
@@ -209,9 +209,9 @@ def _affect_net_csv(folder: Path) -> Iterator[Labelled]:
 
 
 def _folders(folder: Path) -> Iterator[Labelled]:
-    """Classes by name, in `folder` or its `test`; where all names are 1 to 7 they are RAF-DB's."""
-    here = next((folder / name for name in ("test", "Test", "DATASET/test") if (folder / name).is_dir()), folder)
-    classes = sorted(path for path in here.iterdir() if path.is_dir())
+    """Read class folders in `folder` or its folder `test`; if all names are 1 to 7, they are RAF-DB's classes."""
+    root = next((folder / name for name in ("test", "Test", "DATASET/test") if (folder / name).is_dir()), folder)
+    classes = sorted(path for path in root.iterdir() if path.is_dir())
     numbered = bool(classes) and all(path.name in "1234567" for path in classes)
     for path in classes:
         label = _RAF_DB[int(path.name)] if numbered else _NAMES.get(path.name.lower())
@@ -233,10 +233,10 @@ def _code(classes: tuple[str, ...], text: str, file: Path) -> str:
 def _face(entry: Labelled) -> np.ndarray:
     if entry.find:
         photo = read_photo(entry.path)
-        found = _detector().detect(photo)
-        if not found:
+        faces = _detector().detect(photo)
+        if not faces:
             raise FerZooError(f"no face is found in {entry.path}")
-        return crop_face(photo, max(found, key=lambda face: face.box[2] * face.box[3]))
+        return crop_face(photo, max(faces, key=lambda face: face.box[2] * face.box[3]))
     if entry.box:
         x, y, width, height = entry.box
         side = max(width, height)

@@ -1,4 +1,4 @@
-"""Accuracy under corruptions, calibration, classes and confused pairs of our models and the peers."""
+"""Measures accuracy under corruptions, calibration, classes and confused pairs of our models and the peers."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ Correct = dict[tuple[str, int], dict[str, int]]
 
 BASE = "baseline_cnn onnx fp32"
 
-# What the original project asked: label, and what it is taken for.
+# The confusions that the original project asked about: label and prediction.
 PAIRS = (("fear", "sad"), ("sad", "fear"), ("angry", "neutral"), ("neutral", "angry"), ("disgust", "angry"))
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A finished run: its report, and what the pictures of faces need besides.
+    """A finished run: its report, and the data for the plots of faces.
 
     Attributes:
         report: Content of `robustness.json`.
         images: uint8 `[n, 48, 48]`.
         labels: int64 `[n]`.
-        probabilities: By file, float32 `[n, 7]`.
-        shares: FER+ votes, float `[n, 7]`, NaN where an image does not count; `None` without FER+.
+        probabilities: Probabilities by file, float32 `[n, 7]`.
+        shares: Shares of FER+ votes, float `[n, 7]`, NaN for images that do not count; `None` without FER+.
     """
 
     report: RobustnessReport
@@ -83,16 +83,16 @@ def run_robustness(
 ) -> Measured:
     """Measure, and write `robustness.json`.
 
-    What an earlier run, finished or interrupted, measured of the same files on the same images is not measured again.
+    Results of an earlier run, finished or interrupted, with the same files and images are reused.
 
     Args:
         options: `data`, `artifacts`, `models`, `output` and `fresh`; `images` is how many are corrupted, evenly spread
             over the test set, `None` for all.
         peers: Folder of the peers' files, as `benchmarks peers` takes it.
         ferplus: FER+ votes for the test images.
-        faces: Another data set in the place of FER2013's test images.
-        prior: The population that our models' predictions are adapted to; `estimate` is done once for each model, on
-            the clean images.
+        faces: Another data set instead of FER2013's test images.
+        prior: How often each class occurs in the population that predictions of our models are adapted to; `estimate`
+            is estimated once for each model, on the clean images.
 
     Raises:
         FerZooError: There are no artifacts or no images.
@@ -116,7 +116,7 @@ def run_robustness(
     with ThreadPoolExecutor(cores()) as pool, progress() as bar:
 
         def predict(batch: np.ndarray, names: Iterable[str] = tuple(classifiers)) -> dict[str, np.ndarray]:
-            """By file; models side by side use the cores better than small networks split among them."""
+            """The probabilities by file; running models in parallel uses the cores better than splitting small ones."""
             predictions = pool.map(lambda name: classifiers[name].predict_proba(batch), names)
             return dict(zip(names, predictions, strict=True))
 
@@ -173,7 +173,7 @@ def _images(dataset: Dataset | None, faces: LabelledFaces | None) -> tuple[np.nd
 
 
 def _measured_before(path: Path, machine: Machine, data: FaceSet, images: int) -> Correct:
-    """Right predictions in the report of an earlier run on the same machine and images."""
+    """The numbers of right predictions in an earlier report of the same machine and images."""
     report, correct = read_record(path, RobustnessReport), Correct()
     if report is None or (report.machine.platform, report.corrupted_images) != (machine.platform, images):
         return correct
@@ -199,7 +199,7 @@ def _load(path: Path, images: np.ndarray, prior: Prior | None) -> Classifier:
 def _subjects(
     options: Options, peers: Path | None, images: np.ndarray, prior: Prior | None
 ) -> tuple[dict[Subject, Callable[[], Any]], list[str]]:
-    """Every float32 ONNX file, every int8 file, and the peers as float32 ONNX, with what loads each."""
+    """Every float32 ONNX file, every int8 file, and the peers as float32 ONNX, with the function that loads each."""
     artifacts = [
         a
         for a in select(manifest_of(options), options.models)
@@ -276,7 +276,7 @@ def _pair(evaluation: ClassAccuracy, true: str, predicted: str) -> PairRow:
 
 
 def _with_mce(rows: Sequence[RobustnessRow]) -> Sequence[RobustnessRow]:
-    """The rows with their errors relative to `BASE`, where that is one of them."""
+    """The rows with their errors relative to `BASE`, if `BASE` is one of them."""
     base = next((row for row in rows if row.name == BASE), None)
     if base is None:
         return rows

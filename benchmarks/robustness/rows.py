@@ -1,4 +1,4 @@
-"""The tables of robustness: corruptions, calibration, classes and confused pairs."""
+"""Rows of the robustness tables: corruptions, calibration, classes and confused pairs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class Sides:
-    """With whom the majority of FER+'s raters agrees, in images: the label, the model's prediction, or neither."""
+    """Numbers of images on which the majority of FER+'s raters agrees with the label, the prediction, or neither."""
 
     label: int
     model: int
@@ -44,16 +44,16 @@ class Sides:
 
 @dataclass(frozen=True)
 class PairRow:
-    """How often one expression is taken for another.
+    """How often one expression is classified as another.
 
     Attributes:
         true: The label.
-        predicted: What it is taken for.
-        count: Images of `true` that are taken for it.
-        support: Images of `true`.
-        share: `count` over `support`; `None` where there is no image.
-        interval: Its Wilson 95 % interval.
-        raters: With whom FER+'s raters agree about these images; `None` without FER+.
+        predicted: The predicted expression.
+        count: Number of images of `true` that are classified as `predicted`.
+        support: Number of images of `true`.
+        share: `count` over `support`; `None` if there is no image.
+        interval: Wilson 95 % interval of the share.
+        raters: The votes of FER+'s raters on these images; `None` without FER+.
     """
 
     true: str
@@ -67,16 +67,16 @@ class PairRow:
 
 @dataclass(frozen=True)
 class VoteAgreement:
-    """Probabilities against the shares of FER+'s votes.
+    """Agreement of probabilities with the shares of FER+'s votes.
 
     Attributes:
-        n: Images whose votes count.
-        decided: Of these, images whose majority is clear.
-        accuracy: Share of the decided images where the model's prediction is the majority's.
+        n: Number of images whose votes count.
+        decided: Number of these images that have a clear majority.
+        accuracy: Share of the decided images on which the model predicts the majority's class.
         nll: Mean cross-entropy in nats.
-        entropy: Its least possible value, the votes' own entropy.
-        kl: The difference of the two.
-        ece: Calibration error with the share of voters who agree in the place of right or wrong.
+        entropy: The entropy of the votes, which is the lowest possible cross-entropy.
+        kl: `nll` minus `entropy`.
+        ece: Calibration error, computed with the share of voters who agree instead of right or wrong.
     """
 
     n: int
@@ -98,8 +98,8 @@ class Subject:
         model: Name of the model.
         precision: `fp32` or `int8`.
         format: `onnx` or `tflite`.
-        sha256: Of the file.
-        seen: Of a peer, how far the test images took part in its training: `chosen` or `unknown`.
+        sha256: SHA-256 of the file.
+        seen: For a peer: whether the test images took part in its training, `chosen` or `unknown`.
     """
 
     name: str
@@ -116,16 +116,17 @@ class RobustnessRow:
     """All that was measured of one file.
 
     Attributes:
-        subject: Which.
-        evaluation: On all clean images.
-        clean_accuracy: On the clean originals of the corrupted images.
-        corrupted_accuracy: By corruption, for severity 1 to 5.
+        subject: The file.
+        evaluation: Accuracy on all clean images.
+        clean_accuracy: Accuracy on the clean originals of the corrupted images.
+        corrupted_accuracy: Accuracy by corruption, for severity 1 to 5.
         mean_corruption_accuracy: Mean over corruptions and severities.
         pairs: The pairs that the original project asked about.
         ferplus: Agreement with FER+'s votes; `None` without FER+.
-        mce: Mean over the corruptions of the error over that of the base (ImageNet-C); `None` without the base.
-        relative_mce: The same for what corruptions add to the clean error; a ratio of sums, not a mean of ratios,
-            since some corruptions add next to nothing to the base.
+        mce: Mean corruption error of ImageNet-C: the mean over the corruptions of the error divided by the base's;
+            `None` without the base.
+        relative_mce: Relative mCE: the error that corruptions add to the clean error, divided by the base's; a ratio of
+            sums, not a mean of ratios, since some corruptions add almost nothing to the base's error.
     """
 
     subject: Subject
@@ -161,11 +162,11 @@ class Raters:
     """FER+'s raters as if their majority were a classifier of FER2013's labels.
 
     Attributes:
-        n: Images whose votes count.
-        decided: Of these, images whose majority is clear.
-        accuracy: Share of the decided images where the majority is the label.
-        recall: By expression.
-        pairs: The same pairs as of the models.
+        n: Number of images whose votes count.
+        decided: Number of these images that have a clear majority.
+        accuracy: Share of the decided images on which the majority is the label.
+        recall: Recall of each expression.
+        pairs: The same pairs of expressions as for the models.
         ferplus: SHA-256 of the file of votes.
     """
 
@@ -191,11 +192,11 @@ class FaceSet(ImageSet):
 
     Attributes:
         absent: Expressions that no image has.
-        contempt: Images labelled contempt, which no model here can predict.
-        left_out: Images with another class, by its name.
-        unreadable: Images that could not be read.
-        prior: The population that our models' predictions are adapted to (`fer_zoo.inference.prior`), as given on the
-            command line; `None` for that of their training.
+        contempt: Number of images labelled contempt, which no model here can predict.
+        left_out: Number of images of each other class, by its name.
+        unreadable: Number of images that could not be read.
+        prior: How often each class occurs in the population that predictions of our models are adapted to
+            (`fer_zoo.inference.prior`), as on the command line; `None`: as in training.
     """
 
     absent: tuple[str, ...] = ()
@@ -211,15 +212,15 @@ class RobustnessReport:
 
     Attributes:
         finished: Date and time in UTC.
-        machine: Where; accuracies do not depend on its speed or load.
+        machine: Machine that it ran on; accuracies do not depend on its speed or load.
         data: The images.
-        corrupted_images: How many of them, evenly spread, were corrupted.
-        corruptions: By name.
+        corrupted_images: Number of images that were corrupted, evenly spread over all.
+        corruptions: The corruptions by name.
         rows: One for each file.
-        base: Name of the row that `mce` refers to; `None` where it was not measured.
+        base: Name of the row that `mce` refers to; `None` if it was not measured.
         left_out: A sentence for each file that was not measured.
         raters: FER+'s raters; `None` without FER+.
-        contempt: What the faces labelled contempt are taken for, counts in the order of `EXPRESSIONS`, by file.
+        contempt: Predictions for the faces labelled contempt by file: counts in the order of `EXPRESSIONS`.
     """
 
     finished: str

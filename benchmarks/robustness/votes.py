@@ -1,4 +1,4 @@
-"""Predictions against the ten votes that FER+ has for each image, instead of one label."""
+"""Compares predictions with the ten votes that FER+ has for each image, instead of one label."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def vote_shares(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def majority(shares: np.ndarray) -> np.ndarray:
-    """The expression with most votes, int64 `[n]`; -1 where two have equally many."""
+    """The expression with the most votes, int64 `[n]`; -1 if two have equally many."""
     ordered = np.sort(shares, axis=1)
     return np.where(ordered[:, -1] > ordered[:, -2] + 1e-6, shares.argmax(1), -1)
 
 
 def against_votes(probabilities: np.ndarray, shares: np.ndarray) -> VoteAgreement:
-    """How well probabilities match the shares of votes.
+    """Measure how well probabilities match the shares of votes.
 
     Args:
         probabilities: float `[n, 7]`.
-        shares: float `[n, 7]` of `vote_shares`, only images that count.
+        shares: float `[n, 7]`, as `vote_shares` returns them, only for images that count.
     """
     logs = np.log(np.maximum(probabilities.astype(np.float64), _TINY))
     nll = float(-(shares * logs).sum(1).mean())
@@ -61,7 +61,7 @@ def against_votes(probabilities: np.ndarray, shares: np.ndarray) -> VoteAgreemen
 
 
 def sides(labels: np.ndarray, guess: np.ndarray, most: np.ndarray, true: str, predicted: str) -> Sides:
-    """Of the images of `true` taken for `predicted`: with how many the raters' majority agrees with whom."""
+    """Count the images of `true` classified as `predicted` by what the raters' majority agrees with."""
     wrong = (labels == EXPRESSIONS.index(true)) & (guess == EXPRESSIONS.index(predicted))
     raters = most[wrong]
     label, model = (int((raters == EXPRESSIONS.index(name)).sum()) for name in (true, predicted))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks runtimes`: what our files do in the runtimes that people use."""
+"""`python -m benchmarks runtimes`: checks our files in the runtimes that people use."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def main(arguments: list[str]) -> int:
         "runtimes", "Run files in other runtimes, each in an environment of its own, made when it is first needed."
     )
     add_selection(parser)
-    parser.add_argument("--runtimes", nargs="+", default=[], metavar="NAME", help="whose name begins so; else all")
-    parser.add_argument("--list", action="store_true", help="the names of the runtimes, and nothing else")
-    parser.add_argument("--images", type=positive, metavar="N", help=f"of the test images; else {_IMAGES:,}")
-    parser.add_argument("--seconds", type=seconds, help="of answering by one runtime and file; else 30")
+    parser.add_argument("--runtimes", nargs="+", default=[], metavar="NAME", help="only those whose name begins so")
+    parser.add_argument("--list", action="store_true", help="only print the names of the runtimes")
+    parser.add_argument("--images", type=positive, metavar="N", help=f"test images to use; else {_IMAGES:,}")
+    parser.add_argument("--seconds", type=seconds, help="for predictions by one runtime and file; else 30")
     add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images")
     parsed = parser.parse_args(arguments)
     if parsed.list:

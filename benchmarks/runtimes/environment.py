@@ -1,4 +1,4 @@
-"""Environments of runtimes: made when they are first used, and kept in the cache."""
+"""Environments of runtimes, which are created at their first use and stored in the cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_zoo.files import cache_dir, write_text
 
 from .registry import Runtime
 
-# Present in an environment that is complete.
+# This file exists in an environment whose installation is complete.
 _READY = "installed.txt"
 _LIMIT = 1800.0
 
@@ -22,14 +22,14 @@ def environment(runtime: Runtime) -> Path:
     """The folder where a runtime is installed: a virtual environment, or a folder of npm.
 
     Raises:
-        FerZooError: It cannot be installed here; the message has the first errors of pip or npm.
+        FerZooError: The runtime cannot be installed here; the message has the first errors of pip or npm.
     """
     kind = "node" if runtime.is_node else sys.version
     key = hashlib.sha256("\n".join((kind, *runtime.installed)).encode()).hexdigest()[:16]
     folder = cache_dir() / "runtimes" / key
     if (folder / _READY).exists():
         return folder
-    # An environment has its own path in its files, so that it cannot be made beside its place and moved there.
+    # The files of an environment contain its path, so it cannot be created under a temporary name and renamed.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if runtime.is_node:

@@ -1,4 +1,4 @@
-"""Every file in every runtime that takes its format, each in a process of its own."""
+"""Runs every file in every runtime that supports its format, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .environment import environment
 from .registry import OWN_RUNNERS, RUNTIMES, Runtime
 from .rows import RuntimeResult, RuntimesReport
 
-# The goal of the zoo for every runtime that loads a file.
+# The goal of the zoo for the agreement in every runtime that loads a file.
 LOWEST_AGREEMENT = 0.98
 
 _RUNNERS = Path(__file__).with_name("runners")
@@ -40,9 +40,10 @@ class Limits:
     """How long one file may take in one runtime.
 
     Attributes:
-        seconds: Of answering single images, and again of batches; what is answered until then counts.
-        timed_seconds: Of timing it beside the zoo's own runtime.
-        process_seconds: Of its process in all.
+        seconds: Seconds for predicting single images, and again for batches; the images predicted until then are
+            evaluated.
+        timed_seconds: Seconds for timing the file in turns with the zoo's own runtime.
+        process_seconds: Seconds for its process as a whole.
     """
 
     seconds: float = 30.0
@@ -53,13 +54,13 @@ class Limits:
 def measure_runtimes(options: Options, runtimes: Sequence[Runtime], limits: Limits) -> RuntimesReport:
     """Run the selected files in `runtimes`, and write `runtimes.json` after each.
 
-    Rows measured before of the same files, images and packages on such a machine stay, those of runtimes and files that
-    are not selected too.
+    Rows of an earlier run with the same files, images and packages on the same platform are reused, also for runtimes
+    and files that are not selected.
 
     Args:
-        options: Which files and images, and where the report goes.
-        runtimes: Each is installed when it is first used.
-        limits: Of time.
+        options: The files and images, and the folder of the report.
+        runtimes: The runtimes; each is installed when it is first used.
+        limits: Limits for time.
 
     Raises:
         FerZooError: There are no artifacts or no test images.
@@ -89,7 +90,7 @@ def measure_runtimes(options: Options, runtimes: Sequence[Runtime], limits: Limi
 
 
 def _earlier(path: Path, report: RuntimesReport) -> tuple[RuntimeResult, ...]:
-    """The rows of an earlier report that would come out the same now."""
+    """The rows of an earlier report that would be the same now."""
     earlier = read_record(path, RuntimesReport)
     if earlier is None or earlier.data != report.data or earlier.machine.platform != report.machine.platform:
         return ()
@@ -98,7 +99,7 @@ def _earlier(path: Path, report: RuntimesReport) -> tuple[RuntimeResult, ...]:
 
 
 class _Comparison:
-    """The test images, and the probabilities that the zoo's own runtimes give for them."""
+    """The test images, and the probabilities that the zoo's own runtimes compute for them."""
 
     def __init__(self, options: Options, test: Dataset, limits: Limits) -> None:
         self._options = options
@@ -120,11 +121,11 @@ class _Comparison:
             facts = _call(runtime, folder, path, artifact.format, test.images, temporary, self._limits)
             if "error" in facts:
                 return RuntimeResult(file, runtime.name, "refused", facts["error"])
-            single, batched = (_answers(temporary / name, artifact) for name in ("single.f32", "batched.f32"))
+            single, batched = (_probabilities(temporary / name, artifact) for name in ("single.f32", "batched.f32"))
         if single is None:
             return RuntimeResult(file, runtime.name, "compiled", **facts)
         reference, labels = self._reference(artifact), np.asarray(test.labels)
-        agreement, batch_agreement = (_agreement(answers, reference) for answers in (single, batched))
+        agreement, batch_agreement = (_agreement(probabilities, reference) for probabilities in (single, batched))
         n = len(single)
         difference = np.abs(single - reference[:n]).max()
         lowest = min(share for share in (agreement, batch_agreement) if share is not None)
@@ -135,7 +136,7 @@ class _Comparison:
             n=n,
             agreement=agreement,
             batch_agreement=batch_agreement,
-            # Answers that are no numbers are as wrong as can be.
+            # Probabilities that are not numbers count as the largest possible difference.
             max_abs_diff=float(difference) if np.isfinite(difference) else 1.0,
             accuracy=float(np.mean(single.argmax(1) == labels[:n])),
             reference_accuracy=float(np.mean(reference[:n].argmax(1) == labels[:n])),
@@ -143,7 +144,7 @@ class _Comparison:
         )
 
     def _reference(self, artifact: Artifact) -> np.ndarray:
-        """float32 `[n, classes]`."""
+        """The probabilities in the zoo's own runtime, float32 `[n, classes]`."""
         if artifact.path not in self._references:
             path, images = local_path(artifact, self._options.artifacts), self._test_images(artifact).images
             if artifact.format == "keras":
@@ -161,16 +162,18 @@ class _Comparison:
         """The test images with labels of the classes that `artifact` predicts."""
         labels = tuple(artifact.output["labels"])
         if labels not in self._labelled:
-            found = load_labelled(self._options.data, labels).subset("test")
-            self._labelled[labels] = evenly(found, self._options.images)
+            test = load_labelled(self._options.data, labels).subset("test")
+            self._labelled[labels] = evenly(test, self._options.images)
         return self._labelled[labels]
 
 
-def _agreement(answers: np.ndarray | None, reference: np.ndarray) -> float | None:
-    return None if answers is None else float(np.mean(answers.argmax(1) == reference[: len(answers)].argmax(1)))
+def _agreement(probabilities: np.ndarray | None, reference: np.ndarray) -> float | None:
+    if probabilities is None:
+        return None
+    return float(np.mean(probabilities.argmax(1) == reference[: len(probabilities)].argmax(1)))
 
 
-def _answers(path: Path, artifact: Artifact) -> np.ndarray | None:
+def _probabilities(path: Path, artifact: Artifact) -> np.ndarray | None:
     if not path.exists():
         return None
     return np.fromfile(path, np.float32).reshape(-1, len(artifact.output["labels"]))
@@ -179,7 +182,7 @@ def _answers(path: Path, artifact: Artifact) -> np.ndarray | None:
 def _call(
     runtime: Runtime, folder: Path, model: Path, format: str, images: np.ndarray, temporary: Path, limits: Limits
 ) -> dict[str, Any]:
-    """Facts of a file in a runtime; its answers lie in `temporary` then."""
+    """Run a file in a runtime; return the facts that its process prints. Probabilities are written to `temporary`."""
     images[..., None].astype(np.float32).tofile(temporary / "images.f32")
     request = {
         "runner": str(_RUNNERS / runtime.runner),

@@ -12,7 +12,7 @@ from .measure import LOWEST_AGREEMENT
 from .registry import RUNTIMES
 from .rows import RuntimeResult, RuntimesReport
 
-# In words, each with the status of a row that it stands for.
+# The word in a cell for each status of a row.
 _WORDS = {"right": "right", "wrong": "**wrong**", "compiled": "compiled", "refused": "refused", "not installed": "-"}
 
 
@@ -62,7 +62,7 @@ def to_markdown(report: RuntimesReport, plotted: bool) -> str:
 
 
 def _summary(report: RuntimesReport) -> str:
-    """For each runtime and kind of file how many are right."""
+    """For each runtime, format and precision, the number of files that are right."""
     kinds = list(dict.fromkeys((row.file.format, row.file.precision) for row in report.rows))
     lines = []
     for runtime in RUNTIMES:
@@ -80,7 +80,7 @@ def _summary(report: RuntimesReport) -> str:
 
 
 def _count(rows: Iterable[RuntimeResult], format: str, precision: str) -> str:
-    """Such as `10 of 11`; the files that run and are wrong are named, the others were refused."""
+    """Text such as `10 of 11`, with the names of the files that run and are wrong; the others were refused."""
     of_kind = [row for row in rows if (row.file.format, row.file.precision) == (format, precision)]
     if not of_kind:
         return ""
@@ -92,7 +92,7 @@ def _count(rows: Iterable[RuntimeResult], format: str, precision: str) -> str:
 
 
 def _refusals(rows: Iterable[RuntimeResult]) -> list[str]:
-    """The reasons why files have no answers, each with the files that it holds for."""
+    """The reasons why files make no predictions, each with the files that it applies to."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.error:

@@ -1,7 +1,7 @@
-"""The runtimes: what each is called, which files it takes, and what is installed for it.
+"""The registry of runtimes: their names, the formats that they support, and the packages to install.
 
-What a runtime does with a file is a script of `runners`, which stands alone, since each runtime is installed in an
-environment of its own.
+Each runtime runs files by a script in `runners`. The scripts import nothing of this project, since each runtime is
+installed in an environment of its own.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Runtime:
     """One runtime in one version.
 
     Attributes:
-        name: With its version.
-        url: Where it comes from.
-        runner: File name of its script in `runners`; a `.mjs` is of Node.js.
-        formats: Of the files that it takes: `keras`, `onnx`, `tflite`.
-        packages: What pip or npm installs, with versions.
-        variables: Of the environment of its process.
+        name: Name with version.
+        url: Website of the runtime.
+        runner: File name of its script in `runners`; a `.mjs` runs on Node.js.
+        formats: Supported formats: `keras`, `onnx`, `tflite`.
+        packages: Packages that pip or npm installs, with versions.
+        variables: Environment variables of its process.
         timed: Whether the zoo's own runtime of the format is installed beside it, to be timed in the same process. Two
             builds of one runtime exclude each other.
     """
@@ -54,7 +54,7 @@ class Runtime:
 
     @property
     def installed(self) -> tuple[str, ...]:
-        """All that is installed in its environment."""
+        """All packages that are installed in its environment."""
         own = [OWN[format] for format in self.formats] if self.timed else []
         return tuple(dict.fromkeys((*self.packages, *own)))
 
@@ -141,7 +141,7 @@ RUNTIMES = (
     _keras("3.10.0", "torch", _TORCH),
 )
 
-# What a quick run has: small to install, one of each format.
+# The runtimes of a quick run, which are small to install: one for each format.
 CORE = ("ONNX Runtime 1.30", "LiteRT 2.3")
 
 
@@ -149,7 +149,7 @@ def find_runtimes(names: tuple[str, ...]) -> tuple[Runtime, ...]:
     """The runtimes whose name begins with one of `names`, whatever the case; all of them where it is empty.
 
     Raises:
-        UsageError: A name fits none.
+        UsageError: A name matches no runtime.
 
     Example:
         >>> [runtime.name for runtime in find_runtimes(("tract", "openvino"))]

@@ -15,23 +15,23 @@ class RuntimeResult:
     The zoo's own runtime, ONNX Runtime, LiteRT or Keras, is the reference of each file.
 
     Attributes:
-        file: Which.
-        runtime: Its name in the registry.
+        file: The file.
+        runtime: Name of the runtime in the registry.
         status: `right` (at least 98 % agreement), `wrong` (less), `compiled` (it makes code for another device, which
-            is not run here), `refused` (it has no answers), or `not installed`.
-        error: Why there are no answers.
-        n: Images answered.
-        agreement: Share of images of which runtime and reference predict the same class, 0..1, one image at a time.
-        batch_agreement: The same of batches of eight; `None` where the runtime takes one image at a time only.
-        batch_error: Why a batch of eight has no answers.
+            is not run here), `refused` (it makes no predictions), or `not installed`.
+        error: Why there are no predictions.
+        n: Number of images predicted.
+        agreement: Share of images for which runtime and reference predict the same class, 0..1, one image at a time.
+        batch_agreement: The agreement in batches of eight; `None` if the runtime only takes one image at a time.
+        batch_error: Why a batch of eight has no predictions.
         max_abs_diff: Largest |Δp| over all images and classes, one image at a time.
-        accuracy: On these images.
-        reference_accuracy: Of the reference, on the same images.
-        load_ms: From the file to a model that can be called, conversion and compilation included.
+        accuracy: Accuracy of the runtime on these images.
+        reference_accuracy: Accuracy of the reference on the same images.
+        load_ms: Time to load the file into a callable model, including conversion and compilation.
         relative_latency: Median time of one image on one thread, over that of ONNX Runtime or LiteRT in its process.
-        memory_bytes: By which the peak memory of the process grew while it loaded and answered.
-        accelerated: Share of operators, 0..1, that run on the NPU, where the runtime says so.
-        arena_bytes: Of the working memory on a microcontroller, where the runtime says so.
+        memory_bytes: Growth of the peak memory of the process while it loaded the model and predicted.
+        accelerated: Share of operators, 0..1, that run on the NPU; `None` if the runtime does not report it.
+        arena_bytes: Working memory on a microcontroller; `None` if the runtime does not report it.
     """
 
     file: ModelFile
@@ -53,9 +53,9 @@ class RuntimeResult:
 
     @property
     def lowest_agreement(self) -> float | None:
-        """Of single images and of batches."""
-        found = [share for share in (self.agreement, self.batch_agreement) if share is not None]
-        return min(found, default=None)
+        """The lower one of the agreements for single images and for batches."""
+        shares = [share for share in (self.agreement, self.batch_agreement) if share is not None]
+        return min(shares, default=None)
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class RuntimesReport:
 
     Attributes:
         when: Date and time in UTC.
-        machine: Where.
+        machine: Machine that it ran on.
         data: The test images.
-        runtimes: Name and installed packages of each runtime that was asked for.
-        rows: One for each file and runtime that takes its format.
+        runtimes: Name and installed packages of each selected runtime.
+        rows: One for each file and runtime that supports its format.
     """
 
     when: str

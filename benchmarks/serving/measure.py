@@ -1,4 +1,4 @@
-"""A real server under load: the requests of some connections, and hostile clients beside them."""
+"""Puts a real server under load: requests of several connections, with hostile clients at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..machine import describe, now
 from .rows import ServingReport, ServingRow
 
 _WARM_UP = 50
-# A body that is announced and does not come, a header that never ends, and a large file that is not read.
+# What hostile clients do: announce a body and not send it, never end a header, not read the response of a large file.
 _HOSTILE = (
     (b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15000000\r\n\r\n", b""),
     (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"x"),
@@ -33,13 +33,13 @@ _HOSTILE = (
 
 @dataclass(frozen=True)
 class Load:
-    """What every server gets.
+    """The load that every server gets.
 
     Attributes:
         photo: File with a photo of one face.
-        size: Width and height in pixels that it is cut and resampled to.
-        requests: With each number of connections.
-        rounds: That they are cut into.
+        size: Width and height in pixels that the photo is cropped and resampled to.
+        requests: Number of requests for each number of connections.
+        rounds: Number of rounds that the requests are divided into.
     """
 
     photo: Path
@@ -50,14 +50,14 @@ class Load:
 
 @dataclass
 class _Samples:
-    """What one server did with one number of connections.
+    """Measurements of one server with one number of connections.
 
     Attributes:
-        seconds: Of each request, in order of their ends.
+        seconds: Time of each request, in the order in which they finished.
         wall: Seconds of all rounds.
-        failed: Requests whose response was not 200.
-        cpu: Seconds that the server's processes computed.
-        memory: Their resident bytes after each round.
+        failed: Number of responses with another status than 200.
+        cpu: Processor time of the server's processes, in seconds.
+        memory: Resident memory of the server's processes in bytes, after each round.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -75,11 +75,11 @@ class Server:
     port: int
 
     def memory(self) -> float:
-        """Resident bytes of it and of the processes that it has started."""
+        """Resident memory of the server and of the processes that it has started, in bytes."""
         return sum(process.memory_info().rss for process in self._processes())
 
     def cpu(self) -> float:
-        """Seconds that they have computed."""
+        """Processor time of the server and of the processes that it has started, in seconds."""
         times = [process.cpu_times() for process in self._processes()]
         return sum(time.user + time.system for time in times)
 
@@ -95,10 +95,10 @@ def measure_serving(
 
     Args:
         checkouts: Folders with the package `fer_zoo`.
-        load: What is sent.
-        connections: Numbers of them, each measured by itself.
-        hostile: Numbers of hostile clients beside them, each measured by itself.
-        options: Of the server.
+        load: The load to send.
+        connections: Numbers of connections, each measured separately.
+        hostile: Numbers of hostile clients, each measured separately.
+        options: Command-line options of the server.
 
     Raises:
         FerZooError: A server does not start.
@@ -112,7 +112,7 @@ def measure_serving(
         servers = {checkout: stack.enter_context(_serving(checkout, options)) for checkout in checkouts}
         for server in servers.values():
             asyncio.run(_load(server.port, request, max(connections), _WARM_UP))
-        # In turns, so that whatever else the machine does meets all of them.
+        # The servers take turns, so that other work on the machine affects all of them equally.
         blocks = [key for _ in range(load.rounds) for key in samples]
         for checkout, count, crowd in track(blocks, "serving"):
             requests = load.requests // load.rounds
@@ -151,8 +151,10 @@ def _measure(server: Server, request: bytes, connections: int, requests: int, ho
 async def _load(
     port: int, request: bytes, connections: int, requests: int, hostile: int = 0
 ) -> tuple[list[float], int]:
-    """Send requests over so many connections at a time, beside hostile clients; the seconds of each, and how many
-    failed."""
+    """Send requests over several connections, with hostile clients at the same time.
+
+    Returns the seconds of each request, and the number of failed ones.
+    """
     left = iter(range(requests))
     seconds: list[float] = []
     failed = 0
@@ -183,8 +185,8 @@ async def _be_hostile(port: int, sent: tuple[bytes, bytes]) -> None:
     """Hold a connection for as long as the server allows it, and then the next one.
 
     Args:
-        port: Of the server.
-        sent: What is sent at once, and then again every second. Nothing is read.
+        port: Port of the server.
+        sent: The bytes to send at once, and the bytes to send every second after that. Nothing is read.
     """
     at_once, every_second = sent
     while True:
@@ -215,7 +217,7 @@ def _serving(checkout: Path, options: Sequence[str]) -> Iterator[Server]:
 
 
 def _photo(path: Path, size: tuple[int, int]) -> bytes:
-    """The photo cut and enlarged or shrunk to this size, as JPEG."""
+    """The photo, cropped and resampled to this size, as JPEG."""
     file = io.BytesIO()
     with Image.open(path) as image:
         ImageOps.fit(image.convert("RGB"), size).save(file, "JPEG", quality=90)

@@ -13,16 +13,16 @@ class ServingRow:
 
     Attributes:
         checkout: Name of its folder.
-        connections: That send one request after the other.
-        hostile: Clients beside them that hold connections.
-        requests: That got a response.
-        failed: Of these, responses other than 200.
-        requests_per_second: Over all rounds.
+        connections: Number of connections, each of which sends one request after the other.
+        hostile: Number of hostile clients at the same time, which only hold connections.
+        requests: Number of requests that got a response.
+        failed: Number of responses with another status than 200.
+        requests_per_second: Mean over all rounds.
         p50_ms: Median time of a request.
-        p99_ms: 99th percentile.
+        p99_ms: 99th percentile of the time of a request.
         cpu_ms: Processor time of the server for a request.
         first_bytes: Resident memory of the server's processes after the first round.
-        last_bytes: The same after the last round.
+        last_bytes: Resident memory of the server's processes after the last round.
     """
 
     checkout: str
@@ -44,10 +44,10 @@ class ServingReport:
 
     Attributes:
         when: Date and time in UTC.
-        machine: Where.
-        photo_size: Width and height of the photo of one face that every request has, in pixels.
-        options: Of the server.
-        rounds: That each row was cut into, in turns with the others.
+        machine: Machine that it ran on.
+        photo_size: Width and height in pixels of the photo of one face in every request.
+        options: Command-line options of the server.
+        rounds: Number of rounds, in which all servers took turns.
         rows: One for each checkout, number of connections and of hostile clients.
     """
 

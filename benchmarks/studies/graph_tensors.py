@@ -15,12 +15,12 @@ _NO_VALUES = ("QuantizeLinear", "Shape", "Constant")
 
 @dataclass(frozen=True)
 class Tensor:
-    """What an operation gave.
+    """The output of an operation.
 
     Attributes:
-        name: In the file.
-        operation: That made it; of a quantized tensor the one before its rounding.
-        values: float32, images first, channels last; a quantized tensor as the real numbers it stands for.
+        name: Name of the tensor in the file.
+        operation: Operation that computed it; for a quantized tensor, the one before quantization.
+        values: float32, images first, channels last; quantized tensors are dequantized.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Tensor:
 
 
 def tensors_of(path: Path, images: np.ndarray) -> list[Tensor]:
-    """Run a graph as it stands in the file, without optimization, and keep what every operation gave.
+    """Run a graph without optimization and return the outputs of all its operations.
 
     Args:
         path: A `.onnx` or `.tflite` file.
         images: float32 `[n, 48, 48, 1]` in 0..255.
 
     Returns:
-        In the order of execution, without constants, shapes and tensors that are only passed on.
+        The tensors in the order of execution, without constants, shapes and tensors that are only passed on.
 
     Raises:
-        UsageError: The file has another format, or what reads it is not installed.
+        UsageError: The file has another format, or the package that reads it is not installed.
         FerZooError: The graph does not run.
     """
     read = {".onnx": _onnx, ".tflite": _tflite}.get(path.suffix)
@@ -70,7 +70,7 @@ def _onnx(path: Path, images: np.ndarray) -> list[Tensor]:
             if source in constants:
                 continue
             rounded = makers[source].input[0]
-            # The number before its rounding says nothing that the rounded one does not.
+            # The tensor before quantization adds no information to the quantized one.
             operations.pop(rounded, None)
             operation = makers[rounded].op_type if rounded in makers else "input"
             operations[node.output[0]] = operation

@@ -1,8 +1,8 @@
-"""What eight bits cost in each layer.
+"""Measures the loss by int8 quantization of each layer.
 
-One layer at a time of the float32 ONNX graph is rounded, its weights or its input, as a plain quantizer would do it:
+One layer at a time of the float32 ONNX graph is quantized, its weights or its input, as a plain quantizer does it:
 symmetric weights with one scale for all or one for each output channel, activations from their minimum to their
-maximum. What the exported int8 files do beyond that is in `export.quantization`.
+maximum. The exported int8 files are quantized better than that, see `export.quantization`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Cost:
-    """What rounding one thing did to the predictions.
+    """The change of predictions when the weights or the input of a layer are quantized.
 
     Attributes:
         layer: Name of the operation's output in the float graph; `all` for every layer at once.
         operation: `Conv`, `depthwise Conv`, `Gemm` or `MatMul`.
-        rounded: Which of `_KINDS`.
-        kl: Mean Kullback-Leibler divergence from the float predictions, nats.
-        agreement: Share of images with the same prediction.
-        accuracy_change: Against float, share of 1.
+        rounded: What is quantized, one of `_KINDS`.
+        kl: Mean Kullback-Leibler divergence from the float predictions, in nats.
+        agreement: Share of images with the same prediction as in float, 0..1.
+        accuracy_change: Accuracy minus that in float, -1..1.
     """
 
     layer: str
@@ -56,7 +56,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class SensitivityReport:
-    """The costs of one model's layers, on so many images of PublicTest."""
+    """The costs of one model's layers, and the number of PublicTest images."""
 
     model: str
     images: int
@@ -157,7 +157,7 @@ def _output_axis(node: Any) -> int:
 
 
 def _ranges(model: Any, tensors: list[str], images: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Minimum and maximum of each tensor, 0 among them."""
+    """Minimum and maximum of each tensor; the range always includes 0."""
     import onnx
 
     copy = onnx.ModelProto()
@@ -187,8 +187,8 @@ def _session(model: Any) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Optimized, a graph whose activations are rounded and whose weights are not gives other predictions (1.32: KL 0.87
-    # from float for mobilenet_face, where 0.001 is right).
+    # With optimization, a graph with quantized activations and float weights gives wrong predictions (1.32: KL 0.87
+    # from float for mobilenet_face instead of 0.001).
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
@@ -204,7 +204,7 @@ _COLUMNS: Columns[Cost] = [
 
 
 def summary(costs: Sequence[Cost]) -> str:
-    """The layer that bears rounding worst, and all layers together, in two sentences."""
+    """Two sentences: the layer that loses most by quantization, and the loss of all layers together."""
     worst = max((cost for cost in costs if cost.layer != "all"), key=lambda cost: cost.kl)
     totals = {cost.rounded: cost for cost in costs if cost.layer == "all"}
     parts = "; ".join(f"{kind} {100 * cost.agreement:.2f} %" for kind, cost in totals.items())

@@ -1,7 +1,7 @@
-"""Where a quantized graph departs from float, tensor by tensor.
+"""Shows where a quantized graph deviates from the float graph, tensor by tensor.
 
-Names do not say which tensors belong together, since quantizers fuse and rename; values do. Every tensor of the float
-graph is paired with the one of the same shape that is most like it, in an order both graphs share.
+Tensors are matched by their values, not by their names, since quantizers fuse and rename operations. Every tensor of
+the float graph is paired with the most similar one of the same shape, in an order that both graphs share.
 """
 
 from __future__ import annotations
@@ -21,24 +21,23 @@ from .graph_tensors import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MAX_DB = 120.0  # Float rounding; beyond that two tensors are equal.
+_MAX_DB = 120.0  # The level of float rounding errors; above it, two tensors are equal.
 _BLUE, _RED = "#0072b2", "#c00000"
-_LEAST_DB = 3.0  # Below that two tensors have nothing to do with each other.
+_LEAST_DB = 3.0  # Below it, two tensors are unrelated.
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A tensor of the float graph and what became of it.
+    """A tensor of the float graph and its counterpart in the quantized graph.
 
     Attributes:
-        name: In the float graph.
-        operation: That made it there.
-        quantized_name: In the quantized graph.
-        shape: Of one image.
-        snr_db: Signal over difference in decibels.
-        cosine: Of the angle between the two, -1..1.
-        added: Power of the difference over that of the signal, more than in the pair before: where it is large, the
-            graph departs.
+        name: Name in the float graph.
+        operation: Operation that computes it in the float graph.
+        quantized_name: Name in the quantized graph.
+        shape: Shape for one image.
+        snr_db: Signal-to-noise ratio in decibels; the noise is the difference of the two.
+        cosine: Cosine similarity of the two, -1..1.
+        added: Noise power over signal power, minus that of the previous pair: it is large where the graph deviates.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class NoiseReport:
-    """The pairs of one quantized file, as the user named it, on so many images of PublicTest."""
+    """The pairs of one quantized file, named as on the command line, and the number of PublicTest images."""
 
     model: str
     images: int
@@ -60,14 +59,14 @@ class NoiseReport:
 
 
 def pair_tensors(full: list[Tensor], quantized: list[Tensor]) -> list[Pair]:
-    """Pair the tensors of two graphs: the pairing in the order of both that is most alike in total.
+    """Pair the tensors of two graphs: of all pairings in the order of both, the one with the highest total similarity.
 
     Values are compared up to a factor for each channel, since scales may be moved from one layer into the next before
-    quantization; the last tensor as it is.
+    quantization; the last tensor is compared without such factors.
 
     Args:
-        full: Of the float graph.
-        quantized: Of the other.
+        full: Tensors of the float graph.
+        quantized: Tensors of the quantized graph.
 
     Raises:
         FerZooError: The two have no tensor in common.
@@ -148,7 +147,7 @@ COLUMNS: Columns[Pair] = [
 
 
 def departure(pairs: Sequence[Pair]) -> str:
-    """Where most noise is added, in a sentence."""
+    """A sentence that says where most noise is added."""
     worst = max(pairs, key=lambda pair: pair.added)
     return (
         f"Most noise is added at **{worst.name}** ({worst.operation}): {100 * worst.added:.2f} % of the signal's "
@@ -171,14 +170,14 @@ def to_markdown(report: NoiseReport, plot: str) -> str:
 
 
 def plot_noise(pairs: Sequence[Pair], name: str) -> Figure:
-    """Signal over difference of every tensor, and the difference that each adds."""
+    """Plot the signal-to-noise ratio of every tensor, and the noise that each adds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(max(8, 2 + 0.45 * len(pairs)), 6), layout="constrained")
     signal, noise = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     x = range(len(pairs))
     worst = max(x, key=lambda i: pairs[i].added)
-    # Beyond 60 dB a difference is far below one step of eight bits.
+    # Above 60 dB a difference is far below one step of eight bits.
     heights = [min(pair.snr_db, 60) for pair in pairs]
     signal.plot(x, heights, "o-", color=_BLUE)
     signal.plot(worst, heights[worst], "o", color=_RED, markersize=9)

@@ -1,4 +1,4 @@
-"""Timing of whole processes that read photos."""
+"""Measures processor time and memory of whole processes that read photos."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _DETECTOR_SIZE = 640
 
 @dataclass(frozen=True)
 class Program:
-    """Something that reads photos.
+    """A program that reads photos.
 
     Attributes:
-        name: For the table.
-        command: To which the names of photos are added.
-        folder: Where it runs.
+        name: Name in the table.
+        command: Command line, to which the names of photos are appended.
+        folder: Working directory.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process used.
+    """Resource usage of a process.
 
     Attributes:
-        cpu: Seconds of processor time, user and system.
-        wall: Seconds by the clock.
+        cpu: Processor time in seconds, user and system.
+        wall: Wall time in seconds.
         peak_bytes: Highest resident memory.
     """
 
@@ -68,20 +68,20 @@ def measure_throughput(
 ) -> ThroughputReport:
     """Time `fer-zoo predict` of each checkout, the bare decoder and the package `fer` on photos of one face.
 
-    Each is run with one photo and with many; the difference is the time of the photos, without the start.
+    Each program is run with one photo and with many; the difference is the time of the photos, without the start.
 
     Args:
-        checkouts: Of fer_zoo; the speed-ups are those over the first.
+        checkouts: Checkouts of fer_zoo; speed-ups are relative to the first.
         model: The model file for all of them.
-        photo: Of one face.
+        photo: A photo of one face.
         fer_python: An interpreter with the package `fer`.
-        kinds: What is made of the photo.
-        cores: Numbers of cores; the decoder and `fer` have one.
-        seconds: Of processor time that many photos take, about.
-        rounds: In each of which every program has its turn; the fastest counts.
+        kinds: The kinds of photos, which are made from `photo`.
+        cores: Numbers of cores; the decoder and `fer` always use one.
+        seconds: Approximate processor time of a run with many photos.
+        rounds: Number of rounds, in which all programs take turns; the fastest run counts.
 
     Raises:
-        UsageError: The system can't say which cores a process may use, or there are fewer.
+        UsageError: The system cannot restrict the cores of a process, or has too few.
         FerZooError: A checkout fails.
     """
     if not hasattr(os, "sched_setaffinity"):
@@ -98,7 +98,7 @@ def measure_throughput(
     missing = {} if fer_python else {"fer": "no interpreter with the package was given (--fer-python)"}
     rows: list[ThroughputRow] = []
     with TemporaryDirectory() as folder:
-        # Not beside a manifest, which checkouts of other versions might not read.
+        # The copy has no manifest beside it, which other versions might not be able to read.
         copy = Path(shutil.copy(model, folder))
         programs = [_checkout(checkout.absolute(), copy) for checkout in checkouts]
         for kind in track(kinds, "photos", len(kinds)):
@@ -137,7 +137,7 @@ def _best(one: ThroughputRow, other: ThroughputRow) -> ThroughputRow:
 def _row(
     program: Program, kind: PhotoKind, path: Path, cores: int, seconds: float, photos: int | None = None
 ) -> ThroughputRow:
-    """Run the program with one photo and with many; as many as take so many seconds, where no number is given."""
+    """Run the program with one photo and with many: `count`, or as many as take about `seconds`."""
     first = _run(program, [path], cores)
     if photos is None:
         few = _run(program, [path] * 5, cores)

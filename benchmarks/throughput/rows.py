@@ -1,4 +1,4 @@
-"""The table of throughput: processor time and memory of a photo."""
+"""Rows of the throughput table: processor time and memory for a photo."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..machine import Machine
 
 @dataclass(frozen=True)
 class PhotoKind:
-    """What photos are measured: one of one face, enlarged or shrunk.
+    """A kind of photos to measure: a photo of one face, enlarged or shrunk.
 
     Attributes:
-        name: Such as `640x480`.
-        width: In pixels.
-        height: The same.
+        name: Name of the kind, such as `640x480`.
+        width: Width in pixels.
+        height: Height in pixels.
         grain: Standard deviation of the seeded noise, in levels of 0..255, that makes the file as large as a camera's.
     """
 
@@ -31,11 +31,11 @@ class ThroughputRow:
     Attributes:
         program: A checkout of fer_zoo, the bare decoder or a peer.
         photo: Name of the kind of photo.
-        file_bytes: Of the JPEG file.
-        cores: That the program could use.
-        photos: That were timed.
-        cpu_ms: Processor time of a photo, user and system, start left out: the best round.
-        wall_ms: The same by the clock.
+        file_bytes: Size of the JPEG file.
+        cores: Number of cores that the program could use.
+        photos: Number of timed photos.
+        cpu_ms: Processor time for a photo, user and system, without the start of the program; of the best round.
+        wall_ms: Wall time for a photo, without the start of the program; of the best round.
         start_cpu_seconds: Processor time of a run with one photo.
         peak_bytes: Highest resident memory of a run with one photo.
         speedup: Processor time of the first checkout over this, on the same photo with one core.
@@ -59,11 +59,11 @@ class ThroughputReport:
 
     Attributes:
         when: Date and time in UTC.
-        machine: Where.
-        model: File that classified the faces, for all checkouts.
-        rounds: That each program had, in turns.
+        machine: Machine that it ran on.
+        model: The model file that all checkouts used.
+        rounds: Number of rounds, in which all programs took turns.
         rows: One for each program, kind of photo and number of cores.
-        missing: Programs that could not run, and why.
+        missing: The reason for each program that could not run, by its name.
     """
 
     when: str

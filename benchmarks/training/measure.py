@@ -1,4 +1,4 @@
-"""Images a second of a training step, stock Keras beside ours, on every backend."""
+"""Measures images per second of a training step, of stock Keras and of ours, on every backend."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def measure_training(
         backends: Keras backends that are installed.
         networks: Some of `NETWORKS`.
         rounds: How often each combination is timed; its best round counts.
-        seconds: Of each timing, after five steps of warm-up.
+        seconds: Duration of each timing, after five steps of warm-up.
         runs: Folders of training runs, for the minutes that they took.
 
     Raises:
         FerZooError: A folder is not a training run, or a process fails.
     """
     rows = [time_to_accuracy(folder) for folder in runs]
-    # Emulated, a step in bfloat16 takes minutes and says nothing.
+    # If bfloat16 is emulated, a step takes minutes, and its time is meaningless.
     precisions = ["float32"] if has_fast_bfloat16() is False else ["float32", "bfloat16"]
     variants = [variant for variant in VARIANTS if _precision(variant) in precisions]
     peaks = {precision: max(_peak(backend, precision) for backend in backends) for precision in precisions}
@@ -71,7 +71,7 @@ def time_to_accuracy(folder: Path) -> RunRow:
     """Minutes of training until a run first reached each of `ACCURACIES` on PublicTest.
 
     Raises:
-        FerZooError: `folder` is not a training run, or began with trained weights.
+        FerZooError: `folder` is not a training run, or the run started from trained weights.
     """
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))

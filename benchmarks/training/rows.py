@@ -1,4 +1,4 @@
-"""The tables of training: images a second of a step, and minutes until a run reached an accuracy."""
+"""Rows of the training tables: images per second of a step, and minutes until a run reached an accuracy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class StepTimes:
     """Training steps of one network, as `training.step` measures them.
 
     Attributes:
-        steps: Timed steps.
-        images_per_second: Over all of them.
+        steps: Number of timed steps.
+        images_per_second: Mean over all steps.
         step_p10_ms: 10th percentile of the time of a step.
-        step_p50_ms: Median.
-        step_p90_ms: 90th percentile.
-        weights: Of the network.
-        macs: Multiply-accumulates for one image, forward.
+        step_p50_ms: Median of the time of a step.
+        step_p90_ms: 90th percentile of the time of a step.
+        weights: Number of weights of the network.
+        macs: Multiply-accumulate operations for the forward pass of one image.
     """
 
     steps: int
@@ -36,12 +36,12 @@ class SpeedRow(StepTimes):
 
     Attributes:
         network: `baseline_cnn`, `mobilenet-like` or `vgg`.
-        backend: Of Keras.
+        backend: Keras backend.
         variant: `stock` (the network as Keras compiles it) or `ours` (what `fer_zoo.train` runs), and the precision.
         speedup: Images a second over those of stock in float32.
         gflops: Billions of operations a second: six for each multiply-accumulate, forward once and backward twice,
             each a multiplication and an addition.
-        share_of_peak: The same over the fastest matrix product of that precision.
+        share_of_peak: `gflops` over that of the fastest matrix product in the same precision.
     """
 
     network: str
@@ -54,17 +54,18 @@ class SpeedRow(StepTimes):
 
 @dataclass(frozen=True)
 class RunRow:
-    """How long a training run took, evaluation left out.
+    """The duration of a training run, without evaluation.
 
     Attributes:
         run: Name of its folder.
         model: Architecture.
-        backend: Of Keras.
-        precision: Of its arithmetic.
-        epochs: That it ran.
-        minutes: Of all of them.
+        backend: Keras backend.
+        precision: Precision of its arithmetic.
+        epochs: Number of epochs.
+        minutes: Minutes for all epochs.
         best: Highest accuracy on PublicTest.
-        minutes_to: Minutes until PublicTest first reached an accuracy, by that accuracy in words; those reached only.
+        minutes_to: Minutes until each accuracy was first reached on PublicTest, by the accuracy as text; without those
+            never reached.
     """
 
     run: str
@@ -83,11 +84,11 @@ class TrainingReport:
 
     Attributes:
         when: Date and time in UTC.
-        machine: Where.
+        machine: Machine that it ran on.
         batch: Images in a step.
         peak_gflops: Billions of operations a second of the fastest product of two matrices, by precision.
         speeds: One row for each network, backend and variant.
-        runs: One row for each training run that was asked for.
+        runs: One row for each selected training run.
     """
 
     when: str

@@ -64,7 +64,7 @@ def test_each_runtime_is_held_against_the_zoos_own(zoo, runtimes, monkeypatch, c
     assert rows["swapped in batches"].agreement == 1.0
     assert rows["swapped in batches"].status == "wrong"
     assert rows["no batches"].status == "right"
-    assert rows["no batches"].batch_error == "ValueError: 8 images got an answer of shape (1, 7)"
+    assert rows["no batches"].batch_error == "ValueError: 8 images got an output of shape (1, 7)"
     assert (rows["refusing"].status, rows["refusing"].error) == ("refused", "ValueError: no layer for Gemm")
     assert rows["dying"].error == "its process ended with code 3"
     assert (rows["compiling"].status, rows["compiling"].accelerated) == ("compiled", 0.75)

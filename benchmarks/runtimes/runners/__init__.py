@@ -2,7 +2,7 @@
 float32 `[n, classes]`.
 
 The scripts stand alone, NumPy and their runtime aside: `call.py` (`call.mjs` for Node.js) runs them in an environment
-where nothing of this project is installed. One that answers single images only says `BATCHES = False`; one that
-compiles for a device that is not here has `inspect(path)`, which returns facts, in place of `load`; `facts(path)` gives
-more facts of one that runs.
+where nothing of this project is installed. `BATCHES = False` says that a runtime takes single images only. A compiler
+for a device that is not on this machine has `inspect(path)`, which returns facts about the file, in place of `load`. A
+runner may have `facts(path)`, which returns more facts.
 """

@@ -7,15 +7,15 @@ const BATCH = 8;
 const PIXELS = 48 * 48;
 const request = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
-async function answers(call, images, batch) {
+async function predictAll(call, images, batch) {
     const count = images.length / PIXELS;
-    const found = [];
+    const probabilities = [];
     const end = performance.now() + 1000 * request.seconds;
     for (let start = 0; start < count && performance.now() < end; start += batch) {
         const n = Math.min(batch, count - start);
-        found.push(...await call(images.slice(start * PIXELS, (start + n) * PIXELS), n));
+        probabilities.push(...await call(images.slice(start * PIXELS, (start + n) * PIXELS), n));
     }
-    return Float32Array.from(found);
+    return Float32Array.from(probabilities);
 }
 
 async function main() {
@@ -27,9 +27,9 @@ async function main() {
     const call = await load(request.model, createRequire(`${request.environment}/package.json`), request.package);
     await call(images.slice(0, PIXELS), 1);
     const facts = { load_ms: performance.now() - started };
-    writeFileSync(request.single, await answers(call, images, 1));
+    writeFileSync(request.single, await predictAll(call, images, 1));
     try {
-        writeFileSync(request.batched, await answers(call, images, BATCH));
+        writeFileSync(request.batched, await predictAll(call, images, BATCH));
     } catch (error) {
         facts.batch_error = String(error).slice(0, 300);
     }

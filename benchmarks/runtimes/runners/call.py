@@ -1,6 +1,6 @@
-"""Answer images with one runtime: `PYTHON -P call.py REQUEST.json`, which names the files that are read and written.
+"""Run images through one runtime: `PYTHON -P call.py REQUEST.json`, which names the files that are read and written.
 
-Images and probabilities are raw float32. The facts of the call are printed as one JSON object.
+Images and probabilities are raw float32. Times, memory and errors are printed as one JSON object.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     images = np.fromfile(request["images"], np.float32).reshape(-1, 48, 48, 1)
     before, started = _peak_memory(), time.perf_counter()
     call = runner.load(request["model"])
-    # Some compile at the first call.
+    # Some runtimes compile the model at the first call.
     call(images[:1])
     facts: dict[str, Any] = {"load_ms": 1000 * (time.perf_counter() - started)}
-    single = _answers(call, images, 1, request["seconds"])
+    single = _predict(call, images, 1, request["seconds"])
     single.tofile(request["single"])
     if getattr(runner, "BATCHES", True):
         try:
-            _answers(call, images[: len(single)], _BATCH, request["seconds"]).tofile(request["batched"])
+            _predict(call, images[: len(single)], _BATCH, request["seconds"]).tofile(request["batched"])
         except Exception as error:
             facts["batch_error"] = _sentence(error)
     facts["memory_bytes"] = _peak_memory() - before
@@ -48,17 +48,17 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _answers(call: Call, images: np.ndarray, batch: int, seconds: float) -> np.ndarray:
-    """Probabilities of as many images as can be answered in `seconds`; of whole batches, but for the last."""
-    started, found = time.perf_counter(), []
+def _predict(call: Call, images: np.ndarray, batch: int, seconds: float) -> np.ndarray:
+    """The probabilities of as many images as the runtime predicts in `seconds`, in batches."""
+    started, parts = time.perf_counter(), []
     for start in range(0, len(images), batch):
-        answer = np.array(call(images[start : start + batch]), np.float32)
-        if answer.ndim != 2 or len(answer) != len(images[start : start + batch]):
-            raise ValueError(f"{len(images[start : start + batch])} images got an answer of shape {answer.shape}")
-        found.append(answer)
+        output = np.array(call(images[start : start + batch]), np.float32)
+        if output.ndim != 2 or len(output) != len(images[start : start + batch]):
+            raise ValueError(f"{len(images[start : start + batch])} images got an output of shape {output.shape}")
+        parts.append(output)
         if time.perf_counter() - started > seconds:
             break
-    return np.concatenate(found)
+    return np.concatenate(parts)
 
 
 def _relative_latency(call: Call, reference: Call, images: np.ndarray, seconds: float) -> float:
@@ -94,13 +94,13 @@ def _sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    # What libraries print must not come between.
-    answer = os.fdopen(os.dup(1), "w")
+    # Libraries print to stdout, too: their output goes to stderr, so that stdout has only the JSON.
+    stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        found = main(json.loads(Path(sys.argv[1]).read_text("utf-8")))
+        facts = main(json.loads(Path(sys.argv[1]).read_text("utf-8")))
     except Exception as error:
-        found = {"error": _sentence(error)}
-    print(json.dumps(found), file=answer, flush=True)
-    # Not every runtime ends its threads.
+        facts = {"error": _sentence(error)}
+    print(json.dumps(facts), file=stdout, flush=True)
+    # Exit without waiting for threads that a runtime has left running.
     os._exit(0)

@@ -13,24 +13,24 @@ else:
 
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     interpreter = Interpreter(path, num_threads=1)
-    (given,), (found,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     size = 0
 
     def call(images: np.ndarray) -> np.ndarray:
         nonlocal size
         if len(images) != size:
-            interpreter.resize_tensor_input(given["index"], images.shape)
+            interpreter.resize_tensor_input(source["index"], images.shape)
             interpreter.allocate_tensors()
             size = len(images)
-        interpreter.set_tensor(given["index"], _quantized(images, given))
+        interpreter.set_tensor(source["index"], _quantized(images, source))
         interpreter.invoke()
-        return _floats(interpreter.get_tensor(found["index"]), found)
+        return _floats(interpreter.get_tensor(target["index"]), target)
 
     return call
 
 
 def _quantized(images: np.ndarray, tensor: dict) -> np.ndarray:
-    """As the file's input is; float, but for full-integer files."""
+    """Images in the type of the file's input: float32, or integers for full-integer files."""
     if tensor["dtype"] == np.float32:
         return np.ascontiguousarray(images)
     scale, zero = tensor["quantization"]

@@ -29,9 +29,9 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     def call(images: np.ndarray) -> np.ndarray:
         extractor = network.create_extractor()
         extractor.input("in0", ncnn.Mat(np.ascontiguousarray(images[0])))
-        status, found = extractor.extract("out0")
+        status, output = extractor.extract("out0")
         if status:
-            raise RuntimeError(f"ncnn gives no answer (status {status})")
-        return np.array(found).reshape(1, -1)
+            raise RuntimeError(f"ncnn gives no output (status {status})")
+        return np.array(output).reshape(1, -1)
 
     return call

@@ -11,18 +11,18 @@ BATCHES = False
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     with open(path, "rb") as file:
         interpreter = runtime.Interpreter.from_bytes(file.read())
-    given, found = interpreter.get_input_details(0), interpreter.get_output_details(0)
+    source, target = interpreter.get_input_details(0), interpreter.get_output_details(0)
 
     def call(images: np.ndarray) -> np.ndarray:
-        interpreter.set_input(_quantized(images, given), 0)
+        interpreter.set_input(_quantized(images, source), 0)
         interpreter.invoke()
-        return _floats(interpreter.get_output(0), found).reshape(1, -1)
+        return _floats(interpreter.get_output(0), target).reshape(1, -1)
 
     return call
 
 
 def facts(path: str) -> dict[str, int]:
-    """The smallest arena in which the file runs, to 256 bytes."""
+    """The smallest arena in which the file runs, rounded up to a multiple of 256 bytes."""
     with open(path, "rb") as file:
         content = file.read()
     low, high = 0, 1 << 14

@@ -29,7 +29,7 @@ Geometry = dict[str, tuple[float, float, float]]
 
 SPLITS = ("public_test", "private_test")
 
-# FER2013's 48 pixels are enlarged to this, with so much around them on each side.
+# FER2013's 48 pixels are enlarged to this side, and a margin is added on each side.
 _FACE = 192
 _MARGIN = 64
 
@@ -45,10 +45,10 @@ def measure_crops(
     """Measure every candidate.
 
     Args:
-        classifier: Judges the crops.
-        model: Its name.
-        splits: Test images by the name of their split, the one that chooses first.
-        photos: Folder of photos with one face each; the folder of a photo may say its expression.
+        classifier: Classifies the crops.
+        model: Name of the classifier.
+        splits: Test images by split; the best candidate is chosen on the first one.
+        photos: Folder of photos with one face each; the name of a photo's folder may be its expression.
     """
     candidates = _candidates()
     facts: dict[str, SplitFacts] = {}
@@ -114,13 +114,13 @@ def _measure(
 
 
 def _pasted(image: np.ndarray) -> np.ndarray:
-    """The crop enlarged, its outermost pixels going on around it."""
+    """The enlarged crop, with its outermost pixels repeated around it."""
     large = np.asarray(Image.fromarray(image).resize((_FACE, _FACE), Image.Resampling.BICUBIC))
     return np.pad(large, _MARGIN, mode="edge")
 
 
 def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Geometry:
-    """Where the detector finds eyes, mouth and box, as shares of the side: median and the middle half."""
+    """The positions of eyes, mouth and box that the detector finds, as shares of the side: median and quartiles."""
     eyes, mouth = landmarks[:, :2].mean(axis=1), landmarks[:, 3:].mean(axis=1)
     between = landmarks[:, 1] - landmarks[:, 0]
     values = {
@@ -137,7 +137,7 @@ def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Geometry:
 
 
 def _crops(candidates: list[Candidate], image: np.ndarray, face: Face) -> list[np.ndarray]:
-    """uint8 `[48, 48]` for each candidate from gray `[h, w]`."""
+    """Cut one face out of a gray image `[h, w]` as each candidate does: uint8 `[48, 48]` each."""
     views = {False: (image, face), True: _levelled(image, face)}
     return [
         crop_square(picture, *candidate.square(turned), IMAGE_SIZE)
@@ -146,7 +146,7 @@ def _crops(candidates: list[Candidate], image: np.ndarray, face: Face) -> list[n
 
 
 def _levelled(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """Turn the picture about the middle of the box until the eyes are level; the box keeps its place."""
+    """Rotate the picture about the centre of the box until the eyes are level; the box does not move."""
     across, down = face.landmarks[1] - face.landmarks[0]
     angle = math.atan2(down, across)
     x, y, width, height = face.box
@@ -161,10 +161,10 @@ def _levelled(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
 def _on_photos(
     folder: Path, geometry: Geometry, candidates: list[Candidate], classifier: Classifier
 ) -> list[PhotoScore]:
-    """What each candidate does on real photos.
+    """Score each candidate on real photos.
 
-    How far the eyes and the mouth lie from where FER2013 has them, how much the prediction moves when a photo is
-    mirrored, shrunk or tilted, and the probability of the expression that a photo's folder is named after.
+    The scores are the distance of eyes and mouth from their positions in FER2013, the change of the prediction when a
+    photo is mirrored, shrunk or tilted, and the probability of the expression that a photo's folder is named after.
     """
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     detector = FaceDetector()
@@ -204,7 +204,7 @@ def _on_photos(
 
 
 def _misplaced(candidate: Candidate, image: np.ndarray, face: Face, wanted: np.ndarray) -> float:
-    """Mean distance of the eyes' and the mouth's middle from where FER2013 has them, as a share of the side."""
+    """Mean distance of the middles of eyes and mouth from their positions in FER2013, as a share of the side."""
     if candidate.upright:
         _, face = _levelled(image, face)
     left, top, side = candidate.square(face)

@@ -15,10 +15,10 @@ class Candidate:
     """A margin and an alignment with which a face may be cut out.
 
     Attributes:
-        anchor: `box`, or `landmarks`: the eyes and the mouth decide place and size.
-        upright: Whether the picture is turned first so that the eyes are level.
+        anchor: `box`, or `landmarks`: eyes and mouth determine the position and size of the square.
+        upright: Whether the picture is first rotated so that the eyes are level.
         scale: Side of the square, in mean sides of the box or in distances from eyes to mouth.
-        shift: Of the square's centre downwards, in the same length.
+        shift: Shift of the square's centre downwards, in the same unit as `scale`.
     """
 
     anchor: str
@@ -38,7 +38,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """In words, such as `1.1 x box, level eyes`."""
+        """The candidate as text, such as `1.1 x box, level eyes`."""
         unit = "box" if self.anchor == "box" else "eyes to mouth"
         shift = f", {self.shift:+.2f} down" if self.shift and self.anchor == "box" else ""
         return f"{self.scale:g} x {unit}{shift}{', level eyes' if self.upright else ''}"
@@ -52,11 +52,11 @@ class CropScore:
     """How well the crops of one split are classified.
 
     Attributes:
-        accuracy: On the faces that were found again, 0..1.
-        agreement: Share of them with the same prediction as the uncut image.
+        accuracy: Accuracy on the faces that were detected again, 0..1.
+        agreement: Share of these faces with the same prediction as the original image.
         loss: Mean negative log-likelihood, in nats.
-        loss_over_chosen: Its paired difference from the chosen candidate.
-        loss_over_chosen_95: Half of the 95 % interval of that.
+        loss_over_chosen: Paired difference of the loss from that of the chosen candidate.
+        loss_over_chosen_95: Half the width of the 95 % interval of that difference.
     """
 
     accuracy: float
@@ -68,10 +68,10 @@ class CropScore:
 
 @dataclass(frozen=True)
 class PhotoScore:
-    """What a candidate does on photos.
+    """How well a candidate works on photos.
 
     Attributes:
-        photos: How many.
+        photos: Number of photos.
         misplacement: Mean distance of the middles of eyes and mouth from FER2013's median, in sides of the square.
         unsteadiness: Mean total variation of the probabilities when a photo is mirrored, shrunk or tilted, 0..1.
         labelled: Photos in a folder named after an expression.
@@ -87,7 +87,7 @@ class PhotoScore:
 
 @dataclass(frozen=True)
 class CropRow:
-    """One candidate: its scores by split, and on photos where there are some."""
+    """One candidate: its scores by split, and on photos if there are any."""
 
     candidate: Candidate
     scores: dict[str, CropScore]
@@ -99,10 +99,10 @@ class SplitFacts:
     """One split.
 
     Attributes:
-        n: Images.
-        found: Of these, images whose face was found again.
-        accuracy_as_given: Accuracy on the found ones, uncut.
-        accuracy_of_all: Accuracy on all, uncut.
+        n: Number of images.
+        found: Number of images whose face was detected again.
+        accuracy_as_given: Accuracy on the original images whose face was detected again.
+        accuracy_of_all: Accuracy on all original images.
         geometry: Where the detector finds eyes, mouth and box, in sides of the image: lower quartile, median, upper
             quartile.
     """
@@ -119,11 +119,11 @@ class CropReport:
     """One run.
 
     Attributes:
-        model: That judged.
+        model: Name of the classifier.
         face_pixels: Side to which FER2013's images were enlarged.
-        margin_pixels: Around them on each side.
-        chosen: What `fer_zoo.faces.crop_face` does.
-        splits: Facts by split, the one that chooses first.
+        margin_pixels: Margin that was added on each side.
+        chosen: The candidate that `fer_zoo.faces.crop_face` uses.
+        splits: Facts by split; the best candidate is chosen on the first one.
         rows: One for each candidate.
     """
 
@@ -136,5 +136,5 @@ class CropReport:
 
     @property
     def first(self) -> str:
-        """The split that chooses."""
+        """The split on which the best candidate is chosen."""
         return next(iter(self.splits))

@@ -1,7 +1,7 @@
-"""Predictions of the int8 ONNX files, adapted to other populations.
+"""Measures predictions of the int8 ONNX files that are adapted to other populations.
 
-FER2013's PrivateTest images are drawn anew so that the expressions occur as in other populations, and labelled by
-other people (FER+).
+FER2013's PrivateTest images are resampled so that the expressions occur as often as in other populations; and the test
+images are labelled by other people (FER+).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .rows import PopulationRow, Populations
 
 _DRAWN, _SEED = 3000, 2025
 
-# Frequencies of the expressions, in their order; `None` are the images as they are.
+# Frequencies of the expressions, in their order; `None` is the set of images without resampling.
 POPULATIONS: dict[str, tuple[float, ...] | None] = {
     "PrivateTest as it is": None,
     "balanced": (1 / 7,) * 7,
@@ -37,9 +37,9 @@ def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path 
     """Measure the int8 ONNX files of the seven-expression models.
 
     Args:
-        dataset: With PrivateTest images.
+        dataset: A data set with PrivateTest images.
         artifacts: Folder of the manifest.
-        models: Names; all where empty.
+        models: Names of models; empty is all.
         ferplus: FER+'s votes; `None` is the bundled file.
     """
     test = dataset.subset("test")
@@ -100,7 +100,7 @@ def _draw(labels: np.ndarray, index: np.ndarray, frequencies: tuple[float, ...] 
 def _other_raters(test: Dataset, ferplus: Path | None) -> tuple[np.ndarray, np.ndarray]:
     """The test images whose FER+ raters agree on one of the seven expressions, and that expression."""
     majority = majority_labels(test, ferplus)
-    place = {name: number for number, name in enumerate(test.names)}
+    position = {name: number for number, name in enumerate(test.names)}
     seven = majority.labels < len(EXPRESSIONS)
-    index = np.array([place[name] for name in majority.names[seven]])
+    index = np.array([position[name] for name in majority.names[seven]])
     return index, majority.labels[seven]

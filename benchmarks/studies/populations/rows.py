@@ -13,18 +13,18 @@ class PopulationRow:
 
     Attributes:
         model: Name in the zoo; its int8 ONNX file.
-        sha256: Of that file.
+        sha256: SHA-256 of that file.
         population: A key of `POPULATIONS`, or `labels of other raters`: all test images whose FER+ raters agree on one
             of the seven expressions, with that label.
         prior: `training`: the predictions as they are; `known`: the population's true frequencies; `estimated`: by EM,
             from the predictions alone; `uniform`.
-        n: Images.
+        n: Number of images.
         accuracy: Share of right predictions, 0 to 1.
-        accuracy_interval: Its Wilson 95 % interval.
+        accuracy_interval: Wilson 95 % interval of the accuracy.
         macro_recall: Mean recall of the expressions, 0 to 1.
         nll: Mean negative log-likelihood of the label, nats.
         ece: Expected calibration error, 15 bins, 0 to 1.
-        recall: By expression, 0 to 1.
+        recall: Recall of each expression, 0 to 1.
     """
 
     model: str
@@ -45,10 +45,10 @@ class Populations:
     """The record of a run.
 
     Attributes:
-        source: The data set, as it was given.
-        fingerprint: Of its content.
-        drawn: Images drawn for each population, with replacement.
-        rows: What was measured.
+        source: Path of the data set.
+        fingerprint: Hexadecimal key of its content.
+        drawn: Number of images drawn for each population, with replacement.
+        rows: One for each model, population and prior.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The quantizers that could have made the int8 files, each a function that writes one file."""
+"""The compared quantizers, each a function that writes one int8 file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 @dataclass
 class Models:
-    """What the quantizers start from.
+    """The inputs of all quantizers.
 
     Attributes:
         folded: The Keras model after folding.
@@ -71,10 +71,10 @@ class Quantizer:
 
 
 def quantizers() -> list[Quantizer]:
-    """All that are installed, ONNX first, the published one last of each format."""
+    """All installed quantizers, those for ONNX first, and the published one last of each format."""
     method = CalibrationMethod
     ort = "ONNX Runtime"
-    found = [
+    methods = [
         Quantizer(f"{ort} dynamic", "onnx", _onnx_dynamic),
         Quantizer(f"{ort} MinMax", "onnx", partial(_onnx, method.MinMax, float_softmax=False)),
         Quantizer(f"{ort} MinMax, float softmax", "onnx", partial(_onnx, method.MinMax)),
@@ -88,12 +88,12 @@ def quantizers() -> list[Quantizer]:
         Quantizer("TensorFlow converter, 16x8", "tflite", _tflite_16x8),
     ]
     if importlib.util.find_spec("ai_edge_quantizer"):
-        found += [
+        methods += [
             Quantizer("ai-edge-quantizer", "tflite", partial(_edge, "static_wi8_ai8", False)),
             Quantizer("ai-edge-quantizer, float softmax", "tflite", partial(_edge, "static_wi8_ai8", True)),
             Quantizer("ai-edge-quantizer, 16x8", "tflite", partial(_edge, "static_wi8_ai16", True)),
         ]
-    return [*found, Quantizer("fer_zoo", "tflite", _ours_tflite, ours=True)]
+    return [*methods, Quantizer("fer_zoo", "tflite", _ours_tflite, ours=True)]
 
 
 def _onnx(
@@ -121,12 +121,12 @@ def _onnx(
             ],
             extra_options={"CalibPercentile": 99.99} if method == CalibrationMethod.Percentile else {},
         )
-    # It counts in 128 bins and looks for 128 that lose least, so that there is one candidate.
+    # Entropy calibration collects 128 bins and searches for the best 128 of them, so there is only one candidate.
     return "with its default of 128 bins the same as MinMax" if method == CalibrationMethod.Entropy else ""
 
 
 def _onnx_selective(count: int, models: Models, path: Path) -> str:
-    """Leave in float the layers whose int8 costs most: each is tried alone, on the calibration images."""
+    """Keep the layers in float that lose most in int8; each layer is tested alone on the calibration images."""
     classify = partial(_probabilities, models)
     with tempfile.TemporaryDirectory() as folder:
         nodes = onnx.load(_ready(models, Path(folder))).graph.node
@@ -145,7 +145,7 @@ def _onnx_selective(count: int, models: Models, path: Path) -> str:
 
 def _onnx_dynamic(models: Models, path: Path) -> str:
     with tempfile.TemporaryDirectory() as folder, _convert.quiet():
-        # ConvInteger takes no signed weights on the CPU.
+        # ConvInteger does not support signed weights on the CPU.
         quantize_dynamic(_ready(models, Path(folder)), path, weight_type=QuantType.QUInt8)
     return ""
 

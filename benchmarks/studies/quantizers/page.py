@@ -10,7 +10,7 @@ from fer_zoo.png import save_png
 from ...table import markdown_table
 from .rows import QuantizerRow, QuantizerStudy
 
-# An int8 file is taken for being small: a quarter of float32, and what scales and the graph need.
+# An int8 file counts as small up to this share of float32: a quarter, plus the bytes of scales and graph.
 _MAX_SHARE = 0.31
 
 _COLUMNS: dict[str, Callable[[QuantizerRow], str]] = {
@@ -27,9 +27,9 @@ _COLUMNS: dict[str, Callable[[QuantizerRow], str]] = {
 
 
 def verdict(rows: Sequence[QuantizerRow], format: str) -> str:
-    """Which quantizer to take for `format` and why, in a sentence made from the figures alone.
+    """A sentence that says which quantizer to use for `format` and why, made from the figures only.
 
-    Of the files that are small, the one whose probabilities diverge least; a larger file must earn its size.
+    It is the small file whose probabilities diverge least; a larger file must be clearly better.
     """
     mine = [row for row in rows if row.format == format]
     small = sorted((row for row in mine if row.share <= _MAX_SHARE), key=lambda row: row.kl)

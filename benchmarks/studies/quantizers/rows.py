@@ -10,17 +10,17 @@ class QuantizerRow:
     """One quantizer's file, compared with the Keras original on PublicTest.
 
     Attributes:
-        name: Of the quantizer.
+        name: Name of the quantizer.
         format: `onnx` or `tflite`.
-        ours: Whether `export` works this way.
-        remark: What the quantizer says of its choice; may be empty.
+        ours: Whether `export` uses this quantizer.
+        remark: Remark of the quantizer about its choices; may be empty.
         bytes: File size.
-        share: Of the bytes of the float32 file of that format, 0..1.
-        accuracy_delta: File minus original, -1..1.
-        accuracy_delta_interval: Its 95 % paired interval.
-        mcnemar_p: Exact, two-sided.
-        agreement: Share of images with the same prediction, 0..1.
-        kl: Mean divergence from the original, in nats.
+        share: File size divided by that of the float32 file of the same format, 0..1.
+        accuracy_delta: Accuracy of the file minus that of the original, -1..1.
+        accuracy_delta_interval: Paired 95 % interval of that difference.
+        mcnemar_p: p value of McNemar's exact test, two-sided.
+        agreement: Share of images with the same prediction as the original, 0..1.
+        kl: Mean Kullback-Leibler divergence from the original, in nats.
         mean_abs_diff: Mean |Δp|, 0..1.
     """
 
@@ -44,9 +44,9 @@ class QuantizerStudy:
 
     Attributes:
         model: Name of the Keras model.
-        sha256: Of its file.
-        n: Images of PublicTest that all files are compared on.
-        calibration_images: Training images that all quantizers calibrate on.
+        sha256: SHA-256 of its file.
+        n: Number of PublicTest images on which all files are compared.
+        calibration_images: Number of training images for the calibration of all quantizers.
         data: Fingerprint of the data set.
         failed: A sentence for each quantizer that made no file.
         rows: One for each quantizer that did.
