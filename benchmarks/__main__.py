@@ -23,6 +23,7 @@ _COMMANDS = {
     "training": ("training.command", "main", "images a second of a training step"),
     "peers": ("peers.command", "main", "the published models beside ours"),
     "throughput": ("throughput.command", "main", "photos a second of `fer-zoo predict`"),
+    "scale": ("scale.command", "main", "photos on Ray's workers, and what a billion cost"),
     "serve": ("serving.command", "main", "requests a second of the HTTP server"),
     "runtimes": ("runtimes.command", "main", "files of the zoo in other runtimes"),
     "robustness": ("robustness.command", "main", "corruptions, calibration, confused pairs, other data sets"),

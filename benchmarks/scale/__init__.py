@@ -1,0 +1,1 @@
+"""Photos a second on Ray's workers, and what a billion photos cost."""

@@ -1,0 +1,65 @@
+"""`python -m benchmarks scale`: photos a second on Ray's workers, and what a billion photos cost."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from fer_zoo.console import out
+from fer_zoo.files import write_text
+from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.packages import require
+from fer_zoo.tables import print_table
+from fer_zoo.zoo import artifacts_dir
+
+from ..arguments import add_depth, add_output, command_parser, positive
+from ..drawing import save_figure
+from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
+from ..table import terminal_table, write_csv, write_record
+from ..throughput.photos import KINDS
+from .measure import measure_scale
+from .page import COLUMNS, to_markdown
+from .plot import plot_scale
+
+_PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, and write `scale.json`, `.csv`, `.md` and `.png`."""
+    parser = command_parser("scale", "Photos a second on Ray's workers, and what a billion photos cost.")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model file or name")
+    parser.add_argument("--photo", type=Path, default=_PHOTO, help="of one face; other sizes are made of it")
+    parser.add_argument("--photos", nargs="+", choices=[kind.name for kind in KINDS], help="else all kinds")
+    parser.add_argument("--workers", nargs="+", type=positive, default=[1, 2], metavar="N")
+    parser.add_argument("--count", type=positive, help="photos for each worker; else 800")
+    add_output(parser)
+    add_depth(parser, "80 photos for each worker", "4,000 photos for each worker")
+    options = parser.parse_args(arguments)
+    require(*REPORT_PACKAGES, "pyarrow", "ray")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    from fer_zoo.distributed.ray_engine import predict_on_ray
+
+    usual = 80 if options.quick else 4000 if options.full else 800
+    ray.init(num_cpus=max(options.workers), log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        report = measure_scale(
+            predict_on_ray,
+            options.model,
+            options.photo,
+            [kind for kind in KINDS if not options.photos or kind.name in options.photos],
+            sorted(options.workers),
+            options.count or usual,
+        )
+    finally:
+        ray.shutdown()
+    folder = options.output or (QUICK_OUTPUT if options.quick else reports_folder(artifacts_dir()))
+    write_record(folder / "scale.json", report)
+    write_csv(folder / "scale.csv", report.rows)
+    write_text(folder / "scale.md", to_markdown(report))
+    save_figure(folder / "scale.png", plot_scale(report.rows), dpi=110)
+    print_table(terminal_table(COLUMNS, report.rows, left=["photo"]), optional=["KB", "photos"])
+    out.print(f"report: {folder / 'scale.md'}", markup=False)
+    return 0

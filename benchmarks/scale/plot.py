@@ -1,0 +1,30 @@
+"""The picture of the benchmark of scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .rows import ScaleRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_scale(rows: Sequence[ScaleRow]) -> Figure:
+    """Photos a second over workers, one line for each kind of photo, and what as many times the first row would be."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for kind in dict.fromkeys(row.photo for row in rows):
+        shown = [row for row in rows if row.photo == kind]
+        workers = [row.workers for row in shown]
+        (line,) = axes.plot(workers, [row.photos_per_second for row in shown], marker="o", label=kind)
+        ideal = [shown[0].photos_per_second * count / workers[0] for count in workers]
+        axes.plot(workers, ideal, linestyle=":", color=line.get_color())
+    axes.set(xlabel="workers", ylabel="photos/s (dotted: linear)", xticks=sorted({row.workers for row in rows}))
+    axes.set_yscale("log")
+    axes.legend(fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

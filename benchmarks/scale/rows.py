@@ -1,0 +1,47 @@
+"""The table of scale: photos on Ray's workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..machine import Machine
+
+
+@dataclass(frozen=True)
+class ScaleRow:
+    """One kind of photo on so many workers.
+
+    Attributes:
+        photo: Name of the kind of photo; each shows one face.
+        workers: Processes of Ray, of one thread each.
+        file_bytes: Of the JPEG file.
+        photos: That were timed, after each worker had opened the model.
+        photos_per_second: By the clock.
+        cpu_ms: Processor time of a photo in a worker, user and system.
+        peak_bytes: Highest resident memory of a worker.
+    """
+
+    photo: str
+    workers: int
+    file_bytes: int
+    photos: int
+    photos_per_second: float
+    cpu_ms: float
+    peak_bytes: float
+
+
+@dataclass(frozen=True)
+class ScaleReport:
+    """One run of the benchmark.
+
+    Attributes:
+        when: Date and time in UTC.
+        machine: Where.
+        model: That classified the faces.
+        rows: One for each kind of photo and number of workers.
+    """
+
+    when: str
+    machine: Machine
+    model: str
+    rows: tuple[ScaleRow, ...]
