@@ -23,8 +23,11 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
         raise RuntimeError(f"its converter ended with code {converted.returncode}: {printed[-200:]}")
     model = nn.load_module_from_file(str(target), ["image"], ["probabilities"], backend=expr.Backend.CPU, thread_num=1)
 
+    # Of files from ONNX, whose axes have no names, this is what leaves them as they are.
+    axes = expr.NHWC if kind == "TFLITE" else expr.NCHW
+
     def call(images: np.ndarray) -> np.ndarray:
-        given = expr.const(np.ascontiguousarray(images), list(images.shape), expr.data_format.NHWC)
-        return np.array(model.forward([given])[0].read())
+        given = expr.const(np.ascontiguousarray(images), list(images.shape), axes)
+        return np.array(model.onForward([given])[0].read())
 
     return call
