@@ -37,6 +37,22 @@ def test_mean_and_deviation_of_each_split(tmp_path: Path, capsys: pytest.Capture
     assert found == {(name, split): 2 for name in ("other", "small") for split in ("test", "private_test")}
 
 
+def test_an_older_run_has_the_defaults_of_what_it_lacks_and_images_may_lie_anywhere(tmp_path: Path) -> None:
+    first, second = (_run(tmp_path / str(seed), seed, 0.7) for seed in (1, 2))
+    config = json.loads((second / "config.json").read_text())
+    config["training"] |= {"crop": "auto", "classes": [], "data": "elsewhere/fer2013.zip"}
+    config["data"] = {"source": "elsewhere/fer2013.zip", "images": 35887}
+    (second / "config.json").write_text(json.dumps(config))
+    config["data"]["source"] = config["training"]["data"] = "fer2013.zip"
+    config["training"]["seed"] = 1
+    (first / "config.json").write_text(json.dumps(config))
+    assert len(measure_seeds("small", [first, second])[0].seeds) == 2
+    config["data"]["images"] = 100
+    (first / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match="more than the seed: data"):
+        measure_seeds("small", [first, second])
+
+
 def test_runs_that_do_not_differ_in_the_seed_alone_are_refused(tmp_path: Path) -> None:
     first, same, longer = (_run(tmp_path / n, s, 0.7, e) for n, s, e in (("a", 1, 3), ("b", 1, 3), ("c", 2, 4)))
     (tmp_path / "unfinished").mkdir()
