@@ -112,7 +112,7 @@ RUNTIMES = (
         "TVM 0.27", "https://tvm.apache.org", "tvm_cpu.py", ("onnx",), ("apache-tvm==0.27.0.post1", "onnx==1.19.1")
     ),
     Runtime(
-        "tinygrad 0.14", "https://tinygrad.org", "tinygrad_onnx.py", ("onnx",), ("tinygrad==0.14.0",), {"CPU": "1"}
+        "tinygrad 0.14", "https://tinygrad.org", "tinygrad_onnx.py", ("onnx",), ("tinygrad==0.14.0",), {"DEV": "CPU"}
     ),
     Runtime("LiteRT 2.3", _LITERT, "litert.py", ("tflite",), (OWN["tflite"],)),
     Runtime("LiteRT 2.3, CompiledModel", _LITERT, "litert_compiled.py", ("tflite",), (OWN["tflite"],)),
