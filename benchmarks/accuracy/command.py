@@ -10,9 +10,11 @@ from fer_zoo.files import write_text
 from fer_zoo.zoo import artifacts_dir
 
 from ..arguments import add_depth, add_output, add_selection, command_parser, options_of
+from ..drawing import save_figure
 from ..options import reports_folder, smallest_models
-from ..table import read_record, write_record
+from ..table import read_record, write_csv, write_record
 from . import seeds, tta
+from .plot import plot_seeds, plot_tta
 from .rows import SeedsReport
 
 _QUICK_IMAGES = 512
@@ -20,7 +22,7 @@ _USUAL_MODELS = 3
 
 
 def tta_main(arguments: list[str]) -> int:
-    """Measure test-time augmentation, and write `tta.json` and `tta.md`."""
+    """Measure test-time augmentation, and write `tta.json`, `.csv`, `.md` and `.png`."""
     parser = command_parser("tta", "Measure the three smallest models with test-time augmentation: 96 s of one core.")
     add_selection(parser)
     add_depth(
@@ -33,13 +35,15 @@ def tta_main(arguments: list[str]) -> int:
     if not (options.models or parsed.full):
         options = replace(options, models=smallest_models(options.artifacts, _USUAL_MODELS))
     report = tta.measure_tta(options)
+    write_csv(options.output / "tta.csv", report.rows)
+    save_figure(options.output / "tta.png", plot_tta(report.rows), dpi=110)
     write_text(options.output / "tta.md", tta.to_markdown(report.rows))
     out.print(f"report: {options.output / 'tta.md'}", markup=False)
     return 0
 
 
 def seeds_main(arguments: list[str]) -> int:
-    """Compare training runs, and write the model's rows into `seeds.json` and `seeds.md`."""
+    """Compare training runs, and write the model's rows into `seeds.json`, `.md` and `.png`."""
     parser = command_parser("seeds", "Mean and spread of one recipe over several seeds.")
     parser.add_argument("model", metavar="NAME", help="name of the model in the tables")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs that differ in the seed")
@@ -51,6 +55,7 @@ def seeds_main(arguments: list[str]) -> int:
     rows = [*(row for row in earlier.rows if row.model != options.model), *found]
     rows.sort(key=lambda row: (row.model, list(seeds.SPLITS).index(row.split)))
     write_record(folder / "seeds.json", SeedsReport(tuple(rows)))
+    save_figure(folder / "seeds.png", plot_seeds(rows), dpi=110)
     write_text(folder / "seeds.md", seeds.to_markdown(rows))
     for row in found:
         out.print(f"{seeds.SPLITS[row.split]}: {row.text}")

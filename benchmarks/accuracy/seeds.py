@@ -87,6 +87,7 @@ def to_markdown(rows: Sequence[SeedsRow]) -> str:
         "# Spread over seeds",
         "Trainings of one recipe that differ in their seed alone, which draws weights, order and augmentation. "
         "Standard deviation with n - 1.",
+        "![each training, and the mean](seeds.png)",
         markdown_table(_COLUMNS, rows),
     ]
     return "\n\n".join(sections) + "\n"

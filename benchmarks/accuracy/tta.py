@@ -24,7 +24,7 @@ from .rows import TtaReport, TtaRow
 
 _CHUNK = 256
 _NONE = "none"
-_KINDS = {_NONE: "one view", "mirror": "mirror", "ten-crop": "ten crops"}
+KINDS = {_NONE: "one view", "mirror": "mirror", "ten-crop": "ten crops"}
 _SPLITS = {"PublicTest": "public_test", "PrivateTest": "private_test", "all": "accuracy"}
 
 
@@ -44,7 +44,7 @@ def measure_tta(options: Options) -> TtaReport:
         files = {artifact.sha256 for artifact in load_manifest(options.artifacts, absent=True)}
         report = replace(earlier, rows=tuple(row for row in earlier.rows if row.sha256 in files))
     for artifact in _files(options):
-        for tta in _KINDS:
+        for tta in KINDS:
             if any((row.sha256, row.tta) == (artifact.sha256, tta) for row in report.rows):
                 continue
             row = _measure(artifact, options, tta)
@@ -64,13 +64,14 @@ def to_markdown(rows: Iterable[TtaRow]) -> str:
         "pixels enlarged to 48, PublicTest preferred this one on average over fernet_nano, fernet_tiny and "
         "baseline_cnn. "
         '`fer-zoo evaluate --tta ten-crop`, `predict_proba(images, tta="ten-crop")`.',
+        "![what it adds to one view](tta.png)",
     ]
     columns: Columns[list[TtaRow]] = [
         ("file", lambda group: f"{group[0].model} ({Path(group[0].path).name})"),
         *(
             (f"{name}, {words}", _accuracy(split, tta))
             for name, split in _SPLITS.items()
-            for tta, words in _KINDS.items()
+            for tta, words in KINDS.items()
         ),
     ]
     for title, classes in (("FER2013", len(EXPRESSIONS)), ("FER+'s eight expressions", len(FERPLUS_EXPRESSIONS))):

@@ -30,6 +30,7 @@ def test_mean_and_deviation_of_each_split(tmp_path: Path, capsys: pytest.Capture
     assert private.text == "71.00 ± 1.00 %, 3 seeds"
     assert "PrivateTest: 71.00 ± 1.00 %, 3 seeds" in capsys.readouterr().out
     assert "70.00 % (0), 71.00 % (1), 72.00 % (2)" in (tmp_path / "seeds.md").read_text()
+    assert (tmp_path / "seeds.png").stat().st_size > 1000
     # Measured anew, a model replaces its own rows alone.
     main(["other", *map(str, runs[:2]), "--output", str(tmp_path)])
     main(["small", *map(str, runs[1:]), "--output", str(tmp_path)])

@@ -23,6 +23,7 @@ def test_each_kind_is_measured_once(zoo, monkeypatch: pytest.MonkeyPatch) -> Non
     answers = load_classifier(zoo.artifacts / rows[0].path).predict_proba(test.images, tta="ten-crop")
     assert rows[2].accuracy == pytest.approx((answers.argmax(1) == test.labels).mean())
     assert "| linear (model.fp32.onnx) |" in (zoo.reports / "tta.md").read_text()
+    assert (zoo.reports / "tta.png").stat().st_size > 1000
     monkeypatch.setattr(benchmarks.accuracy.tta, "load_classifier", None)  # Nothing is measured again.
     assert main(arguments) == 0
     assert read_record(zoo.reports / "tta.json", TtaReport).rows == rows
