@@ -60,6 +60,16 @@ def test_spark_takes_photos_to_faces(folder: Path, spark: None, page_code: Calla
     np.testing.assert_array_equal(rows["probability_1"].isna(), [False, False, True])
 
 
+def test_spark_classifies_crops(folder: Path, spark: None, page_code: Callable[[str], str]) -> None:
+    names, printed = run_page("predict_batch_udf(", page_code)
+    assert printed.count("probabilities=[") == 2
+    faces = np.stack([np.full((48, 48), 128, np.float32), np.zeros((48, 48), np.float32)])
+    expected = names["make_predict"]()(faces)  # type: ignore[operator]
+    crops, classify = names["crops"], names["classify"]
+    rows = crops.select(classify("face")).collect()  # type: ignore[attr-defined, operator]
+    np.testing.assert_allclose([row[0] for row in rows], expected, atol=1e-6)
+
+
 def test_dask_takes_photos_to_faces(folder: Path, page_code: Callable[[str], str]) -> None:
     if importlib.util.find_spec("dask") is None:
         pytest.skip("dask is not installed")

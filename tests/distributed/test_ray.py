@@ -110,6 +110,23 @@ def test_every_photo_is_answered_once_though_a_worker_is_killed(
     assert predict("--resume")[0] == 0
 
 
+@pytest.mark.slow
+def test_the_page_of_ray_data(
+    local_ray: None, folder: Path, page_code: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.chdir(folder.parent)
+    exec(compile(page_code("import ray\n"), "docs/scale.md", "exec"), {})
+    rows = parquet.read_table("faces").to_pylist()
+    found = {Path(row["path"]).name: (row["face"], row["label_1"], row["error"] != "") for row in rows}
+    assert len(rows) == len(found) == PHOTOS + 2
+    assert (found["00.jpg"], found["meadow.png"], found["text.jpg"]) == (
+        (1, "happy", False),
+        (0, "", False),
+        (0, "", True),
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

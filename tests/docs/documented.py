@@ -45,6 +45,7 @@ IN_ORDER: dict[str, str] = {
 NOT_RUN: dict[str, str] = {
     ".": "sets up a shell",
     "cd": "sets up a shell",
+    "from collections.abc import Callable": "needs Spark; tests/distributed/test_engines.py runs it where it is",
     "from collections.abc import Iterator": "needs Spark; tests/distributed/test_engines.py runs it where it is",
     "from pathlib import Path": "needs Dask; tests/distributed/test_engines.py runs it where it is",
     "curl": "needs a running server, as in tests/serve/test_server.py",
@@ -60,6 +61,7 @@ NOT_RUN: dict[str, str] = {
     "from tritonclient.http import": "needs a running server, as in tests/serve/test_kserve.py",
     "git clone": "needs the internet",
     "gunicorn": "runs until it is stopped",
+    "import ray": "tests/distributed/test_ray.py runs it",
     "mypy": ".ci/run does",
     'network = keras.models.load_model("vggface2_mobilenet.h5",': "needs a file from the internet",
     "pip install": "needs the internet; .ci/run and tests/test_wheel.py install what the README says",
