@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.classes import FER2013_CLASSES, Classes
+from fer_zoo.data.listing import faces_notes, left_out_notes
 from fer_zoo.faces.largest import Crop
 from fer_zoo.text import plural, some
 
@@ -71,31 +72,18 @@ class Decoded:
                 f"there are no folders train and test: {count} of {len(self.images):,} are held out as test images, "
                 f"one in {TEST_SHARE} of each class"
             )
-        if self.unreadable:
-            names = [f"{name} ({reason})" for name, reason in self.unreadable]
-            notes.append(f"{plural(len(names), 'unreadable image')} left out: {some(names)}")
-        if self.outside:
-            count = plural(len(self.outside), "image")
-            folders = "the class folders" if self.held_out else "train/<class>/ and test/<class>/"
-            notes.append(f"{count} outside {folders} left out: {some(self.outside)}")
-        if self.no_images:
-            count = plural(len(self.no_images), "file")
-            notes.append(f"{count} of other kinds than images left out: {some(self.no_images)}")
-        if self.broken_links:
-            count = plural(len(self.broken_links), "link")
-            notes.append(f"{count} to files that do not exist left out: {some(self.broken_links)}")
+        notes += left_out_notes(
+            unreadable=self.unreadable,
+            outside=self.outside,
+            place="the class folders" if self.held_out else "train/<class>/ and test/<class>/",
+            no_images=self.no_images,
+            broken_links=self.broken_links,
+        )
         if self.duplicates:
             count = plural(len(self.duplicates), "name")
             notes.append(f"{count} more than once in the zip, the first was taken: {some(self.duplicates)}")
-        if self.cropped:
-            notes.append(f"{plural(self.cropped, 'face')} cut out of larger images")
-        if self.crowded:
-            count = plural(len(self.crowded), "image")
-            notes.append(f"{count} with several faces, the largest was taken: {some(self.crowded)}")
-        if self.faceless:
-            count = plural(len(self.faceless), "image")
-            outcome = "left out" if self.crop == "always" else "taken as faces"
-            notes.append(f"{count} in which no face was found, {outcome}: {some(self.faceless)}")
+        outcome = "left out" if self.crop == "always" else "taken as faces"
+        notes += faces_notes(self.cropped, self.crowded, self.faceless, outcome)
         if self.resized:
             notes.append(f"{plural(len(self.resized), 'image')} of another size resized to {IMAGE_SIZE}x{IMAGE_SIZE}")
         if self.recoloured:

@@ -6,13 +6,10 @@ import csv
 import hashlib
 import io
 import lzma
-import os
-import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -23,10 +20,11 @@ from fer_zoo.contract import EXPRESSIONS, IMAGE_SIZE
 from fer_zoo.data.classes import Classes, choose_classes
 from fer_zoo.data.decoded import Decoded
 from fer_zoo.data.layout import LAYOUT, LabelledPath, find_layout
+from fer_zoo.data.listing import Listing, is_hidden, is_image, list_folder
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces.largest import Crop, LargestFace
 from fer_zoo.files import sha256
-from fer_zoo.pictures import SUFFIXES, PictureError
+from fer_zoo.pictures import PictureError
 from fer_zoo.text import reason
 
 # The official CSV numbers its classes in an order of its own.
@@ -35,8 +33,6 @@ CSV_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neut
 CSV_SPLITS = {"training": "train", "publictest": "public_test", "privatetest": "private_test"}
 _CSV_COLUMNS = ("emotion", "pixels", "usage")
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-# Files that operating systems create in folders.
-_SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini"))
 # Limit for the unpacked size of a file in a zip: far larger than any image of a face, but little memory.
 _MAX_MEMBER_BYTES = 100_000_000
 # The exceptions that zipfile raises for a damaged member or an unknown compression.
@@ -92,58 +88,21 @@ def open_source(path: str | Path) -> Source:
     raise UsageError(f"{path} is neither a zip nor a CSV; {LAYOUT}")
 
 
-@dataclass
-class _Listing:
-    """The files of a source: images to decode and files that are left out; `Decoded` has lists with the same names."""
-
-    images: list[str] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-    no_images: list[str] = field(default_factory=list)
-    broken_links: list[str] = field(default_factory=list)
-    duplicates: list[str] = field(default_factory=list)
-
-
 class FolderSource:
     """`train|test/<class>/<image>` or `<class>/<image>`, directly in the folder or one folder deeper."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._listing = _Listing()
-        self._key = hashlib.sha256(f"folder {self.path.resolve()}\n".encode(errors="surrogateescape"))
-        self._scan(path, "", _MAX_DEPTH)
+        self._listing = list_folder(path, _MAX_DEPTH)
+        self._key = hashlib.sha256(f"folder {path.resolve()}\n".encode(errors="surrogateescape"))
+        for state in self._listing.states:
+            self._key.update(state.encode(errors="surrogateescape"))
 
     def fingerprint(self) -> str:
         return self._key.hexdigest()
 
     def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
         return _read_images(str(self.path), self._listing, lambda name: self.path / name, classes, crop)
-
-    def _scan(self, folder: Path, prefix: str, depth: int) -> None:
-        """List the files in a folder and at most `depth` levels below."""
-        try:
-            with os.scandir(folder) as scanned:
-                entries = sorted(scanned, key=lambda entry: entry.name)
-        except OSError as error:
-            self._listing.unreadable.append((prefix or str(folder), f"cannot be read: {reason(error)}"))
-            return
-        for entry in entries:
-            name = prefix + entry.name
-            if _is_hidden(name):
-                continue
-            try:
-                status = entry.stat()
-            except OSError as error:
-                if entry.is_symlink():
-                    self._listing.broken_links.append(name)
-                else:
-                    self._listing.unreadable.append((name, f"cannot be read: {reason(error)}"))
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                if depth:
-                    self._scan(folder / entry.name, f"{name}/", depth - 1)
-                continue
-            self._key.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
-            (self._listing.images if _is_image(name) else self._listing.no_images).append(name)
 
 
 class ZipSource:
@@ -156,20 +115,20 @@ class ZipSource:
         return sha256(self.path)
 
     def read(self, classes: Sequence[str] | None = None, crop: Crop = "never") -> Decoded:
-        listing = _Listing()
+        listing = Listing()
         members: dict[str, zipfile.ZipInfo] = {}
         with zipfile.ZipFile(self.path) as archive:
             for info in archive.infolist():
                 name = info.filename.replace("\\", "/")
                 if info.flag_bits & 1:
                     raise FerZooError(f"{self.path} is encrypted; unpack it with its password and pass the folder")
-                if info.is_dir() or _is_hidden(name):
+                if info.is_dir() or is_hidden(name):
                     continue
                 if name in members:
                     listing.duplicates.append(name)
                     continue
                 members[name] = info
-                (listing.images if _is_image(name) else listing.no_images).append(name)
+                listing.add(name)
 
             def content(name: str) -> bytes:
                 if members[name].file_size > _MAX_MEMBER_BYTES:
@@ -255,7 +214,7 @@ def _open_zip(path: Path) -> Source:
     except _ZIP_DAMAGE as error:
         raise FerZooError(f"{path} is a damaged zip ({reason(error)}); get it again") from error
     tables = [name for name in names if PurePosixPath(name).name in _CSV_NAMES]
-    if tables and not any(map(_is_image, names)):
+    if tables and not any(map(is_image, names)):
         return CsvSource(path, tables[0])
     return ZipSource(path)
 
@@ -267,19 +226,9 @@ def _is_tar(path: Path) -> bool:
         return False
 
 
-def _is_image(name: str) -> bool:
-    return PurePosixPath(name).suffix.casefold() in SUFFIXES and not _is_hidden(name)
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether a file is hidden or belongs to the operating system."""
-    parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part == "__MACOSX" or part.casefold() in _SYSTEM_FILES for part in parts)
-
-
 def _read_images(
     source: str,
-    listing: _Listing,
+    listing: Listing,
     locate: Callable[[str], Path | bytes],
     chosen: Sequence[str] | None,
     crop: Crop,
