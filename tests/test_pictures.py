@@ -13,7 +13,7 @@ import pytest
 from make_pictures import CASES, FACE, GRAY, encoded
 from PIL import Image
 
-from benchmarks.robustness.datasets import Labelled, _face
+from benchmarks.robustness.datasets import Labelled, read_face
 from fer_zoo import load_dataset, read_photo
 from fer_zoo.crops import crop_centre
 from fer_zoo.data.readers import open_source
@@ -45,7 +45,7 @@ def test_every_kind_of_picture_is_the_same_face_everywhere(case, tmp_path: Path)
         read_image(content),
         open_source(tmp_path / "fer").read().images[0],
         open_source(tmp_path / "fer.zip").read().images[0],
-        _face(Labelled(path, "happy")),
+        read_face(Labelled(path, "happy")).image,
         crop_centre(read_photo(path)),
         _served(content),
     ):

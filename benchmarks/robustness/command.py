@@ -13,7 +13,7 @@ from fer_zoo.packages import require
 
 from ..arguments import add_depth, add_selection, command_parser, options_of, positive
 from ..options import REPORT_PACKAGES
-from .datasets import load_faces
+from .datasets import LAYOUTS, load_faces
 from .measure import run_robustness
 from .page import write_robustness
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         "--dataset",
         type=Path,
         metavar="FOLDER",
-        help="other faces in the place of FER2013's: CK+, RAF-DB, AffectNet, or a folder for each class",
+        help=f"other faces in the place of FER2013's: {', '.join(LAYOUTS)} (docs/other-datasets.md)",
     )
     parser.add_argument(
         "--ferplus",
@@ -66,8 +66,8 @@ def main(arguments: list[str]) -> int:
     if parsed.prior and not parsed.output:
         options = replace(options, output=options.output / f"prior-{prior_text(parsed.prior)}")
     faces = load_faces(parsed.dataset) if parsed.dataset else None
-    for sentence in faces.unreadable if faces else ():
-        err.print(f"left out: {sentence}", markup=False)
+    for sentence in faces.notes if faces else ():
+        err.print(sentence, markup=False)
     bundled = BUNDLED_VOTES if BUNDLED_VOTES.is_file() and not (parsed.data or parsed.dataset) else None
     measured = run_robustness(options, parsed.peers, parsed.ferplus or bundled, faces, parsed.prior)
     write_robustness(options.output, measured)

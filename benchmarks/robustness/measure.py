@@ -44,6 +44,7 @@ from .rows import (
     RobustnessRow,
     Subject,
 )
+from .transfer import compare
 from .votes import against_votes, majority, sides, vote_shares
 
 # Number of right predictions by corruption and severity, then by the file's hash.
@@ -133,6 +134,7 @@ def run_robustness(
                 known |= found
             bar.advance(task)
         contempt = predict(faces.contempt) if faces is not None and len(faces.contempt) else {}
+    training = {name: getattr(classifier, "training_prior", None) for name, classifier in classifiers.items()}
     shares = _shares(dataset, ferplus) if dataset and ferplus else None
     rows = [_row(s, probabilities[s.name], labels, chosen, correct, shares) for s in subjects]
     report = RobustnessReport(
@@ -146,6 +148,7 @@ def run_robustness(
         left_out=tuple(left_out),
         raters=_raters(labels, shares, ferplus) if shares is not None else None,
         contempt={name: tuple(_counts(prediction)) for name, prediction in contempt.items()} or None,
+        transfer=compare(subjects, probabilities, training, labels, data.source) if faces and not prior else None,
     )
     write_record(path, report)
     journal.finish()
@@ -167,7 +170,8 @@ def _images(dataset: Dataset | None, faces: LabelledFaces | None) -> tuple[np.nd
         absent=faces.absent,
         contempt=len(faces.contempt),
         left_out=faces.left_out,
-        unreadable=len(faces.unreadable),
+        unreadable=faces.unreadable,
+        notes=faces.notes,
     )
     return faces.images, faces.labels, data
 

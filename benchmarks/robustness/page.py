@@ -14,8 +14,9 @@ from ..drawing import save_figure
 from ..table import Columns, markdown_table, write_csv
 from .corruptions import CORRUPTIONS, SEVERITIES
 from .measure import Measured
-from .plot import plot_calibration, plot_curves, plot_examples, plot_faces, plot_mean, plot_pairs
+from .plot import plot_calibration, plot_curves, plot_examples, plot_faces, plot_mean, plot_pairs, plot_transfer
 from .rows import CorruptionLine, FaceSet, RobustnessReport, RobustnessRow
+from .transfer import transfer_section
 
 _RATERS = "FER+ raters' majority"
 _NAME: tuple[str, Callable[[RobustnessRow], str]] = ("", lambda row: f"**{row.name}**" if row.is_ours else row.name)
@@ -37,8 +38,11 @@ def write_robustness(folder: Path, measured: Measured) -> None:
             measured.images, measured.labels, probabilities, best.pairs, measured.shares, best.name
         ),
     }
+    if report.transfer:
+        figures["transfer"] = plot_transfer(report, report.transfer)
     drawn = [name for name, figure in figures.items() if save_figure(folder / f"{name}.png", figure, dpi=130)]
     write_csv(folder / "robustness.csv", list(_lines(report)))
+    write_csv(folder / "transfer.csv", report.transfer.rows if report.transfer else ())
     write_text(folder / "robustness.md", to_markdown(report, drawn))
 
 
@@ -55,10 +59,16 @@ def to_markdown(report: RobustnessReport, plots: list[str]) -> str:
     """The page; `plots` are the names of the pictures that exist."""
     data = report.data
     by_corruption = sorted(report.rows, key=lambda row: -row.mean_corruption_accuracy)
+    transfer: list[str] = []
+    if report.transfer:
+        picture = _picture("transfer", "Accuracy of all models and peers, with several priors", plots)
+        transfer = transfer_section(report.transfer, picture)
     sections = [
         "# Robustness, calibration and confused pairs",
         f"{data.n:,} labelled images of {data.source}, commit {report.machine.commit or '-'}, {report.finished[:10]}."
         + (f" Our models' predictions are adapted to the prior `{data.prior}`." if data.prior else ""),
+        " ".join(_notes(data)),
+        *transfer,
         "## Summary",
         markdown_table(_SUMMARY_COLUMNS, by_corruption),
         "**mean corrupted**: mean accuracy over fifteen corruptions in five severities"
@@ -66,7 +76,6 @@ def to_markdown(report: RobustnessReport, plots: list[str]) -> str:
         + f". **mCE**: mean over the corruptions of the error divided by that of {report.base or 'the base'}; below "
         "100 % is more robust. **relative mCE**: the same for what corruption adds to a model's own clean error. Files "
         "of one model have one colour in the plots, int8 broken or dotted lines.",
-        " ".join(_notes(data)),
         _picture("robustness", "Clean and corrupted accuracy", plots),
         "## Corruptions",
         _corruptions(report),
@@ -115,10 +124,10 @@ def _notes(data: FaceSet) -> Iterator[str]:
             f"{plural(data.contempt, 'image')} labelled contempt are in no figure but the table at the end: no model "
             "here can predict that."
         )
-    for name, count in data.left_out.items():
-        yield f"{plural(count, 'image')} labelled {name} left out."
-    if data.unreadable:
-        yield f"{plural(data.unreadable, 'image')} could not be read or had no face."
+    if data.left_out:
+        kinds = ", ".join(f"{name} ({count:,})" for name, count in data.left_out.items())
+        yield f"{plural(sum(data.left_out.values()), 'image')} of other classes or parts left out: {kinds}."
+    yield from (f"{note}." for note in data.notes)
 
 
 def _subset(report: RobustnessReport) -> str:

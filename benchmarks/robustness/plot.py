@@ -10,7 +10,7 @@ import numpy as np
 from fer_zoo.contract import EXPRESSIONS
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from .rows import PairRow, RobustnessReport, RobustnessRow
+from .rows import PairRow, RobustnessReport, RobustnessRow, Transfer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OURS = ("#0072b2", "#56b4e9", "#009e73", "#332288", "#999933", "#000000", "#7fd1b9", "#8a63d2")
 _PEERS = ("#d55e00", "#e69f00", "#cc79a7", "#882255", "#aa4466")
 _FACES = 8
+_PRIOR_MARKERS = {"training": "o", "known": "d", "estimated": "^", "uniform": "s"}
 
 
 def colors(rows: Sequence[RobustnessRow]) -> dict[str, str]:
@@ -94,6 +95,36 @@ def plot_mean(report: RobustnessReport) -> Figure:
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("accuracy in %: clean (ring), mean of 15 corruptions in 5 severities (dot)")
+    return figure
+
+
+def plot_transfer(report: RobustnessReport, transfer: Transfer) -> Figure:
+    """Accuracy of every model and peer on another data set, with its interval, and with other priors."""
+    from matplotlib.figure import Figure
+
+    tints = colors(report.rows)
+    names = list(dict.fromkeys(row.model for row in transfer.rows))[::-1]
+    figure = Figure(figsize=(9, 1.9 + 0.42 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    for row in transfer.rows:
+        y, accuracy = names.index(row.model), 100 * row.accuracy
+        if row.prior == "training":
+            axes.plot(
+                [100 * end for end in row.accuracy_interval], [y, y], color=tints[row.model], linewidth=2, alpha=0.5
+            )
+            axes.plot(accuracy, y, "o", color=tints[row.model], markersize=9)
+            axes.text(accuracy, y + 0.22, f"{accuracy:.1f}", ha="center", va="bottom", fontsize=8)
+        else:
+            axes.plot(accuracy, y, _PRIOR_MARKERS[row.prior], color=tints[row.model], markersize=7, fillstyle="none")
+    for prior, marker in _PRIOR_MARKERS.items():
+        axes.plot([], [], marker, color="#666666", fillstyle="full" if prior == "training" else "none", label=prior)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.2)
+    axes.margins(x=0.08)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"accuracy in % on {report.data.n:,} images of {report.data.source}; line: 95 % interval")
+    figure.legend(title="prior", loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 

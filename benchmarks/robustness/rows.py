@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..machine import Machine
 from ..rows import ImageSet
+from ..studies.populations.rows import PopulationRow
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,9 @@ class FaceSet(ImageSet):
     Attributes:
         absent: Expressions that no image has.
         contempt: Number of images labelled contempt, which no model here can predict.
-        left_out: Number of images of each other class, by its name.
-        unreadable: Number of images that could not be read.
+        left_out: Number of images of each other class or part, by its name.
+        unreadable: Number of images that could not be read or had no face.
+        notes: A sentence for each kind of files that were left out, and about the faces that were cut out.
         prior: How often each class occurs in the population that predictions of our models are adapted to
             (`fer_zoo.inference.prior`), as on the command line; `None`: as in training.
     """
@@ -203,7 +205,24 @@ class FaceSet(ImageSet):
     contempt: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
+    notes: tuple[str, ...] = ()
     prior: str | None = None
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Models and peers on another data set.
+
+    Attributes:
+        rows: One for each file and prior, the most accurate file first; `model` is the name of the file. Files whose
+            training prior is not known, such as peers, have none but `training`.
+        runner_up: Name of the most accurate file of another model than the first; `None` where there is no other model.
+        p: McNemar's exact test of the two, two-sided.
+    """
+
+    rows: tuple[PopulationRow, ...]
+    runner_up: str | None = None
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +240,7 @@ class RobustnessReport:
         left_out: A sentence for each file that was not measured.
         raters: FER+'s raters; `None` without FER+.
         contempt: Predictions for the faces labelled contempt by file: counts in the order of `EXPRESSIONS`.
+        transfer: The comparison on another data set; `None` on FER2013, and with a prior that was given.
     """
 
     finished: str
@@ -233,6 +253,7 @@ class RobustnessReport:
     left_out: tuple[str, ...] = ()
     raters: Raters | None = None
     contempt: dict[str, tuple[int, ...]] | None = None
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,10 @@ import benchmarks.robustness.measure
 from benchmarks.__main__ import main
 from benchmarks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from benchmarks.robustness.datasets import load_faces
-from benchmarks.robustness.rows import RaterPair, RobustnessReport, Sides
+from benchmarks.robustness.rows import RaterPair, RobustnessReport, Sides, Subject
+from benchmarks.robustness.transfer import compare, transfer_section
 from benchmarks.robustness.votes import against_votes, majority, sides, vote_shares
+from benchmarks.studies.populations.rows import PRIORS
 from benchmarks.table import read_record
 from fer_zoo.console import run
 from fer_zoo.contract import EXPRESSIONS
@@ -106,16 +109,138 @@ def save(path, value: int, size: int = 48, mode: str = "L") -> None:
 
 
 def test_folder_for_each_class_with_contempt_and_missing_classes(tmp_path):
-    for name, value in (("anger", 10), ("happy", 20), ("contempt", 30), ("sadness", 40)):
-        save(tmp_path / "CK+48" / name / "S010_004_00000017.png", value)
-    (tmp_path / "CK+48" / "sadness" / "broken.png").write_bytes(b"no picture")
-    found = load_faces(tmp_path / "CK+48")
+    """Kaggle's CK+48, with what lies about in people's folders."""
+    folder = tmp_path / "CK+48"
+    for name, value in (("anger", 10), ("happy", 20), ("contempt", 30), ("sadness", 40), ("boredom", 50)):
+        save(folder / name / "S010_004_00000017.png", value)
+    (folder / "sadness" / "broken.png").write_bytes(b"no picture")
+    (folder / "sadness" / "notes.txt").write_text("no picture")
+    (folder / "happy" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    save(folder / "overview.png", 60)
+    found = load_faces(folder)
     assert [EXPRESSIONS[label] for label in found.labels] == ["angry", "happy", "sad"]
     assert found.images[:, 0, 0].tolist() == [10, 20, 40]
     assert found.contempt[:, 0, 0].tolist() == [30]
     assert found.absent == ("disgust", "fear", "neutral", "surprise")
-    assert len(found.unreadable) == 1
-    assert "broken.png" in found.unreadable[0]
+    assert found.left_out == {"boredom": 1}
+    assert found.unreadable == 1
+    unreadable, *others = found.notes
+    assert unreadable.startswith("1 unreadable image left out: sadness/broken.png (")
+    assert others == [
+        "1 image outside the class folders left out: overview.png",
+        "1 file of other kinds than images left out: sadness/notes.txt",
+        "1 link to files that do not exist left out: happy/gone.png",
+    ]
+
+
+def test_only_the_test_part_counts(tmp_path):
+    for part, value in (("train", 10), ("test", 20), ("val", 30)):
+        save(tmp_path / part / "happy" / "1.png", value)
+    found = load_faces(tmp_path)
+    assert found.names == ("test/happy/1.png",)
+    assert found.notes == ("2 images outside the class folders of test left out: train/happy/1.png; val/happy/1.png",)
+
+
+def labels_of(found) -> dict[str, str]:
+    """Expressions by the name of the file."""
+    return {name: EXPRESSIONS[label] for name, label in zip(found.names, found.labels, strict=True)}
+
+
+# Code, where there is one, and expression.
+CODES = {"AN": "angry", "DI": "disgust", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprise"}
+
+
+def test_jaffe(tmp_path, happy_photo):
+    codes = CODES | {"FE": "fear"}
+    for i, code in enumerate(codes):
+        (tmp_path / "jaffe").mkdir(exist_ok=True)
+        Image.open(happy_photo).convert("L").resize((256, 256)).save(tmp_path / f"jaffe/KA.{code}{i}.{20 + i}.tiff")
+    (tmp_path / "jaffe/README").write_text("Kamachi")
+    save(tmp_path / "jaffe/KA.XX1.39.tiff", 0)
+    found = load_faces(tmp_path)
+    assert found.layout == "JAFFE"
+    assert labels_of(found) == {
+        f"jaffe/KA.{code}{i}.{20 + i}.tiff": name for i, (code, name) in enumerate(codes.items())
+    }
+    assert found.notes == (
+        "1 image outside JAFFE's names left out: jaffe/KA.XX1.39.tiff",
+        "1 file of other kinds than images left out: jaffe/README",
+        "7 faces cut out of larger images",
+    )
+
+
+def test_kdef_takes_frontal_views(tmp_path, happy_photo):
+    codes = CODES | {"AF": "fear"}
+    for code in codes:
+        (tmp_path / "AF01").mkdir(exist_ok=True)
+        shutil.copy(happy_photo, tmp_path / f"AF01/AF01{code}S.JPG")
+    for view in ("FL", "HL", "HR", "FR"):
+        save(tmp_path / f"AF01/BM35AF{view}.JPG", 0)
+    save(tmp_path / "AF01/AF01NES.png", 0, 100)
+    found = load_faces(tmp_path)
+    assert found.layout == "KDEF"
+    assert labels_of(found) == {f"AF01/AF01{code}S.JPG": name for code, name in codes.items()}
+    assert found.left_out == {"not frontal": 4}
+    assert found.notes[-1] == "1 image in which no face was found, left out: AF01/AF01NES.png"
+    assert found.unreadable == 1
+
+
+def test_expw_cuts_out_the_boxes(tmp_path):
+    picture = np.zeros((60, 80), np.uint8)
+    picture[10:40, 20:50] = 200
+    (tmp_path / "image/origin").mkdir(parents=True)
+    Image.fromarray(picture).save(tmp_path / "image/origin/afraid_man_1.png")
+    lines = [f"afraid_man_1.png {code} 10 20 50 40 22.9362 {code}" for code in range(7)]
+    (tmp_path / "label").mkdir()
+    list_of_faces = tmp_path / "label/label.lst"
+    list_of_faces.write_text("\n".join([*lines, "gone.png 0 10 20 50 40 22.9 0", ""]))
+    found = load_faces(tmp_path)
+    assert found.layout == "ExpW"
+    expected = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+    assert [EXPRESSIONS[label] for label in found.labels] == expected
+    assert found.images[0, 1:-1, 1:-1].min() == 200, "top 10, left 20, right 50, bottom 40: only the box"
+    assert found.notes == ("1 unreadable image left out: image/origin/gone.png (does not exist)",)
+    list_of_faces.write_text("afraid_man_1.png 0 10 20 50 0")
+    with pytest.raises(FerZooError, match="is not ExpW's list"):
+        load_faces(tmp_path)
+
+
+def test_sfew_takes_the_validation_part(tmp_path):
+    names = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+    for i, name in enumerate(names):
+        save(tmp_path / f"Val/Val_Aligned_Faces/{name}/Airheads_000519240_0000000{i}.png", 10 * i, 143)
+        save(tmp_path / f"Train/Train_Aligned_Faces/{name}/Airheads_000519240_0000000{i}.png", 255)
+    found = load_faces(tmp_path)
+    assert found.layout == "SFEW 2.0, aligned faces"
+    assert {path.split("/")[2].lower(): label for path, label in labels_of(found).items()} == {
+        name: name for name in EXPRESSIONS
+    }
+    assert sorted(found.images[:, 0, 0].tolist()) == [0, 10, 20, 30, 40, 50, 60]
+    assert found.notes[0].startswith("7 images outside the class folders of the validation part left out: Train/")
+
+
+def test_sfew_finds_faces_in_whole_frames(tmp_path, happy_photo):
+    for film in ("Airheads", "Terminal"):
+        path = tmp_path / f"Val/Happy/{film}_000519240_00000005.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(happy_photo).save(path) if film == "Airheads" else save(path, 0, 100)
+    found = load_faces(tmp_path)
+    assert (found.layout, len(found.images)) == ("SFEW 2.0", 1)
+    assert found.notes[-1] == (
+        "1 image in which no face was found, left out: Val/Happy/Terminal_000519240_00000005.png"
+    )
+
+
+def test_ferg(tmp_path):
+    names = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+    for name in names:
+        save(tmp_path / f"FERG_DB_256/aia/aia_{name}/aia_{name}_1.png", 90, 256, "RGB")
+    found = load_faces(tmp_path)
+    assert found.layout == "FERG"
+    expected = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    assert [EXPRESSIONS[label] for label in found.labels] == expected
+    assert "7 images in which no face was found, taken as faces" in found.notes[-1], "these are plain gray"
+    assert found.unreadable == 0
 
 
 def test_raf_db(tmp_path):
@@ -126,6 +251,7 @@ def test_raf_db(tmp_path):
         save(tmp_path / "Image/aligned" / f"{name}_aligned.jpg", 128, 100, "RGB")
     found = load_faces(tmp_path)
     assert (found.layout, found.images.shape) == ("RAF-DB", (2, 48, 48))
+    assert found.left_out == {"train part": 1}
     assert [EXPRESSIONS[label] for label in found.labels] == ["happy", "surprise"]
     for code, name in enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), 1):
         save(tmp_path / "kaggle/DATASET/test" / str(code) / f"test_{name}_aligned.jpg", code, 100, "RGB")
@@ -161,18 +287,24 @@ def test_affect_net_boxes_and_other_classes(tmp_path):
     assert found.left_out == {"uncertain": 1, "no face": 1}
 
 
-def test_ck_plus_finds_the_face_in_the_last_frame(tmp_path, shared):
+def test_ck_plus_finds_the_face_in_the_last_frame(tmp_path, happy_photo):
     sequence = tmp_path / "cohn-kanade-images/S005/001"
     sequence.mkdir(parents=True)
-    photo = Image.open(shared / "media/astronaut.png").convert("L")
-    photo.save(sequence / "S005_001_00000011.png")
+    Image.open(happy_photo).convert("L").save(sequence / "S005_001_00000011.png")
     Image.new("L", (200, 200)).save(sequence / "S005_001_00000001.png")
     label = tmp_path / "Emotion/S005/001/S005_001_00000011_emotion.txt"
     label.parent.mkdir(parents=True)
     label.write_text("   5.0000000e+00\n")
+    shutil.copytree(sequence, sequence.with_name("002"))
+    shutil.copytree(label.parent, label.parent.with_name("003"))
+    (label.parent.with_name("003") / label.name).rename(label.parent.with_name("003") / "S005_003_00000011_emotion.txt")
     found = load_faces(tmp_path)
     assert [EXPRESSIONS[label] for label in found.labels] == ["happy"]
-    assert "no face is found" in found.unreadable[0], "the first frame, neutral, is black here"
+    assert found.left_out == {"no label": 1}
+    missing, cropped, faceless = found.notes
+    assert missing == "1 unreadable image left out: cohn-kanade-images/S005/003/S005_003_00000011.png (does not exist)"
+    assert cropped == "1 face cut out of larger images"
+    assert "00000001.png" in faceless, "the first frame, neutral, is black here"
 
 
 def test_unknown_layout(tmp_path):
@@ -261,14 +393,45 @@ def test_report_of_another_data_set(zoo, arguments, tmp_path, capsys):
     page = (zoo.reports / "others" / "robustness.md").read_text()
     assert "3 images labelled contempt" in page
     assert "no image of disgust, fear, neutral, sad, surprise" in page
+    (row,) = report.transfer.rows
+    assert (row.prior, row.accuracy) == ("training", report.rows[0].evaluation.accuracy), "no prior is known"
+    assert row.recall.keys() == {"angry", "happy"}
+    assert row.macro_recall == pytest.approx(row.accuracy), "three images of each"
+    assert "**linear onnx int8 transfers best**" in page
     entries = load_manifest(zoo.artifacts)
     known = [replace(a, output=a.output | {"prior": [1, 2, 3, 4, 5, 6, 7]}) for a in entries]
     update_manifest(known, zoo.artifacts)
     assert run(main, [*both, "--models", "linear:onnx:int8", "--prior", "uniform"]) == 0
     folder = zoo.reports / "others" / "prior-uniform"
     adapted = read_record(folder / "robustness.json", RobustnessReport)
+    assert adapted.transfer is None
     assert adapted.data.prior == "uniform"
     assert adapted.rows[0].evaluation.nll != report.rows[0].evaluation.nll
     assert "adapted to the prior `uniform`" in (folder / "robustness.md").read_text()
     assert run(main, [*both, "--data", str(zoo.data)]) == 2
     assert "give no --data" in capsys.readouterr().err
+
+
+def test_which_model_transfers_best():
+    """Two models, of which the better one is right on 60 of 80 images, the other on 40; one has a training prior."""
+    labels = np.repeat([0, 3], 40)
+    good, poor = np.full((2, 80, 7), 0.05)
+    good[np.arange(80), np.where(np.arange(80) < 20, 3, labels)] = 0.7
+    poor[:, 3] = 0.7
+    subjects = [Subject(name, "ours", name, "fp32", "onnx", name) for name in ("poor", "good")]
+    training = {"good": np.full(7, 1 / 7), "poor": None}
+    transfer = compare(subjects, {"good": good, "poor": poor}, training, labels, "made")
+    assert [(row.model, row.prior) for row in transfer.rows] == [
+        *(("good", prior) for prior in PRIORS),
+        ("poor", "training"),
+    ]
+    rows = {row.prior: row for row in transfer.rows[:-1]}
+    assert (rows["training"].accuracy, rows["training"].recall) == (0.75, {"angry": 0.5, "happy": 1.0})
+    assert rows["uniform"].ece == pytest.approx(rows["training"].ece), "it was trained on a uniform one"
+    assert rows["known"].nll < rows["training"].nll
+    assert (transfer.runner_up, transfer.p) == ("poor", pytest.approx(2 * 0.5**20))
+    first, *_ = transfer_section(transfer, "")[1].split(". ")
+    assert first.startswith("**good transfers best**: 75.0 % of 80 images right")
+    assert "25.0 points before poor" in transfer_section(transfer, "")[1]
+    table = transfer_section(transfer, "")[-2]
+    assert "| poor | 50.0 % / 50.0 % (" in table

@@ -16,7 +16,7 @@ from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset, majority_labels
 from fer_zoo.evaluation.metrics import evaluate_predictions
 from fer_zoo.inference import load_classifier
-from fer_zoo.inference.prior import adapt, estimate_prior, normalized
+from fer_zoo.inference.prior import FACES_PER_CLASS, adapt, estimate_prior, normalized
 from fer_zoo.zoo import load_manifest, verified_path
 
 from .rows import PopulationRow, Populations
@@ -54,23 +54,40 @@ def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path 
         predictions = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
         training = normalized(artifact.output["prior"])
         for name, index in sets.items():
-            rows += _rows(artifact.model, artifact.sha256, name, predictions[index], labels[name], training)
+            rows += rows_by_prior(artifact.model, artifact.sha256, name, predictions[index], labels[name], training)
     return Populations(dataset.source, dataset.fingerprint, _DRAWN, tuple(rows))
 
 
-def _rows(
-    model: str, sha256: str, population: str, predictions: np.ndarray, labels: np.ndarray, training: np.ndarray
+def rows_by_prior(
+    model: str,
+    sha256: str,
+    population: str,
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    training: np.ndarray | None,
 ) -> list[PopulationRow]:
-    priors = {
-        "training": training,
-        "known": normalized(np.bincount(labels, minlength=len(EXPRESSIONS))),
-        "estimated": estimate_prior(predictions, training),
-        "uniform": np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS)),
-    }
+    """A row for each prior.
+
+    Args:
+        model: Name for the rows.
+        sha256: Of its file.
+        population: Name for the rows.
+        predictions: float `[n, 7]`, for the model's training population.
+        labels: int `[n]`.
+        training: float `[7]`, frequencies in training. Without them there is no row but `training`; with too few images
+            for an estimate there is no row `estimated`.
+    """
+    priors: dict[str, np.ndarray | None] = {"training": None}
+    if training is not None:
+        priors["known"] = normalized(np.bincount(labels, minlength=len(EXPRESSIONS)))
+        if len(predictions) >= FACES_PER_CLASS * len(EXPRESSIONS):
+            priors["estimated"] = estimate_prior(predictions, training)
+        priors["uniform"] = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS))
     rows = []
     for prior, target in priors.items():
-        found = evaluate_predictions(adapt(predictions, training, target), labels, EXPRESSIONS)
-        recall = {name: values["recall"] for name, values in found.per_class.items()}
+        adapted = predictions if training is None or target is None else adapt(predictions, training, target)
+        found = evaluate_predictions(adapted, labels, EXPRESSIONS)
+        recall = {name: values["recall"] for name, values in found.per_class.items() if values["support"]}
         rows.append(
             PopulationRow(
                 model,
@@ -80,7 +97,7 @@ def _rows(
                 found.n,
                 found.accuracy,
                 found.accuracy_interval,
-                found.macro_recall,
+                float(np.mean(list(recall.values()))),
                 found.nll,
                 found.ece,
                 recall,

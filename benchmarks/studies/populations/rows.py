@@ -9,7 +9,7 @@ PRIORS = ("training", "known", "estimated", "uniform")
 
 @dataclass(frozen=True)
 class PopulationRow:
-    """One model's predictions on one population, adapted to one prior.
+    """One model's predictions on one population or data set, adapted to one prior.
 
     Attributes:
         model: Name in the zoo; its int8 ONNX file.
@@ -21,10 +21,10 @@ class PopulationRow:
         n: Number of images.
         accuracy: Share of right predictions, 0 to 1.
         accuracy_interval: Wilson 95 % interval of the accuracy.
-        macro_recall: Mean recall of the expressions, 0 to 1.
+        macro_recall: Mean recall of the expressions that have images, 0 to 1.
         nll: Mean negative log-likelihood of the label, nats.
         ece: Expected calibration error, 15 bins, 0 to 1.
-        recall: Recall of each expression, 0 to 1.
+        recall: Recall of each expression that has images, 0 to 1.
     """
 
     model: str
