@@ -101,12 +101,12 @@ class FacePredictor:
             The batch's columns, repeated for each face, but for the photos themselves where they are no text; and
 
             - `face`: int32, the face's number in its photo, from 1, the one that is most surely a face first; 0 in a
-              row that is of no face,
+            row that is of no face,
             - `x`, `y`, `width`, `height`: float32, its box in pixels of the upright photo; NaN where the whole picture
-              is the face, and in a row of no face,
+            is the face, and in a row of no face,
             - `score`: float32, how surely it is a face, 0..1; NaN like the box,
             - `label_1`, `probability_1`, …: text and float32, the likeliest expressions; empty and NaN in a row of no
-              face,
+            face,
             - `error`: text, why the photo could not be read; else empty. A missing value is a photo that is empty.
 
         Raises:
