@@ -92,9 +92,9 @@ def test_it_leaves_json_csv_page_and_plot(tmp_path: Path, on_backend, monkeypatc
     assert {row.macs for row in report.speeds} == {21931776}
     for row in report.speeds:
         assert row.gflops == pytest.approx(6 * 21931776 * row.images_per_second / 1e9)
-        assert 0 < row.share_of_peak < 2
+        assert row.share_of_peak == pytest.approx(row.gflops / report.peak_gflops[row.variant.rpartition(" ")[2]])
         assert row.steps >= 5
-        assert row.images_per_second == pytest.approx(1e3 * SMALL_BATCH / row.step_p50_ms, rel=0.9)
+        assert 0 < row.step_p10_ms <= row.step_p50_ms <= row.step_p90_ms
     assert (tmp_path / "training.md").read_text() == to_markdown(report)
     most = report.peak_gflops["float32" if emulated else "bfloat16"] / report.speeds[0].gflops
     assert f"- baseline_cnn on {backend}: {most:.1f}x" in to_markdown(report)
