@@ -121,8 +121,7 @@ def _ours(rows: list[ReadmeRow], report: Report) -> str:
         ("p50, int8", lambda row: milliseconds(row.model.int8_ms)),
         ("int8 size", lambda row: size(row.model.int8_bytes)),
     ]
-    if not any(row.seeds for row in rows):
-        columns = [column for column in columns if column[0] != "PrivateTest, seeds"]
+    columns_without_seeds = [column for column in columns if column[0] != "PrivateTest, seeds"]
     machine = report.latency.machine.cpu if report.latency else "a machine that was not measured yet"
     if any(row.timed_sha256 for row in report.artifacts):
         machine += " (some of earlier files of the same networks)"
@@ -134,12 +133,19 @@ def _ours(rows: list[ReadmeRow], report: Report) -> str:
         f"{machine}, in ONNX Runtime; only ratios carry over. "
         "More: [every format, percentiles, parity](artifacts/reports/report.md)."
     )
-    parts = [markdown_table(columns, [row for row in rows if row.model.file.is_fer2013]), note]
+    seven = [row for row in rows if row.model.file.is_fer2013]
+    seeded = any(row.seeds for row in seven)
+    if seeded:
+        note += (
+            " `seeds` is mean and standard deviation of the model's recipe trained several times "
+            "([each training](artifacts/reports/seeds.md)); the shipped fernet_tiny averages the weights of four."
+        )
+    parts = [markdown_table(columns if seeded else columns_without_seeds, seven), note]
     if eight := [row for row in rows if not row.model.file.is_fer2013]:
         parts += [
             "Models of FER+'s eight expressions, on the test images whose annotators agree (3,199 of PublicTest, 3,153 "
             "of PrivateTest); cleaner labels, so not to be compared with the table above:",
-            markdown_table(columns, eight),
+            markdown_table(columns_without_seeds, eight),
         ]
     return "\n\n".join(parts)
 
