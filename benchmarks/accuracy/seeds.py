@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.training.config import TrainingConfig, current_names
+from fer_zoo.training.config import recorded_settings
 from fer_zoo.zoo import run_config
 
 from ..cells import percent
@@ -45,11 +44,14 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
     seeds, settings, splits = [], [], []
     for run in runs:
         config, evaluation = run_config(run), run / "evaluation.json"
-        training = current_names(config.get("training", {}))
-        if "seed" not in training or not evaluation.exists():
+        recorded = config.get("training", {})
+        if "seed" not in recorded or not evaluation.exists():
             raise UsageError(f"{run} is not the folder of a finished run: it has no config.json or no evaluation.json")
+        training = recorded_settings(recorded)
         seeds.append(training.pop("seed"))
-        settings.append(_settings(training, config))
+        if isinstance(images := config.get("data"), dict):
+            training["data"] = images["images"]  # Their number counts, not their path.
+        settings.append(training)
         splits.append(_accuracies(evaluation))
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"the runs must differ in their seeds, which are {', '.join(map(str, seeds))}")
@@ -61,15 +63,6 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
         for split in SPLITS
         if all(split in found for found in splits)
     ]
-
-
-def _settings(training: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal: a setting that the config of an older run lacks has its default, and of the images the number
-    counts, not the path."""
-    defaults = json.loads(json.dumps(vars(TrainingConfig())))
-    defaults.pop("seed")
-    images = config.get("data")
-    return defaults | training | ({"data": images["images"]} if isinstance(images, dict) else {})
 
 
 def _accuracies(evaluation: Path) -> dict[str, float]:

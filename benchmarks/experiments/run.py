@@ -10,7 +10,7 @@ from typing import Any
 from fer_zoo.data.augment import AUGMENTATIONS, Augmentation
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation import original
-from fer_zoo.training.config import TrainingConfig, current_names
+from fer_zoo.training.config import recorded_settings
 from fer_zoo.zoo import run_config
 
 from ..table import value_of
@@ -75,7 +75,7 @@ class Run:
     @property
     def settings(self) -> dict[str, str]:
         """Every setting of both phases as text; what the config of an older run lacks is the default."""
-        training = vars(TrainingConfig()) | current_names(self.config["training"])
+        training = recorded_settings(self.config["training"])
         transfer = training.pop("transfer", None) or {}
         options = dict(option.split("=", 1) for option in training.pop("model_options", ()))
         if augmentation := training.pop("augmentation"):

@@ -72,21 +72,24 @@ def measure_runtimes(options: Options, runtimes: Sequence[Runtime], limits: Limi
     path = options.output / "runtimes.json"
     report = RuntimesReport(now(), describe(), ImageSet.of(test), {r.name: " ".join(r.installed) for r in RUNTIMES})
     earlier = () if options.fresh else _earlier(path, report)
-    current = {(artifact.path, artifact.sha256) for artifact in load_manifest(options.artifacts, absent=True)}
+    registered = load_manifest(options.artifacts, absent=True)
+    current = {(artifact.path, artifact.sha256) for artifact in registered}
     rows = {(row.file.path, row.runtime): row for row in earlier if (row.file.path, row.file.sha256) in current}
-    order = [(a.path, runtime.name) for runtime in RUNTIMES for a in load_manifest(options.artifacts, absent=True)]
-    comparison = _Comparison(options, test, limits)
-    with progress() as bar:
+    places = [(artifact.path, runtime.name) for runtime in RUNTIMES for artifact in registered]
+    place = {key: number for number, key in enumerate(places)}
+    with progress() as bar, temporary_folder(options.output) as images:
+        comparison = _Comparison(options, test, limits, images)
         task = bar.add_task("runtimes", total=len(pairs))
         for artifact, runtime in pairs:
             bar.update(task, description=f"{runtime.name}: {artifact.name}")
             key = artifact.path, runtime.name
             if key not in rows:
                 rows[key] = comparison.row(artifact, runtime)
-                report = replace(report, rows=tuple(rows[key] for key in sorted(rows, key=order.index)))
-                write_record(path, report)
+                write_record(
+                    path, replace(report, rows=tuple(rows[key] for key in sorted(rows, key=place.__getitem__)))
+                )
             bar.advance(task)
-    return replace(report, rows=tuple(rows[key] for key in sorted(rows, key=order.index)))
+    return replace(report, rows=tuple(rows[key] for key in sorted(rows, key=place.__getitem__)))
 
 
 def _earlier(path: Path, report: RuntimesReport) -> tuple[RuntimeResult, ...]:
@@ -99,11 +102,20 @@ def _earlier(path: Path, report: RuntimesReport) -> tuple[RuntimeResult, ...]:
 
 
 class _Comparison:
-    """The test images, and the probabilities that the zoo's own runtimes compute for them."""
+    """The test images, and the probabilities that the zoo's own runtimes compute for them.
 
-    def __init__(self, options: Options, test: Dataset, limits: Limits) -> None:
+    Args:
+        options: The files and images, and the folder of the report.
+        test: FER2013's test images.
+        limits: Limits for time.
+        folder: Where the images are written for the processes of the runtimes, once for each set of labels.
+    """
+
+    def __init__(self, options: Options, test: Dataset, limits: Limits, folder: Path) -> None:
         self._options = options
         self._limits = limits
+        self._folder = folder
+        self._images: dict[tuple[str, ...], Path] = {}
         self._labelled = {test.expressions: test}
         self._references: dict[str, np.ndarray] = {}
 
@@ -118,7 +130,7 @@ class _Comparison:
             return RuntimeResult(file, runtime.name, "not installed", str(error))
         test, path = self._test_images(artifact), local_path(artifact, self._options.artifacts).resolve()
         with temporary_folder(self._options.output) as temporary:
-            facts = _call(runtime, folder, path, artifact.format, test.images, temporary, self._limits)
+            facts = _call(runtime, folder, path, artifact.format, self._images_file(test), temporary, self._limits)
             if "error" in facts:
                 return RuntimeResult(file, runtime.name, "refused", facts["error"])
             single, batched = (_probabilities(temporary / name, artifact) for name in ("single.f32", "batched.f32"))
@@ -166,6 +178,13 @@ class _Comparison:
             self._labelled[labels] = evenly(test, self._options.images)
         return self._labelled[labels]
 
+    def _images_file(self, test: Dataset) -> Path:
+        """The images as raw float32 `[n, 48, 48, 1]`."""
+        if test.expressions not in self._images:
+            path = self._images[test.expressions] = self._folder / f"images{len(self._images)}.f32"
+            test.images.astype(np.float32).tofile(path)
+        return self._images[test.expressions]
+
 
 def _agreement(probabilities: np.ndarray | None, reference: np.ndarray) -> float | None:
     if probabilities is None:
@@ -180,23 +199,24 @@ def _probabilities(path: Path, artifact: Artifact) -> np.ndarray | None:
 
 
 def _call(
-    runtime: Runtime, folder: Path, model: Path, format: str, images: np.ndarray, temporary: Path, limits: Limits
+    runtime: Runtime, folder: Path, model: Path, format: str, images: Path, temporary: Path, limits: Limits
 ) -> dict[str, Any]:
     """Run a file in a runtime; return the facts that its process prints. Probabilities are written to `temporary`."""
-    images[..., None].astype(np.float32).tofile(temporary / "images.f32")
     request = {
         "runner": str(_RUNNERS / runtime.runner),
         "reference": str(_RUNNERS / OWN_RUNNERS[format]) if runtime.timed else None,
         "model": str(model),
         "environment": str(folder),
         "package": " ".join(runtime.packages).partition("@")[0],
-        **{name: str(temporary / f"{name}.f32") for name in ("images", "single", "batched")},
+        "images": str(images.resolve()),
+        **{name: str(temporary / f"{name}.f32") for name in ("single", "batched")},
         "seconds": limits.seconds,
         "timed_seconds": limits.timed_seconds,
     }
     (temporary / "request.json").write_text(json.dumps(request), "utf-8")
-    program = ["node", "call.mjs"] if runtime.is_node else [str(folder / "bin" / "python"), "-P", "call.py"]
-    command = [program[0], *program[1:-1], str(_RUNNERS / program[-1]), str(temporary / "request.json")]
+    program = ["node"] if runtime.is_node else [str(folder / "bin" / "python"), "-P"]
+    script = _RUNNERS / ("call.mjs" if runtime.is_node else "call.py")
+    command = [*program, str(script), str(temporary / "request.json")]
     variables = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"} | runtime.variables
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KERAS"))}
     try:

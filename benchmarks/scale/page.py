@@ -65,7 +65,8 @@ COST: Columns[ScaleRow] = [
 def to_markdown(report: ScaleReport) -> str:
     """The page."""
     machine = report.machine
-    single = [row for row in report.rows if row.workers == min(row.workers for row in report.rows)]
+    fewest = min(row.workers for row in report.rows)
+    single = [row for row in report.rows if row.workers == fewest]
     sections = [
         "# Photos on many workers",
         f"`python -m benchmarks scale`, {report.when}, on {machine.cpu}, {machine.cores} cores, load "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,11 @@ def current_names(settings: dict[str, Any]) -> dict[str, Any]:
         present["model_options"] = [option for option in options if option != FORMER_FERPLUS_LABELS]
         present["ferplus_labels"] = True
     return present
+
+
+def recorded_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The entry `training` of a `config.json`, with the defaults of what an older run did not record."""
+    return json.loads(json.dumps(asdict(TrainingConfig()))) | current_names(settings)
 
 
 def _refuse(settings: object, limits: list[tuple[str, bool, str]]) -> None:
