@@ -37,66 +37,66 @@ from .destination import MOBILE, destination_of, sha_of_original
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
 _MORE_FILES = ("tflite:int8-full",)
-# Targets that take exported files as they are: modules with a command line of their own.
-_REPACKED = ("triton", "hub", "micro")
+# Targets that repackage exported files: modules with a command line of their own.
+_REPACKAGED = ("triton", "hub", "micro")
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
 def main(arguments: list[str]) -> int | None:
     if arguments[:1] == ["compare-quantizers"]:
         raise UsageError("comparing quantizers is a benchmark now: fer-zoo benchmark quantizers MODEL.keras")
-    if (target := _target(arguments)) in _REPACKED:
+    if (target := _target(arguments)) in _REPACKAGED:
         return import_module(f".{target}", __package__).main(arguments)
-    given = _parser().parse_args(arguments)
-    formats = tuple(given.formats.split(","))
+    options = _parser().parse_args(arguments)
+    formats = tuple(options.formats.split(","))
     if not formats or set(formats) - set(_FORMATS):
-        raise UsageError(f"--formats is {given.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
-    if given.target == "mobile" and "tflite" not in formats:
+        raise UsageError(f"--formats is {options.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
+    if options.target == "mobile" and "tflite" not in formats:
         raise UsageError("--target mobile writes TFLite; leave out --formats")
-    if given.target == "mobile" and given.also:
+    if options.target == "mobile" and options.also:
         raise UsageError("--also is for the zoo's files; leave out --target mobile")
-    if given.publish and given.output:
+    if options.publish and options.output:
         raise UsageError("--publish writes into the zoo's own folder; leave out --output")
-    name = _name_in_zoo(given.model)
-    if given.also and name and not (given.output or given.force):
+    name = _name_in_zoo(options.model)
+    if options.also and name and not (options.output or options.force):
         raise UsageError(f"--also would add to the zoo's own files of {name}: give --output FOLDER, or pass --force")
-    if given.prior is not None and (given.publish or (name is not None and given.output is None)):
+    if options.prior is not None and (options.publish or (name is not None and options.output is None)):
         raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
     original = original_path(name, absent=True) if name else None
-    if given.prior is not None and run_config((original or given.model).parent).get("members"):
-        # Before the ensemble is made again from its members, which may not be here.
-        raise UsageError(f"{given.model} averages several models: it has no last bias; export one of them")
-    _start(original or given.model, given.calibration, can_be_made=original is not None)
-    # A model of the zoo is exported there: its own files are all that can lie in its folder.
-    output = given.output
-    if given.prior is not None and output is None:
-        output = given.model.parent / f"export-{prior_text(given.prior)}"
-    into_zoo = given.publish or (name is not None and output is None)
+    if options.prior is not None and run_config((original or options.model).parent).get("members"):
+        # Checked before the ensemble is built from its members, which may be missing.
+        raise UsageError(f"{options.model} averages several models: it has no last bias; export one of them")
+    _prepare(original or options.model, options.calibration, restorable=original is not None)
+    # A model of the zoo is exported into the zoo, unless another folder is given.
+    output = options.output
+    if options.prior is not None and output is None:
+        output = options.model.parent / f"export-{prior_text(options.prior)}"
+    into_zoo = options.publish or (name is not None and output is None)
     if into_zoo:
-        destination_of(given.model, "", publish=True)
-        if name and given.target == "mobile" and not given.force and _has_phone_files(original):
+        destination_of(options.model, "", publish=True)
+        if name and options.target == "mobile" and not options.force and _has_phone_files(original):
             return 0
     with ExitStack() as stack:
-        model = stack.enter_context(_original(original or given.model))
-        if given.prior is not None:
+        model = stack.enter_context(_original(original or options.model))
+        if options.prior is not None:
             from .population import adapted_to
 
-            model = stack.enter_context(adapted_to(model, given.prior, training_prior(original or given.model)))
-        settings: dict[str, Any] = {"data": given.data, "calibration_images": given.calibration}
-        settings |= {"ferplus": given.ferplus, "tell": _print}
+            model = stack.enter_context(adapted_to(model, options.prior, training_prior(original or options.model)))
+        settings: dict[str, Any] = {"data": options.data, "calibration_images": options.calibration}
+        settings |= {"ferplus": options.ferplus, "report": _print}
         settings |= {"command": shlex.join(["python", "-m", "export", *arguments])}
-        if given.target == "mobile":
+        if options.target == "mobile":
             from .mobile import publish_mobile
 
-            publish_mobile(model, output, **settings, into_zoo=into_zoo, force=given.force)
+            publish_mobile(model, output, **settings, into_zoo=into_zoo, force=options.force)
             return 0
         from .publish import complete, publish
 
-        settings |= {"formats": formats, "leave_out": tuple(given.leave_out)}
-        if name and into_zoo and not given.force:
+        settings |= {"formats": formats, "leave_out": tuple(options.leave_out)}
+        if name and into_zoo and not options.force:
             complete(name, model, **settings)
         else:
-            publish(model, output, **settings, also=tuple(given.also), into_zoo=into_zoo, force=given.force)
+            publish(model, output, **settings, also=tuple(options.also), into_zoo=into_zoo, force=options.force)
     return 0
 
 
@@ -114,7 +114,7 @@ def _target(arguments: list[str]) -> str | None:
 
 
 def _name_in_zoo(model: Path) -> str | None:
-    """The name of the zoo's model that is meant, by its name or its file; `None` for any other."""
+    """The name of a model of the zoo, given by its name or its `.keras` file; `None` for any other model."""
     if not model.exists():
         return str(model) if original_path(str(model), absent=True) else None
     originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
@@ -122,19 +122,19 @@ def _name_in_zoo(model: Path) -> str | None:
 
 
 def _has_phone_files(original: Path | None) -> bool:
-    """Whether the zoo has this model's files for phones already, which is printed then."""
+    """Whether the zoo has this model's files for phones already; prints where."""
     if original is None or not original.is_file():
         return False
     folder = original.parent / MOBILE
-    there = sha_of_original(folder) == sha256(original)
-    if there:
-        out.print(f"the files for phones are in {folder}; --force makes them again", markup=False)
-    return there
+    if sha_of_original(folder) != sha256(original):
+        return False
+    out.print(f"the files for phones are in {folder}; --force makes them again", markup=False)
+    return True
 
 
 @contextmanager
 def _original(model: Path) -> Iterator[Path]:
-    """The `.keras` file; where it is not there, an ensemble is made again from its members, another is downloaded."""
+    """The `.keras` file; a missing one is downloaded, that of an ensemble is built from its members."""
     if model.is_file():
         yield model
         return
@@ -151,14 +151,14 @@ def _original(model: Path) -> Iterator[Path]:
             yield folder / model.name
 
 
-def _start(model: Path, calibration: int, can_be_made: bool = False) -> None:
-    """Hold the arguments against what export needs, and choose the backend."""
+def _prepare(model: Path, calibration: int, restorable: bool = False) -> None:
+    """Check the requirements of an export and choose the backend."""
     if calibration < 1:
         raise UsageError(f"--calibration is {calibration}; it must be at least 1")
     missing = [package for package in _PACKAGES if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(f"export needs {', '.join(missing)}; run `pip install 'fer-zoo[export]'`")
-    if not model.is_file() and not can_be_made:
+    if not model.is_file() and not restorable:
         raise UsageError(f"{model} does not exist; train a model first: python -m fer_zoo.train")
     # TFLite and tf2onnx convert a TensorFlow SavedModel, whatever backend trained the model.
     select_backend("tensorflow")
@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="replace what lies there, another model's files too")
     parser.add_argument(
         "--target",
-        choices=("zoo", "mobile", *_REPACKED),
+        choices=("zoo", "mobile", *_REPACKAGED),
         default="zoo",
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
         "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; micro: a C "

@@ -13,7 +13,7 @@ from fer_zoo.models import describe_model, list_models
 from fer_zoo.training.config import current_names
 from fer_zoo.zoo import Artifact, run_config
 
-from .reproduce import not_kept, recipe_command
+from .reproduce import recipe_command, unavailable_weights
 
 _PLOTS = {
     "curves.png": "Learning curves",
@@ -34,7 +34,7 @@ def write_card(
         folder: Holds the published files.
         artifacts: The Keras original first.
         evaluations: Of the Keras original, by split.
-        reports: Where `python -m benchmarks runtimes` wrote what it found of these files, where it has.
+        reports: Folder of the reports, of which `python -m benchmarks runtimes` writes measurements of these files.
     """
     original = artifacts[0]
     config = run_config(folder)
@@ -107,8 +107,8 @@ def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | No
 def _again(model: str, config: dict[str, Any]) -> list[str]:
     """Lines that say how the model can be trained again by others."""
     lines = []
-    if lost := not_kept(model, config):
-        lines.append(f"- not kept, so that these commands cannot be run again as they are: {', '.join(lost)}")
+    if missing := unavailable_weights(model, config):
+        lines.append(f"- not kept, so that these commands cannot be run again as they are: {', '.join(missing)}")
     if command := recipe_command(model):
         lines.append(f"- what can be run again: `{command}` ([what it gives](../../docs/training.md))")
     lines.append(
@@ -124,8 +124,8 @@ def _in_zoo(original: Artifact) -> bool:
 
 
 def _about(name: str, config: dict[str, Any]) -> str:
-    known = "ensemble" if config.get("members") else config.get("training", {}).get("model", name)
-    return describe_model(known) if known in list_models() else ""
+    architecture = "ensemble" if config.get("members") else config.get("training", {}).get("model", name)
+    return describe_model(architecture) if architecture in list_models() else ""
 
 
 def _accuracy(evaluations: dict[str, Evaluation], data: TrainingData | None) -> str:

@@ -80,12 +80,12 @@ def _function(model: keras.Model) -> tf.types.experimental.GenericFunction:
 def _rename(graph: onnx.GraphProto) -> None:
     """Name nodes and tensors by layer and operation, `stage1_conv.Relu` for `baseline_cnn_1/stage1_conv_1/Relu:0`."""
     names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
-    taken: Counter[str] = Counter()
+    used: Counter[str] = Counter()
     for node in graph.node:
         path = node.output[0].split("/")
         name = f"{re.sub(r'_[0-9]+$', '', path[1])}.{node.op_type}" if len(path) > 1 else node.op_type
-        taken[name] += 1
-        node.name = name if taken[name] == 1 else f"{name}.{taken[name]}"
+        used[name] += 1
+        node.name = name if used[name] == 1 else f"{name}.{used[name]}"
         for index, tensor in enumerate(node.input):
             names.setdefault(tensor, f"{node.name}.in{index}")
         for index, tensor in enumerate(node.output):
@@ -135,8 +135,8 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         conv.attribute.remove(pads)
         graph.node.remove(add)
         graph.node.insert(next(i for i, node in enumerate(graph.node) if node.name == conv.name), padded)
-    used = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+    read = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
         graph.initializer.remove(tensor)
 
 

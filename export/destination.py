@@ -1,4 +1,4 @@
-"""Where an export goes, and whether it may go there: it replaces nothing that it did not make, unless told to."""
+"""Where the files of an export go. An export replaces only what an export wrote, unless the user agrees."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Destination:
 
     Attributes:
         folder: Where its files go.
-        root: Where the manifest is that lists them: the artifacts folder for a model of the zoo, else `folder` itself.
+        root: Folder of the manifest that lists them: the artifacts folder for a model of the zoo, else `folder`.
     """
 
     folder: Path
@@ -34,25 +34,25 @@ class Destination:
         return self.folder != self.root
 
     def entries(self) -> list[Artifact]:
-        """What the manifest lists in the folder, files that are not there included."""
+        """The manifest's entries of the folder, those of missing files included."""
         return [a for a in load_manifest(self.root, absent=True) if artifact_path(a, self.root).parent == self.folder]
 
     def holds(self, source: Path) -> bool:
-        """Whether the manifest lists an export of this very `.keras` file in the folder."""
+        """Whether the folder has an export of this very `.keras` file, by its checksum."""
         return lists_original(self.entries(), source)
 
 
 def destination_of(source: Path, name: str, output: Path | None = None, publish: bool = False) -> Destination:
-    """Where the export of a model goes.
+    """Choose the folder of a model's export.
 
     Args:
         source: Its `.keras` file.
         name: Its name, which is that of its folder in the zoo.
-        output: Folder that was asked for; else `export` beside `source`.
-        publish: Into the zoo instead, the artifacts folder.
+        output: The folder; the default is `export` beside `source`.
+        publish: Use the zoo instead, the artifacts folder.
 
     Raises:
-        UsageError: It is inside the installed package.
+        UsageError: The folder is inside the installed package.
     """
     root = artifacts_dir() if publish else output or source.parent / "export"
     if in_package(root):
@@ -65,12 +65,12 @@ def destination_of(source: Path, name: str, output: Path | None = None, publish:
 
 
 def refuse_replacing(destination: Destination, source: Path, force: bool) -> None:
-    """Ask on a terminal, and refuse elsewhere, where an export would replace another model or other files.
+    """Ask before an export replaces another model or other files; without a terminal, refuse.
 
-    A run's own folder `export` is made again without a question.
+    The folder `export` of the run itself is replaced without a question.
 
     Raises:
-        UsageError: Something else lies there, `force` is false, and nobody agreed.
+        UsageError: The folder has something else, `force` is false, and the user did not agree.
     """
     folder = destination.folder
     if force or destination.holds(source):
@@ -81,17 +81,17 @@ def refuse_replacing(destination: Destination, source: Path, force: bool) -> Non
     if unfinished:  # An export of the same model was killed before it wrote the manifest.
         return
     if entries and folder != source.parent.resolve() / "export":
-        what = f"{folder} holds another model, {entries[0].model}"
+        conflict = f"{folder} holds another model, {entries[0].model}"
     elif not entries and folder.exists() and any(path.name != MOBILE for path in folder.iterdir()):
-        what = f"{folder} is not empty, and what is in it was not made by export"
+        conflict = f"{folder} is not empty, and what is in it was not made by export"
     else:
         return
-    if not agreed(f"{what}. Replace it?"):
-        raise UsageError(f"{what}; choose another --output, or pass --force to replace it")
+    if not agreed(f"{conflict}. Replace it?"):
+        raise UsageError(f"{conflict}; choose another --output, or pass --force to replace it")
 
 
 def sha_of_original(folder: Path) -> str | None:
-    """The SHA-256 of the Keras original of the files for phones in `folder`, `None` where nothing tells it."""
+    """The SHA-256 of the Keras original of the files for phones in `folder`, `None` where it is not known."""
     facts = folder / "mobile.json"
     try:
         return str(json.loads(facts.read_text("utf-8"))["sha256_of_keras_original"]) if facts.exists() else None
@@ -100,7 +100,7 @@ def sha_of_original(folder: Path) -> str | None:
 
 
 def agreed(question: str) -> bool:
-    """The answer of the person at the terminal, false where there is none."""
+    """Ask the person at the terminal; false where there is no terminal."""
     if not (sys.stdin.isatty() and console.out.is_terminal):
         return False
     return console.out.input(f"{question} \\[y/N] ").strip().casefold() in ("y", "yes")

@@ -29,9 +29,9 @@ def compact(model: Any) -> None:
     No two have the same name: OpenVINO would take them for one tensor.
     """
     for graph in model.subgraphs:
-        taken: Counter[bytes] = Counter()
+        used_names: Counter[bytes] = Counter()
         for tensor in graph.tensors:
-            tensor.name = _unique(b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:]), taken)
+            tensor.name = _unique(b"/".join(tensor.name.split(b";")[0].split(b"/")[-2:]), used_names)
     for signature in model.signatureDefs or []:
         for entry in (*signature.inputs, *signature.outputs):
             model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].name = entry.name
@@ -39,7 +39,7 @@ def compact(model: Any) -> None:
 
 
 def trim(model: Any) -> None:
-    """Leave out what a small file spends on saying nothing, after `compact`.
+    """Leave out what is redundant in a small file, after `compact`.
 
     Tensors between input and output are named after their layer alone, as far as that is unique; they need no shape
     with the batch left open beside the one with a batch of 1, no quantization where they have none, and no empty buffer
@@ -47,7 +47,7 @@ def trim(model: Any) -> None:
     """
     for graph in model.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
-        taken = Counter(graph.tensors[number].name for number in ends)
+        used_names = Counter(graph.tensors[number].name for number in ends)
         for number, tensor in enumerate(graph.tensors):
             if model.buffers[tensor.buffer].data is None:
                 tensor.buffer = 0
@@ -55,7 +55,7 @@ def trim(model: Any) -> None:
                 tensor.quantization = None
             if number not in ends:
                 tensor.shapeSignature = None
-                tensor.name = _unique(tensor.name.split(b"/")[0], taken)
+                tensor.name = _unique(tensor.name.split(b"/")[0], used_names)
     used = sorted({0, *(t.buffer for g in model.subgraphs for t in g.tensors), *(m.buffer for m in model.metadata)})
     numbers = {old: new for new, old in enumerate(used)}
     model.buffers = [model.buffers[number] for number in used]
@@ -63,10 +63,10 @@ def trim(model: Any) -> None:
         entry.buffer = numbers[entry.buffer]
 
 
-def _unique(name: bytes, taken: Counter[bytes]) -> bytes:
-    """`name`, or with a number from the second time on; counts in `taken`."""
-    taken[name] += 1
-    return name if taken[name] == 1 else b"%b.%d" % (name, taken[name])
+def _unique(name: bytes, used_names: Counter[bytes]) -> bytes:
+    """`name`, or with a number from the second time on; counted in `used_names`."""
+    used_names[name] += 1
+    return name if used_names[name] == 1 else b"%b.%d" % (name, used_names[name])
 
 
 def halve(model: Any) -> None:

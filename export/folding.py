@@ -68,21 +68,21 @@ class Affine(layers.Layer):
 
 def trace(model: keras.Model) -> tuple[list[Call], keras.Model]:
     """Every operation of a model in order of execution, nested models as one, on the tensors of the returned copy."""
-    found: list[Call] = []
+    calls: list[Call] = []
 
     def record(operation: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = operation(*args, **kwargs)
-        found.append(Call(operation, tuple(_tensors((args, kwargs))), tuple(_tensors(outputs))))
+        calls.append(Call(operation, tuple(_tensors((args, kwargs))), tuple(_tensors(outputs))))
         return outputs
 
     copy = rebuild(model, record)
-    return found, copy
+    return calls, copy
 
 
 def rebuild(model: keras.Model, call: Callable[..., Any], image: keras.KerasTensor | None = None) -> keras.Model:
     """A copy of a functional or sequential model in which `call(operation, *arguments)` stands for each call.
 
-    It takes `image` in place of its one input where that is given.
+    `image` replaces its one input, unless it is `None`.
     """
     inputs, outputs = (tensors[0] if len(tensors) == 1 else tensors for tensors in (model.inputs, model.outputs))
     functional = keras.Model(inputs, outputs, name=model.name)

@@ -94,22 +94,26 @@ def write_hub_folder(model: str, folder: Path) -> Path:
 
 
 def _refuse_replacing(folder: Path) -> None:
-    """Raises `UsageError` where something that `write_hub_folder` did not write would be replaced."""
+    """Raises `UsageError` before files are replaced that `write_hub_folder` did not write."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; choose a folder")
-    taken = [name for name in ("README.md", "config.json", "manifest.json", "model.keras") if (folder / name).exists()]
-    if not taken:
+    existing = [
+        name for name in ("README.md", "config.json", "manifest.json", "model.keras") if (folder / name).exists()
+    ]
+    if not existing:
         return
     try:
         ours = "made_by" in json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError, TypeError):
         ours = False
     if not ours:
-        raise UsageError(f"{folder} holds {' and '.join(taken)} that this command did not write; choose another folder")
+        raise UsageError(
+            f"{folder} holds {' and '.join(existing)} that this command did not write; choose another folder"
+        )
 
 
 def _entries(model: str) -> list[tuple[Artifact, Path]]:
-    """The files of a model and where they are: Keras original and ONNX files, and what there is of TFLite."""
+    """A model's manifest entries and paths: Keras original, ONNX files, and the TFLite files that are local."""
     path = Path(model)
     if path.exists():
         root = path if path.is_dir() else path.parent / "export"
@@ -121,8 +125,8 @@ def _entries(model: str) -> list[tuple[Artifact, Path]]:
     files = [entry for entry in every if entry.model == model]
     if not files:
         raise unknown_model(model, (entry.model for entry in every))
-    wanted = [entry for entry in files if entry.format != "tflite" or local_path(entry, root).is_file()]
-    return [(entry, obtain(entry, root)) for entry in wanted]
+    available = [entry for entry in files if entry.format != "tflite" or local_path(entry, root).is_file()]
+    return [(entry, obtain(entry, root)) for entry in available]
 
 
 def _config(original: Artifact) -> dict[str, Any]:
@@ -139,7 +143,7 @@ def _config(original: Artifact) -> dict[str, Any]:
 
 
 def _preprocessor() -> dict[str, Any]:
-    """Of the graphs in `onnx/`, which turn RGB into gray and scale it themselves."""
+    """The preprocessing of the graphs in `onnx/`, which turn RGB into gray and scale it themselves."""
     return {
         "image_processor_type": "ViTImageProcessor",
         "do_convert_rgb": True,
@@ -152,7 +156,7 @@ def _preprocessor() -> dict[str, Any]:
 
 
 def _card(original: Artifact, entries: list[Artifact]) -> str:
-    """The README: facts for the hub in front, then what a reader needs."""
+    """The README: the hub's front matter, then accuracy, files and usage."""
     facts = yaml.safe_dump(_front_matter(original), sort_keys=False, allow_unicode=True, width=100)
     labels = ", ".join(original.output["labels"])
     rows = "\n".join(
@@ -160,8 +164,14 @@ def _card(original: Artifact, entries: list[Artifact]) -> str:
         for split, measures in original.metrics.items()
     )
     files = "\n".join(f"| {Path(e.path).name} | {e.format} | {e.precision} | {e.bytes / 1000:,.0f} |" for e in entries)
-    known = next((model.architecture for model in trained_models() if model.name == original.model), original.model)
-    about = describe_model(known) if known in list_models() else f"A model of {len(original.output['labels'])} classes."
+    architecture = next(
+        (model.architecture for model in trained_models() if model.name == original.model), original.model
+    )
+    about = (
+        describe_model(architecture)
+        if architecture in list_models()
+        else f"A model of {len(original.output['labels'])} classes."
+    )
     return f"""---
 {facts}---
 

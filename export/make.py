@@ -1,4 +1,4 @@
-"""The files of an export in a temporary folder, each held against the Keras original on the whole test set."""
+"""The files of an export, written to a temporary folder and compared with the Keras original on all test images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 from rich.progress import Progress
-from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.contract import IMAGE_SIZE
@@ -20,7 +19,7 @@ from fer_zoo.data.training_data import FER2013, OWN
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.evaluation import Evaluation, evaluate_splits
 from fer_zoo.evaluation.model import images_for
-from fer_zoo.evaluation.parity import Parity, compare, failures
+from fer_zoo.evaluation.parity import Parity, compare
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
@@ -33,22 +32,15 @@ from . import metadata
 from .convert import to_onnx, to_tflite
 from .destination import Destination
 from .folding import fold
+from .gates import ParityCheck, Reporter, check_gates
 from .integers import tflite_full_int8
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import onnx_int8, tflite_int8
 
-# Shows a sentence or a table to whoever waits for the export.
-Tell = Callable[[str | Table], None]
-
-
-def silent(part: str | Table) -> None:
-    """Shows nothing."""
-
-
 _SEED = 2025
-# Bytes above which git leaves out a new file of the zoo, since an export makes it again, and the members of an ensemble
-# its original; the manifest says so of each file, and may keep a larger one.
-_MOST_IN_GIT = 1_000_000
+# Larger files of the zoo, in bytes, are not committed when they are new, since an export makes them again. The
+# manifest records for each file whether it is.
+_MAX_BYTES_IN_GIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -75,48 +67,48 @@ MORE_TARGETS = (Target("tflite", "int8-full", "model.int8-full.tflite"),)
 ALL_TARGETS = (*TARGETS, *MORE_TARGETS)
 
 
-@dataclass(frozen=True)
-class Made:
-    """The files of an export in a temporary folder, and what was measured of them.
+@dataclass(frozen=True, kw_only=True)
+class ExportedFiles:
+    """The files of an export in a temporary folder, all gates passed, and what was measured of them.
 
     Attributes:
         model: The Keras original.
-        folder: Of the files, with the `config.json` of the run.
+        folder: Has the files and the `config.json` of the run.
         targets: The files besides the original.
-        facts: What each says of itself.
-        settings: How each int8 file was quantized.
-        reference: The original's answers on the test images, float32 `[n, classes]`.
-        parities: By file.
-        evaluations: By file and split.
-        trained_on: The original's training data.
-        copies: Test images that the original has seen in training, as `copies_of_train` tells them.
-        prior: How often each class occurred in training, `None` where that is not known.
-        command: What made the files.
+        metadata: What is embedded in each file.
+        quantization: How each int8 file was quantized, by file name.
+        predictions: The original's probabilities of the test images, float32 `[n, classes]`.
+        parities: The comparison with the original, by file name.
+        evaluations: The measures of each split, by file name.
+        training_data: What the original was trained on, `None` where nothing recorded it.
+        train_copies: Which test images the original has seen in training: `fer_zoo.data.copies_of_train`.
+        prior: The share of each class in training, `None` where it is not known.
+        command: The command line of the export.
     """
 
     model: keras.Model
     folder: Path
     targets: list[Target]
-    facts: dict[str, Any]
-    settings: dict[str, dict[str, Any]]
-    reference: np.ndarray
+    metadata: dict[str, Any]
+    quantization: dict[str, dict[str, Any]]
+    predictions: np.ndarray
     parities: dict[str, Parity]
     evaluations: dict[str, dict[str, Evaluation]]
-    trained_on: TrainingData | None
-    copies: np.ndarray | None
+    training_data: TrainingData | None
+    train_copies: np.ndarray | None
     prior: tuple[float, ...] | None
     command: str
 
     def artifacts(self, destination: Destination) -> list[Artifact]:
-        """The manifest's entries of the files once they are there, the original first."""
+        """The manifest's entries of the files in `destination`, the original first."""
         return [self._artifact(t, destination) for t in (Target("keras", "fp32", "model.keras"), *self.targets)]
 
     def _artifact(self, target: Target, destination: Destination) -> Artifact:
         config = run_config(self.folder)
         path = self.folder / target.file
-        place = destination.folder.relative_to(destination.root)
+        listed_folder = destination.folder.relative_to(destination.root)
         parity = self.parities.get(target.file)
-        name = (place / target.file).as_posix()
+        name = (listed_folder / target.file).as_posix()
         earlier = next((artifact for artifact in destination.entries() if artifact.path == name), None)
         return Artifact(
             model=self.model.name,
@@ -127,25 +119,25 @@ class Made:
             bytes=path.stat().st_size,
             params=self.model.count_params(),
             macs=count_macs(self.model),
-            trained_on=self.facts["trained_on"],
+            trained_on=self.metadata["trained_on"],
             input=_input(target.precision),
-            output={"name": "probabilities", "labels": self.facts["labels"]}
+            output={"name": "probabilities", "labels": self.metadata["labels"]}
             | ({"prior": list(self.prior)} if self.prior else {}),
             metrics={split: _metrics(evaluation) for split, evaluation in self.evaluations[target.file].items()},
-            parity={"reference": (place / "model.keras").as_posix(), **parity.to_json()}
-            | self.settings.get(target.file, {})
+            parity={"reference": (listed_folder / "model.keras").as_posix(), **parity.to_json()}
+            | self.quantization.get(target.file, {})
             if parity
             else {},
-            license=self.facts["license"],
+            license=self.metadata["license"],
             source=portable(self.command if parity else config.get("command", "")),
             commit=config.get("commit") or "",
-            task=self.trained_on.task if self.trained_on else task_of(self.facts["labels"]),
+            task=self.training_data.task if self.training_data else task_of(self.metadata["labels"]),
             oldest_keras=oldest_keras(path) if target.format == "keras" else "",
             shipped=earlier.shipped if earlier else not destination.in_zoo or _in_git(path, config),
         )
 
 
-def make(
+def export_files(
     model: keras.Model,
     source: Path,
     folder: Path,
@@ -154,56 +146,49 @@ def make(
     calibration_images: int,
     bar: Progress,
     command: str,
-    tell: Tell,
-) -> Made:
-    """Write `targets` to `folder`, and hold each against the original on all test images.
+    report: Reporter,
+) -> ExportedFiles:
+    """Write `targets` to `folder`, and compare each with the original on all test images.
 
     Raises:
-        FerZooError: A gate is missed.
+        FerZooError: A file misses a parity gate.
     """
     test = dataset.subset("test")
-    trained_on = TrainingData.of_config(run_config(source.parent))
-    copies = copies_of_train(dataset, test, trained_on)
+    training_data = TrainingData.of_config(run_config(source.parent))
+    copies = copies_of_train(dataset, test, training_data)
     facts = facts_of(model, source)
-    settings = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
-    reference = model.predict(_batch(test.images), batch_size=256, verbose=0)
-    parities, evaluations = {}, {"model.keras": evaluate_splits(test, reference, copies)}
+    quantization = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
+    predictions = model.predict(_batch(test.images), batch_size=256, verbose=0)
+    parities, evaluations = {}, {"model.keras": evaluate_splits(test, predictions, copies)}
     for target in bar.track(targets, description="parity"):
         with console.native_messages_dropped():
             classifier = load_classifier(folder / target.file, threads=cores())
             probabilities = classifier.predict_proba(test.images)
-        parities[target.file] = compare(reference, probabilities, test.labels, test.expressions)
+        parities[target.file] = compare(predictions, probabilities, test.labels, test.expressions)
         evaluations[target.file] = evaluate_splits(test, probabilities, copies)
-    tell(_table(targets, parities, folder))
-    missed = [
-        f"{target.file}: {failure}"
-        for target in targets
-        for failure in failures(parities[target.file], target.precision)
-    ]
-    if missed:
-        raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
-    return Made(
-        model,
-        folder,
-        targets,
-        facts,
-        settings,
-        reference,
-        parities,
-        evaluations,
-        trained_on,
-        copies,
-        training_prior(source),
-        command,
+    check_gates([ParityCheck(folder / t.file, t.precision, parities[t.file]) for t in targets], report)
+    return ExportedFiles(
+        model=model,
+        folder=folder,
+        targets=targets,
+        metadata=facts,
+        quantization=quantization,
+        predictions=predictions,
+        parities=parities,
+        evaluations=evaluations,
+        training_data=training_data,
+        train_copies=copies,
+        prior=training_prior(source),
+        command=command,
     )
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a `.keras` file and hold it against the zoo's contract.
+    """Load a `.keras` file whose input and output are those of the zoo's models.
 
     Raises:
         UsageError: There is no such file.
-        FerZooError: It is no Keras model, or has another input or output.
+        FerZooError: It is no Keras model, or its input or output is another.
     """
     if not path.is_file():
         raise UsageError(f"{path} does not exist; train a model first: python -m fer_zoo.train")
@@ -215,15 +200,15 @@ def load_model(path: Path) -> keras.Model:
     return model
 
 
-def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Path | None, tell: Tell) -> Dataset:
-    """The images, with labels of the model's classes.
+def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Path | None, report: Reporter) -> Dataset:
+    """The images to calibrate and to test on, labelled with the model's classes.
 
     Args:
         model: The Keras original.
         source: Its file.
         data: Folder, zip or CSV; `None` as in `images_for`.
         ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
-        tell: Gets the notes on the data.
+        report: Receives notes on the data, such as images that were left out.
 
     Raises:
         UsageError: The data cannot be read, or has no images of a class.
@@ -231,7 +216,7 @@ def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Pat
     labels = labels_of(source, model.output_shape[1])
     dataset = images_for(source, labels, data, ferplus)
     for note in dataset.notes:
-        tell(note)
+        report(note)
     return dataset
 
 
@@ -244,16 +229,20 @@ def _write_files(
     facts: dict[str, Any],
     bar: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Write every target; returns how each int8 file was quantized."""
+    """Write every target.
+
+    Returns:
+        How each int8 file was quantized, by file name.
+    """
     images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
     prepared = prepare(folded, images) if any(_writer(target) for target in targets) else None
-    settings: dict[str, dict[str, Any]] = {}
+    quantization: dict[str, dict[str, Any]] = {}
     for target in bar.track(targets, description="writing"):
         path = folder / target.file
         if prepared is not None and (write := _writer(target)):
             write(prepared, path, images)
-            settings[target.file] = {"calibration": "minmax", "images": len(images)}
+            quantization[target.file] = {"calibration": "minmax", "images": len(images)}
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:
@@ -262,11 +251,11 @@ def _write_files(
     for target in targets:
         own = {"format": target.format, "precision": target.precision, "input": _input(target.precision)}
         metadata.write(folder / target.file, facts | own)
-    return settings
+    return quantization
 
 
 def _writer(target: Target) -> Callable[[Prepared, Path, np.ndarray], None] | None:
-    """What writes a target of whole numbers."""
+    """The function that writes an int8 target, `None` for a float one."""
     writers = {
         ("onnx", "int8"): onnx_int8,
         ("tflite", "int8"): tflite_int8,
@@ -276,14 +265,18 @@ def _writer(target: Target) -> Callable[[Prepared, Path, np.ndarray], None] | No
 
 
 def _input(precision: str) -> dict[str, Any]:
-    """What a file of the zoo takes."""
+    """The description of a file's input: name, shape, dtype, range and layout."""
     kind, lowest, highest = ("int8", -128, 127) if precision == "int8-full" else ("float32", 0, 255)
     shape = [None, IMAGE_SIZE, IMAGE_SIZE, 1]
     return {"name": "image", "shape": shape, "dtype": kind, "range": [lowest, highest], "layout": "NHWC"}
 
 
 def calibration_sample(dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Train images drawn without regard to class, as the model will meet them.
+    """Images to calibrate on, drawn from train at random, so that classes are as frequent as there.
+
+    Args:
+        dataset: Has the split `train`.
+        count: How many; all where there are fewer.
 
     Returns:
         Images, float32 `[count, 48, 48, 1]` in 0..255, and their labels, integer `[count]`.
@@ -298,12 +291,12 @@ def _batch(images: np.ndarray) -> np.ndarray:
 
 
 def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
-    """What every file says of itself."""
+    """The metadata that every exported file carries: model, labels, input, training data, licence."""
     config = run_config(source.parent)
     trained_on = TrainingData.of_config(config)
-    # Those of FER2013 say nothing of it, so that the zoo's files come out again byte for byte.
+    # Models of FER2013 do not record it, so that an export of the zoo's files gives the same bytes again.
     data = {} if trained_on is None or trained_on.kind == FER2013 else {"training_data": trained_on.name}
-    # Runs of earlier versions did not record it: their files stay as they are, byte for byte.
+    # Nor do runs of earlier versions record the prior, for the same reason.
     recorded = "prior" in config or (trained_on is not None and trained_on.class_counts)
     prior = training_prior(source) if recorded else None
     return {
@@ -321,7 +314,7 @@ def facts_of(model: keras.Model, source: Path) -> dict[str, Any]:
 
 
 def _license(name: str, config: dict[str, Any]) -> str:
-    """Of the weights: those that were fine-tuned have the terms of what they started from, too."""
+    """The licence of the weights; fine-tuned ones also have the terms of the weights they started from."""
     trained_on = TrainingData.of_config(config)
     own = "not stated" if trained_on and trained_on.kind == OWN else "MIT"
     alone = {"model": config.get("training", {}).get("model", name), "fine_tuned": is_fine_tuned(config)}
@@ -331,8 +324,8 @@ def _license(name: str, config: dict[str, Any]) -> str:
 
 
 def _in_git(path: Path, config: dict[str, Any]) -> bool:
-    """Whether git keeps a new file of the zoo: small ones, and an original, which nobody could train again the same."""
-    return path.stat().st_size <= _MOST_IN_GIT or (path.suffix == ".keras" and not config.get("members"))
+    """Whether git keeps a new file of the zoo: it is small, or a trained original, which nobody can make again."""
+    return path.stat().st_size <= _MAX_BYTES_IN_GIT or (path.suffix == ".keras" and not config.get("members"))
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
@@ -343,24 +336,3 @@ def _metrics(evaluation: Evaluation) -> dict[str, Any]:
         "macro_f1": evaluation.macro_f1,
         "ece": evaluation.ece,
     }
-
-
-def _table(targets: list[Target], parities: dict[str, Parity], folder: Path) -> Table:
-    table = Table(
-        "file", "kB", "agreement", "max |Δp|", "mean |Δp|", "Δ accuracy", "Δ macro-F1", "gate", box=None, pad_edge=False
-    )
-    for target in targets:
-        parity = parities[target.file]
-        missed = failures(parity, target.precision)
-        table.add_row(
-            target.file,
-            f"{(folder / target.file).stat().st_size / 1000:.0f}",
-            f"{parity.argmax_agreement:.2%}",
-            f"{parity.max_abs_diff:.2g}",
-            f"{parity.mean_abs_diff:.2g}",
-            f"{100 * parity.accuracy_delta:+.2f}",
-            f"{100 * parity.macro_f1_delta:+.2f}",
-            "MISSED" if missed else "passed",
-            style="red" if missed else None,
-        )
-    return table

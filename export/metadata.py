@@ -33,22 +33,24 @@ def _write_onnx(path: Path, facts: dict[str, Any]) -> None:
 
     model = onnx.load(path)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
-    onnx.helper.set_model_props(model, texts | _for_others(facts))
+    onnx.helper.set_model_props(model, texts | _ultralytics(facts))
     onnx.save(model, path)
 
 
 def _read_onnx(path: Path) -> dict[str, Any]:
     import onnx
 
-    return {entry.key: _value(entry.value) for entry in onnx.load(path).metadata_props if entry.key not in _OF_OTHERS}
+    return {
+        entry.key: _value(entry.value) for entry in onnx.load(path).metadata_props if entry.key not in _ULTRALYTICS_KEYS
+    }
 
 
-def _for_others(facts: dict[str, Any]) -> dict[str, str]:
+def _ultralytics(facts: dict[str, Any]) -> dict[str, str]:
     """Labels and size once more, under the keys and in the Python notation that Ultralytics' ONNX files have."""
     if not {"labels", "input"} <= facts.keys():
         return {}
     values = (dict(enumerate(facts["labels"])), facts["input"]["shape"][1:3], 1, "classify")
-    return {key: str(value) for key, value in zip(_OF_OTHERS, values, strict=True)}
+    return {key: str(value) for key, value in zip(_ULTRALYTICS_KEYS, values, strict=True)}
 
 
 def _write_tflite(path: Path, facts: dict[str, Any]) -> None:
@@ -83,6 +85,6 @@ def _value(text: str) -> Any:
         return text
 
 
-_OF_OTHERS = ("names", "imgsz", "stride", "task")
+_ULTRALYTICS_KEYS = ("names", "imgsz", "stride", "task")
 _WRITERS = {".onnx": _write_onnx, ".tflite": _write_tflite}
 _READERS = {".onnx": _read_onnx, ".tflite": _read_tflite}

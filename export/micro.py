@@ -38,8 +38,8 @@ _BYTES_IN_LINE = 20
 
 
 def main(arguments: list[str]) -> int:
-    given = _parser().parse_args(arguments)
-    out.print(f"wrote {write_header(given.model, given.folder)}", markup=False)
+    options = _parser().parse_args(arguments)
+    out.print(f"wrote {write_header(options.model, options.folder)}", markup=False)
     return 0
 
 

@@ -12,15 +12,14 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from rich.progress import Progress
-from rich.table import Table
 
 from fer_zoo import __version__, console
 from fer_zoo.contract import IMAGE_SIZE, LABELS, LUMA, translated
 from fer_zoo.data import Dataset
 from fer_zoo.data.training_data import OWN
-from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import evaluate_splits
-from fer_zoo.evaluation.parity import Parity, compare, failures
+from fer_zoo.evaluation.parity import compare
 from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import portable
 
@@ -28,7 +27,8 @@ from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
 from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
-from .make import Tell, calibration_sample, dataset_for, facts_of, load_model, silent
+from .gates import ParityCheck, Reporter, check_gates, silent
+from .make import calibration_sample, dataset_for, facts_of, load_model
 from .mobile_card import mobile_card
 from .phone import take_rgb
 from .quantization import Prepared, prepare, prepare_half
@@ -44,13 +44,13 @@ _SEED = 2025
 
 @dataclass(frozen=True)
 class Phone:
-    """One file for phones: the precision of its weights, a key of `GATES`, and the type of its input."""
+    """One file for phones: the precision of its weights, which decides its gates, and the dtype of its input."""
 
     precision: str
     dtype: str
 
     def file(self, model: str) -> str:
-        """Its name, which is not that of a file of the zoo, since those take gray images."""
+        """The name of the file; it differs from those of the zoo's files, whose input is gray."""
         return f"{model}.tflite" if self.precision == "fp32" else f"{model}.{self.precision}.tflite"
 
 
@@ -66,41 +66,41 @@ def publish_mobile(
     into_zoo: bool = False,
     force: bool = False,
     command: str = "",
-    tell: Tell = silent,
+    report: Reporter = silent,
 ) -> Path:
     """Export a trained model for phones, beside its run or into the zoo, if every file passes its parity gates.
 
-    The gates are held on all test images twice: gray, and tinted at random, which a model that took the colours in the
-    wrong order would not pass. As in `publish`, a failure leaves the output as it was.
+    The gates are checked on all test images twice: gray, and tinted at random, which fails where a file reads the
+    colours in the wrong order. As in `publish`, a failure leaves the output as it was.
 
     Args:
-        source: A `model.keras` on the zoo's contract.
-        output: The model's folder; `export` beside `source` where not given.
+        source: A `model.keras` with the zoo's input and output.
+        output: The model's folder; the default is `export` beside `source`.
         data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
         calibration_images: Train images that static quantization is calibrated on.
         ferplus: FER+'s votes, for a model of its expressions.
         into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
-        force: Replace files of another model that lie there.
-        command: What made the files, for `mobile.json`.
-        tell: Gets the table of parities, and a sentence on what was written.
+        force: Replace files of another model.
+        command: The command line, which `mobile.json` records.
+        report: Receives the table of parities, and a sentence on what was written.
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
         the TFLite files too, and `mobile.json` and `README.md` with what was measured.
 
     Raises:
-        UsageError: Another model lies there.
+        UsageError: The folder has files of another model.
         FerZooError: The model does not fit the contract, or a gate is missed; nothing is written then.
     """
     model = load_model(source)
     output = destination_of(source, model.name, output, into_zoo).folder
     _refuse_replacing(output, source, force)
-    dataset = dataset_for(model, source, data, ferplus, tell)
+    dataset = dataset_for(model, source, data, ferplus, report)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
     with temporary_folder(output.parent) as folder, console.progress() as bar:
         _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
-        entries = _measure(model, folder, dataset.subset("test"), bar, tell)
+        entries = _measure(model, folder, dataset.subset("test"), bar, report)
         for name, content in task_metadata.label_files(_translations(facts["labels"])).values():
             write_text(folder / name, content)
         facts = {"schema": 1, **facts, "command": portable(command), "files": entries}
@@ -109,12 +109,12 @@ def publish_mobile(
         (output / MOBILE).mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             os.replace(path, output / MOBILE / path.name)
-    tell(f"{len(PHONES)} files for phones are in {output / MOBILE}")
+    report(f"{len(PHONES)} files for phones are in {output / MOBILE}")
     return output / MOBILE
 
 
 def _refuse_replacing(output: Path, source: Path, force: bool) -> None:
-    """Files for phones lie beside those of the same model, and replace none of another one without `force`."""
+    """Raises `UsageError` where files of another model are in the folder, unless `force` or the user agrees."""
     original, folder = output / "model.keras", output / MOBILE
     if original.exists() and sha256(original) != sha256(source):
         raise UsageError(f"{original} is another model than {source}; export that first, or pass another --output")
@@ -136,7 +136,7 @@ def luma(images: np.ndarray) -> np.ndarray:
 
 
 def predict_proba(path: Path, images: np.ndarray) -> np.ndarray:
-    """What a file for phones answers there: LiteRT, one image at a time, one thread.
+    """Predictions of a file as a phone makes them: LiteRT, one image at a time, one thread.
 
     Args:
         path: The file.
@@ -181,21 +181,18 @@ def _for_one_image(model: keras.Model) -> keras.Model:
     return rebuild(model, lambda operation, *args, **kwargs: operation(*args, **kwargs), image)
 
 
-def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress, tell: Tell) -> list[dict[str, Any]]:
-    """Hold every file against its gates, tell the table, and return what `mobile.json` says of the files."""
+def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress, report: Reporter) -> list[dict[str, Any]]:
+    """Compare every file with the original and check its gates; returns the entries of `mobile.json`."""
     pictures = {"gray": np.repeat(test.images[..., None], 3, axis=3), "tinted": tinted(test.images)}
     references = {kind: model.predict(luma(rgb), batch_size=256, verbose=0) for kind, rgb in pictures.items()}
-    table = Table(
-        "file", "kB", "images", "agreement", "max |Δp|", "mean |Δp|", "Δ accuracy", "gate", box=None, pad_edge=False
-    )
-    entries, missed = [], []
+    entries, checks = [], []
     for phone in bar.track(PHONES, description="parity"):
         path = folder / phone.file(model.name)
-        answers = {kind: predict_proba(path, rgb) for kind, rgb in pictures.items()}
-        parities = {kind: compare(references[kind], answers[kind], test.labels, test.expressions) for kind in pictures}
-        for kind, parity in parities.items():
-            _add_row(table, path, kind, parity, phone.precision)
-            missed += [f"{path.name} on {kind} images: {failure}" for failure in failures(parity, phone.precision)]
+        predictions = {kind: predict_proba(path, rgb) for kind, rgb in pictures.items()}
+        parities = {
+            kind: compare(references[kind], predictions[kind], test.labels, test.expressions) for kind in pictures
+        }
+        checks += [ParityCheck(path, phone.precision, parity, kind) for kind, parity in parities.items()]
         entries.append(
             {
                 "file": path.name,
@@ -203,29 +200,12 @@ def _measure(model: keras.Model, folder: Path, test: Dataset, bar: Progress, tel
                 "sha256": sha256(path),
                 "bytes": path.stat().st_size,
                 "input": _input(phone),
-                "accuracy": {split: e.accuracy for split, e in evaluate_splits(test, answers["gray"]).items()},
+                "accuracy": {split: e.accuracy for split, e in evaluate_splits(test, predictions["gray"]).items()},
                 "parity": {kind: parity.to_json() for kind, parity in parities.items()},
             }
         )
-    tell(table)
-    if missed:
-        raise FerZooError(f"nothing was written, parity gates are missed: {'; '.join(missed)}")
+    check_gates(checks, report)
     return entries
-
-
-def _add_row(table: Table, path: Path, kind: str, parity: Parity, precision: str) -> None:
-    missed = failures(parity, precision)
-    table.add_row(
-        path.name,
-        f"{path.stat().st_size / 1000:.0f}",
-        kind,
-        f"{parity.argmax_agreement:.2%}",
-        f"{parity.max_abs_diff:.2g}",
-        f"{parity.mean_abs_diff:.2g}",
-        f"{100 * parity.accuracy_delta:+.2f}",
-        "MISSED" if missed else "passed",
-        style="red" if missed else None,
-    )
 
 
 def _input(phone: Phone) -> dict[str, Any]:
@@ -242,8 +222,11 @@ def _input(phone: Phone) -> dict[str, Any]:
 def _translations(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The labels, and their words in the other languages that have words for all of them."""
     words = {language: translated(labels, language) for language in LABELS}
-    known = {language for language, known in LABELS.items() if set(words[language]) <= set(known)}
-    return {language: labels for language, labels in words.items() if language in known or language == "en"}
+    return {
+        language: translation
+        for language, translation in words.items()
+        if language == "en" or set(translation) <= set(LABELS[language])
+    }
 
 
 def _task_metadata(name: str, facts: dict[str, Any], phone: Phone) -> task_metadata.TaskMetadata:

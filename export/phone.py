@@ -17,7 +17,7 @@ _KINDS = schema.BuiltinOperator
 def take_rgb(model: Any, integers: bool = False) -> None:
     """Put a layer before the first one that turns RGB into gray: a 1x1 convolution in float with the weights `LUMA`.
 
-    The layers behind it stay as they are, int8 ones too. On baseline_cnn it takes 4 µs of 151 (int8) or 451 (float);
+    The layers behind it stay unchanged, int8 ones too. On baseline_cnn it takes 4 µs of 151 (int8) or 451 (float);
     folded into the first convolution, whose products it triples, those weights take 33.
 
     Args:

@@ -24,9 +24,9 @@ def plot_parity(path: Path, artifacts: list[Artifact]) -> None:
         ("File size, kB", [a.bytes / 1000 for a in exported], "{:.0f}"),
     )
     figure = Figure(figsize=(12, 0.6 + 0.45 * len(exported)), layout="constrained")
-    for axes, (title, values, shown) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
+    for axes, (title, values, number_format) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
         bars = axes.barh(names, values, color=["C1" if "int8" in name else "C0" for name in names])
-        axes.bar_label(bars, [shown.format(value) for value in values], padding=3)
+        axes.bar_label(bars, [number_format.format(value) for value in values], padding=3)
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, 1.25 * max(values) or 1)
         axes.spines[["top", "right"]].set_visible(False)

@@ -26,7 +26,7 @@ _LEAST = 1e-6
 
 @contextmanager
 def adapted_to(source: Path, prior: Prior, training: tuple[float, ...] | None) -> Iterator[Path]:
-    """A copy of a run whose model's last bias has the logarithm of `prior` over the training prior added.
+    """A copy of a run; the log of `prior` over the training prior is added to its model's last bias.
 
     The softmax of shifted logits is what `fer_zoo.inference.prior.adapt` computes from the probabilities, so that files
     of any format carry it.
@@ -34,10 +34,10 @@ def adapted_to(source: Path, prior: Prior, training: tuple[float, ...] | None) -
     Args:
         source: A `model.keras`, with the files of its run beside it.
         prior: As `load_classifier` takes it, but for `estimate`.
-        training: How often each class occurred in training, as `training_prior` tells.
+        training: The share of each class in training: `fer_zoo.zoo.training_prior`.
 
     Yields:
-        The `model.keras` of the copy, whose `config.json` has the new `prior`; it is gone afterwards.
+        The `model.keras` of the copy, whose `config.json` has the new `prior`; it is removed afterwards.
 
     Raises:
         UsageError: The prior is to be estimated, the training prior is not known, or the model is an ensemble.

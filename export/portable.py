@@ -1,4 +1,4 @@
-"""What runtimes besides ONNX Runtime need of an ONNX graph: the same numbers, written so that they read them too."""
+"""ONNX graphs rewritten so that other runtimes than ONNX Runtime compute the same numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make_portable(graph: onnx.GraphProto) -> None:
 
 
 def _write_pad_modes(graph: onnx.GraphProto) -> None:
-    """Write the mode of each Pad out, although the specification takes `constant` for granted.
+    """Write the mode of each Pad, although `constant` is the default.
 
     pnnx converts a Pad without it to a layer that ncnn does not have (`findings/ncnn_pad_default_mode.sh`).
     """

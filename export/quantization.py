@@ -161,18 +161,18 @@ def _equalized(model: keras.Model, images: np.ndarray) -> keras.Model:
 
 def _with_exact_shifts(model: keras.Model, images: np.ndarray) -> tuple[keras.Model, tuple[SharedScale, ...]]:
     calls, copy = trace(model)
-    found = [
+    shifts_in_chains = [
         (call, chain)
         for chain in _chains(calls)
         for call in chain.between
         if isinstance(call.operation, Affine) and type(chain.last) in (layers.Conv2D, layers.Dense)
     ]
-    tensors = [tensor for call, _ in found for tensor in (call.inputs[0], call.outputs[0])]
+    tensors = [tensor for call, _ in shifts_in_chains for tensor in (call.inputs[0], call.outputs[0])]
     ranges = [(min(0.0, low.min()), max(0.0, high.max())) for low, high in _ranges(copy, tensors, images)]
     shifts: dict[int, np.ndarray] = {}
     corrections: dict[int, np.ndarray] = {}
     shared = []
-    for (affine, chain), before, after in zip(found, ranges[::2], ranges[1::2], strict=True):
+    for (affine, chain), before, after in zip(shifts_in_chains, ranges[::2], ranges[1::2], strict=True):
         width = max(before[1] - before[0], after[1] - after[0])
         step = width / 255
         shift = affine.operation.shift.astype(np.float64)
@@ -353,7 +353,7 @@ def _chains(calls: list[Call]) -> list[_Chain]:
         times[id(call.operation)] = times.get(id(call.operation), 0) + 1
         for tensor in call.inputs:
             readers.setdefault(id(tensor), []).append(call)
-    found = []
+    chains = []
     for start in calls:
         if type(start.operation) not in WEIGHTED or times[id(start.operation)] > 1:
             continue
@@ -366,13 +366,13 @@ def _chains(calls: list[Call]) -> list[_Chain]:
             if times[id(call.operation)] > 1:
                 break
             if type(call.operation) in WEIGHTED and getattr(call.operation, "groups", 1) == 1:
-                found.append(_Chain(start.operation, tuple(between), call.operation, tensor))
+                chains.append(_Chain(start.operation, tuple(between), call.operation, tensor))
                 break
             if not _is_homogeneous(call.operation):
                 break
             between.append(call)
             tensor = call.outputs[0]
-    return found
+    return chains
 
 
 def _streams(calls: list[Call]) -> list[_Stream]:
@@ -384,7 +384,7 @@ def _streams(calls: list[Call]) -> list[_Stream]:
         joined = {group.get(key, key) for key in tied}
         group |= {key: tied[0] for key in (*tied, *(other for other, name in group.items() if name in joined))}
     times = Counter(id(call.operation) for call in calls)
-    found = []
+    streams = []
     for name in dict.fromkeys(group.values()):
         between = [call for call in ties if group[id(call.outputs[0])] == name]
         writers = [call for call in calls if group.get(id(call.outputs[0])) == name and call not in between]
@@ -401,12 +401,12 @@ def _streams(calls: list[Call]) -> list[_Stream]:
         if sound and writers and readers and any(type(call.operation) is layers.Add for call in between):
             tensors = {id(tensor): tensor for call in (*writers, *between) for tensor in call.outputs}
             parts = [tuple(call.operation for call in part) for part in (writers, between, readers)]
-            found.append(_Stream(parts[0], parts[1], parts[2], tuple(tensors.values())))
-    return found
+            streams.append(_Stream(parts[0], parts[1], parts[2], tuple(tensors.values())))
+    return streams
 
 
 def _is_homogeneous(operation: Any) -> bool:
-    """Whether an operation commutes with a positive scale for each channel, that of an added constant given too."""
+    """Whether an operation commutes with a positive scale for each channel, which its added constant takes too."""
     if type(operation) is layers.ReLU:
         return operation.max_value is None and not operation.negative_slope and not operation.threshold
     return type(operation) in _HOMOGENEOUS and getattr(operation, "multiplier", None) is None
@@ -416,15 +416,15 @@ def _ranges(
     model: keras.Model, tensors: list[keras.KerasTensor], images: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Minimum and maximum of each channel of each tensor."""
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    ranges: list[tuple[np.ndarray, np.ndarray]] = []
     for values in _values(model, tensors, images):
         axes = [tuple(range(value.ndim - 1)) for value in values]
-        now = [(value.min(axis), value.max(axis)) for value, axis in zip(values, axes, strict=True)]
-        found = [
+        batch = [(value.min(axis), value.max(axis)) for value, axis in zip(values, axes, strict=True)]
+        ranges = [
             (np.minimum(low, new_low), np.maximum(high, new_high))
-            for (low, high), (new_low, new_high) in zip(found or now, now, strict=True)
+            for (low, high), (new_low, new_high) in zip(ranges or batch, batch, strict=True)
         ]
-    return found
+    return ranges
 
 
 def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:

@@ -156,26 +156,26 @@ def _until_depthwise(model: Any) -> list[str]:
     """
     (graph,) = model.subgraphs
     convolution, depthwise = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D
-    ways: dict[int, list[str]] = {int(graph.inputs[0]): []}
+    paths: dict[int, list[str]] = {int(graph.inputs[0]): []}
     past_convolution, names = set[int](), list[str]()
     for operator in graph.operators:
         kind, output = flatbuffer.kind(model.operatorCodes[operator.opcodeIndex]), int(operator.outputs[0])
         inputs = [int(i) for i in operator.inputs if i >= 0 and model.buffers[graph.tensors[i].buffer].data is None]
-        if not inputs or not ways.keys() >= set(inputs):
+        if not inputs or not paths.keys() >= set(inputs):
             continue
-        way = [name for index in inputs for name in ways[index]] + [graph.tensors[output].name.decode()]
+        path = [name for index in inputs for name in paths[index]] + [graph.tensors[output].name.decode()]
         past = not past_convolution.isdisjoint(inputs)
         if kind == depthwise:
-            names += way
+            names += path
         elif kind != convolution or not past:
-            ways[output] = way
+            paths[output] = path
         if kind == convolution or past:
             past_convolution.add(output)
     return list(dict.fromkeys(names))
 
 
 class _Range(keras.layers.Layer):
-    """Tells TensorFlow's converter the range of a tensor."""
+    """Fixes the range of a tensor for TensorFlow's converter."""
 
     def __init__(self, limits: tuple[float, float]) -> None:
         super().__init__()
@@ -241,12 +241,12 @@ def _limits(limits: tuple[float, float]) -> list[dict[str, Any]]:
     return [{"rmin": np.float32(limits[0]), "rmax": np.float32(limits[1])}]
 
 
-def _equal(found: np.ndarray | None, constant: np.ndarray) -> bool:
-    return found is not None and found.shape == constant.shape and bool(np.allclose(found, constant, rtol=1e-6))
+def _equal(values: np.ndarray | None, constant: np.ndarray) -> bool:
+    return values is not None and values.shape == constant.shape and bool(np.allclose(values, constant, rtol=1e-6))
 
 
 def _compact(model: onnx.ModelProto) -> None:
-    """Number the tensors and leave out what says nothing: long names were a tenth of a small file.
+    """Number the tensors and leave out what is redundant: long names were a tenth of a small file.
 
     Equal constants are one tensor. Not the zero points of weights: with `session.x64quantprecision`, ONNX Runtime 1.32
     replaces each of them and refuses a file where that was done before; without any, 1.20 aborts the process.
@@ -270,9 +270,9 @@ def _compact(model: onnx.ModelProto) -> None:
     for node in graph.node:
         node.input[:] = [same.get(name, name) for name in node.input]
     used = [name for node in graph.node for name in node.input]
-    kept = [tensor for tensor in graph.initializer if tensor.name in set(used)]
+    initializers = [tensor for tensor in graph.initializer if tensor.name in set(used)]
     del graph.initializer[:], graph.value_info[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(initializers)
     names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
     for name in (*used, *(output for node in graph.node for output in node.output)):
         names.setdefault(name, np.base_repr(len(names), 36))

@@ -11,24 +11,24 @@ from fer_zoo.training.recipes import RECIPES
 _MODEL_SUFFIXES = (".keras", ".onnx", ".tflite")
 
 
-def not_kept(model: str, config: dict[str, Any]) -> list[str]:
-    """The weights that the commands of a published model need and that do not ship: files of runs, earlier versions."""
+def unavailable_weights(model: str, config: dict[str, Any]) -> list[str]:
+    """Weights that the commands of a published model name but that do not ship: files of runs, earlier versions."""
     commands = [config.get("command"), *(part["command"] for part in config.get("averaged", ()))]
-    lost: list[str] = []
+    missing: list[str] = []
     for command in filter(None, commands):
         words = shlex.split(command)
         for word in words:
             if word.startswith("runs/") and word.endswith(_MODEL_SUFFIXES):
-                lost.append(f"`{word}`")
+                missing.append(f"`{word}`")
         if f"artifacts/{model}/model.keras" in words or _option(words, "--warm-start") == model:
-            lost.append(f"an earlier {model}")
+            missing.append(f"an earlier {model}")
         if any(word.startswith(f"{model}:") for word in words):
-            lost.append(f"an earlier {model}")
-    return list(dict.fromkeys(lost))
+            missing.append(f"an earlier {model}")
+    return list(dict.fromkeys(missing))
 
 
 def recipe_command(model: str) -> str | None:
-    """The command of the model's recipe, which needs nothing but what ships and what the documentation tells to get."""
+    """The command of the model's recipe; its data and weights ship, or the documentation says where to get them."""
     if model not in RECIPES:
         return None
     config = RECIPES[model].config

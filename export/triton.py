@@ -54,9 +54,11 @@ parameters {{
 
 
 def main(arguments: list[str]) -> int:
-    given = _parser().parse_args(arguments)
-    folder = write_repository(given.model, given.folder, given.instances, given.batch, given.delay, given.force)
-    out.print(f"{folder}; start Triton: tritonserver --model-repository={given.folder}", markup=False)
+    options = _parser().parse_args(arguments)
+    folder = write_repository(
+        options.model, options.folder, options.instances, options.batch, options.delay, options.force
+    )
+    out.print(f"{folder}; start Triton: tritonserver --model-repository={options.folder}", markup=False)
     return 0
 
 

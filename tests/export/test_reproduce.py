@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from export.reproduce import not_kept, recipe_command
+from export.reproduce import recipe_command, unavailable_weights
 from fer_zoo.zoo import load_manifest, portable, run_config
 
 
@@ -27,10 +27,10 @@ def test_files_outside_the_checkout_have_their_name_alone() -> None:
 def test_weights_that_are_gone_are_named() -> None:
     averaged = [{"command": "train --warm-start tiny --output runs/a"}, {"command": None}]
     config = {"command": "average runs/a/model.keras artifacts/tiny/model.keras --output runs/m", "averaged": averaged}
-    assert not_kept("tiny", config) == ["`runs/a/model.keras`", "an earlier tiny"]
-    assert not_kept("other", {"command": "train --recipe other --output runs/other"}) == []
+    assert unavailable_weights("tiny", config) == ["`runs/a/model.keras`", "an earlier tiny"]
+    assert unavailable_weights("other", {"command": "train --recipe other --output runs/other"}) == []
     member = "runs/a/b.keras"
-    assert not_kept("e", {"command": f"ensemble {member}", "members": [{"path": member}]}) == [f"`{member}`"]
+    assert unavailable_weights("e", {"command": f"ensemble {member}", "members": [{"path": member}]}) == [f"`{member}`"]
 
 
 def test_the_recipe_names_the_files_that_it_needs() -> None:
