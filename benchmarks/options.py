@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo import Artifact, Reference, in_package, load_manifest, obtain, verified_path
+from fer_zoo.zoo import Artifact, Reference, fetch, in_package, load_manifest, verified_path
 
 from . import EXPORT
 
@@ -131,7 +131,7 @@ def manifest_of(options: Options) -> list[Artifact]:
     absent = [r for r in wanted if not any(r.covers(artifact.reference) for artifact in artifacts)]
     for artifact in load_manifest(options.artifacts, absent=True):
         if any(reference.covers(artifact.reference) for reference in absent):
-            obtain(artifact, options.artifacts)
+            fetch(artifact, options.artifacts)
             artifacts.append(artifact)
     if not artifacts:
         raise FerZooError(f"{options.artifacts} has no artifacts to measure; make some with `{EXPORT} MODEL.keras`")

@@ -10,7 +10,7 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.errors import UsageError
 from fer_zoo.files import remove_leftovers, sha256
-from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, in_package, lists_original, load_manifest
+from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, has_original, in_package, load_manifest
 
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
@@ -39,7 +39,7 @@ class Destination:
 
     def holds(self, source: Path) -> bool:
         """Whether the folder has an export of this very `.keras` file, by its checksum."""
-        return lists_original(self.entries(), source)
+        return has_original(self.entries(), source)
 
 
 def destination_of(source: Path, name: str, output: Path | None = None, publish: bool = False) -> Destination:

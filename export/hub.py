@@ -23,10 +23,10 @@ from fer_zoo.zoo import (
     Artifact,
     artifact_path,
     artifacts_dir,
-    lists_original,
+    fetch,
+    has_original,
     load_manifest,
     local_path,
-    obtain,
     trained_models,
     unknown_model,
     update_manifest,
@@ -118,7 +118,7 @@ def _entries(model: str) -> list[tuple[Artifact, Path]]:
     if path.exists():
         root = path if path.is_dir() else path.parent / "export"
         manifest = load_manifest(root)
-        if path.is_file() and not lists_original(manifest, path):
+        if path.is_file() and not has_original(manifest, path):
             return []
         return [(entry, artifact_path(entry, root)) for entry in manifest]
     root, every = artifacts_dir(), load_manifest(absent=True)
@@ -126,7 +126,7 @@ def _entries(model: str) -> list[tuple[Artifact, Path]]:
     if not files:
         raise unknown_model(model, (entry.model for entry in every))
     available = [entry for entry in files if entry.format != "tflite" or local_path(entry, root).is_file()]
-    return [(entry, obtain(entry, root)) for entry in available]
+    return [(entry, fetch(entry, root)) for entry in available]
 
 
 def _config(original: Artifact) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
 from fer_zoo.models.macs import count_macs
 from fer_zoo.models.weights import origin
-from fer_zoo.zoo import Artifact, is_fine_tuned, labels_of, portable, read_keras, run_config, training_prior
+from fer_zoo.zoo import Artifact, is_fine_tuned, labels_of, read_keras, run_config, training_prior, with_portable_paths
 from fer_zoo.zoo.artifact import task_of
 from fer_zoo.zoo.keras_file import oldest_keras
 
@@ -129,7 +129,7 @@ class ExportedFiles:
             if parity
             else {},
             license=self.metadata["license"],
-            source=portable(self.command if parity else config.get("command", "")),
+            source=with_portable_paths(self.command if parity else config.get("command", "")),
             commit=config.get("commit") or "",
             task=self.training_data.task if self.training_data else task_of(self.metadata["labels"]),
             oldest_keras=oldest_keras(path) if target.format == "keras" else "",

@@ -21,7 +21,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import evaluate_splits
 from fer_zoo.evaluation.parity import compare
 from fer_zoo.files import sha256, temporary_folder, write_json, write_text
-from fer_zoo.zoo import portable
+from fer_zoo.zoo import with_portable_paths
 
 from . import flatbuffer, metadata, task_metadata
 from .convert import to_tflite
@@ -103,7 +103,7 @@ def publish_mobile(
         entries = _measure(model, folder, dataset.subset("test"), bar, report)
         for name, content in task_metadata.label_files(_translations(facts["labels"])).values():
             write_text(folder / name, content)
-        facts = {"schema": 1, **facts, "command": portable(command), "files": entries}
+        facts = {"schema": 1, **facts, "command": with_portable_paths(command), "files": entries}
         write_json(folder / "mobile.json", facts)
         write_text(folder / "README.md", mobile_card(facts))
         (output / MOBILE).mkdir(parents=True, exist_ok=True)

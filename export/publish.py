@@ -14,7 +14,7 @@ from fer_zoo import console
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.report import PLOTS
 from fer_zoo.files import sha256, temporary_folder, write_json, write_text
-from fer_zoo.zoo import Artifact, artifact_path, portable, run_config, update_manifest
+from fer_zoo.zoo import Artifact, artifact_path, run_config, update_manifest, with_portable_paths
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
@@ -84,11 +84,14 @@ def publish(
             if (source.parent / name).exists():
                 shutil.copyfile(source.parent / name, folder / name)
         if destination.in_zoo and (folder / "config.json").exists():
-            write_json(folder / "config.json", portable(run_config(folder)))
+            write_json(folder / "config.json", with_portable_paths(run_config(folder)))
         export = export_files(model, source, folder, dataset, targets, calibration_images, bar, command, report)
         artifacts = export.artifacts(destination) + retained
         artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
-        details = {"file": "model.keras", "data": portable(dataset.source) if destination.in_zoo else dataset.source}
+        details = {
+            "file": "model.keras",
+            "data": with_portable_paths(dataset.source) if destination.in_zoo else dataset.source,
+        }
         test, copies = dataset.subset("test"), export.train_copies
         plots = _PLOTS_IN_GIT if destination.in_zoo else PLOTS
         write_report(folder, model.name, test, export.predictions, details, export.training_data, copies, plots)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json, write_text
-from fer_zoo.zoo import portable
+from fer_zoo.zoo import with_portable_paths
 
 from ..arguments import command_parser
 from ..drawing import save_figure
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
             target = options.output / folder.name / name
             if (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_json(target, portable(json.loads((folder / name).read_text("utf-8"))))
+                write_json(target, with_portable_paths(json.loads((folder / name).read_text("utf-8"))))
     report = ExperimentsReport(tuple(each.row() for each in runs))
     write_record(options.output / "runs.json", report)
     write_csv(options.output / "runs.csv", report.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_zoo.evaluation import original
-from fer_zoo.zoo import portable
+from fer_zoo.zoo import with_portable_paths
 
 from ..table import Columns, markdown_table
 from .rows import ExperimentRow
@@ -50,7 +50,7 @@ def to_markdown(title: str, runs: Sequence[Run]) -> str:
         *((name, lambda row, name=name: f"{row[1][name]:.2f}") for name in first.expressions),
     ]
     names = [heading for heading, _ in classes]
-    commands = "\n".join(f"- {run.name}: `{portable(run.config['command'])}`" for run in runs)
+    commands = "\n".join(f"- {run.name}: `{with_portable_paths(run.config['command'])}`" for run in runs)
     sections = [
         f"# {title}",
         "\n".join(table),

@@ -18,14 +18,14 @@ from fer_zoo.tables import print_table
 from fer_zoo.zoo import (
     Reference,
     artifacts_dir,
-    entry_of,
+    fetch,
+    find_entry,
     has_checksum,
     load_manifest,
     local_path,
     models_address,
-    obtain,
     unknown_model,
-    verified,
+    verify_checksum,
 )
 from fer_zoo.zoo.info import ModelInfo, trained_models
 
@@ -106,7 +106,7 @@ def _pull(references: Sequence[str], everything: bool) -> int:
     folder = artifacts_dir()
     for artifact in wanted.values():
         present = local_path(artifact, folder).is_file()
-        path = obtain(artifact, folder)
+        path = fetch(artifact, folder)
         out.print(f"{artifact.reference} {'is on this machine' if present else 'was downloaded'}: {path}", markup=False)
     return 0
 
@@ -131,8 +131,8 @@ def _verify_files(files: Sequence[Path]) -> int:
     failed = False
     for path in files:
         try:
-            if path.exists() and (artifact := entry_of(path, folder)):
-                verified(path, artifact.sha256)
+            if path.exists() and (artifact := find_entry(path, folder)):
+                verify_checksum(path, artifact.sha256)
                 out.print(f"{path} is {artifact.reference}, as the manifest describes it", markup=False)
                 continue
             with load_classifier(path, isolated=True) as classifier:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from fer_zoo.errors import UsageError
-from fer_zoo.faces.results import Failure, Prediction, entry_of
+from fer_zoo.faces.results import Failure, Prediction, prediction_entry
 
 
 class ResultRows:
@@ -39,7 +39,7 @@ class ResultRows:
     def add(self, file: str, predictions: list[Prediction]) -> None:
         """Write the rows of a file that was read."""
         if self._form == "jsonl":
-            faces = [entry_of(prediction) for prediction in predictions]
+            faces = [prediction_entry(prediction) for prediction in predictions]
             for face in faces:
                 del face["file"]
             self._write_line({"file": file, "predictions": faces})

@@ -108,14 +108,14 @@ class Results:
         content = {
             "model": self.model,
             "runtime": self.runtime,
-            "predictions": [entry_of(prediction) for prediction in self.predictions],
+            "predictions": [prediction_entry(prediction) for prediction in self.predictions],
             "without_faces": self.without_faces,
             "failures": [{"file": failure.file, "error": failure.error} for failure in self.failures],
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def entry_of(prediction: Prediction) -> dict[str, Any]:
+def prediction_entry(prediction: Prediction) -> dict[str, Any]:
     """A face as a JSON object."""
     face = prediction.face
     return {

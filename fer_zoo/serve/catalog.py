@@ -19,7 +19,7 @@ from fer_zoo.zoo import (
     find_file,
     load_manifest,
     local_path,
-    verified,
+    verify_checksum,
 )
 
 PRECISIONS = ("fp32", "int8")
@@ -55,7 +55,7 @@ class ServedModel:
         Raises:
             FerZooError: The file has another checksum, or is missing.
         """
-        return verified(self.path, self.artifact.sha256)
+        return verify_checksum(self.path, self.artifact.sha256)
 
 
 def chosen_models(references: Sequence[str]) -> list[ServedModel]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference import load_classifier
-from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, lists_original, load_manifest
+from fer_zoo.zoo import PRECISIONS, Artifact, artifact_path, has_original, load_manifest
 
 
 def own_files(path: Path) -> list[tuple[Artifact, Path]]:
@@ -36,7 +36,7 @@ def own_files(path: Path) -> list[tuple[Artifact, Path]]:
     entries = {file: artifact for file, artifact in paths.items() if file.parent == folder and file.is_file()}
     if path.suffix == ".onnx":
         entries = {path: entries.get(path) or _described(path)}
-    elif not entries or (original.suffix == ".keras" and not lists_original(manifest, original)):
+    elif not entries or (original.suffix == ".keras" and not has_original(manifest, original)):
         raise UsageError(
             f"the page and the API run ONNX files, and {path} has none; make them: python -m export {original}"
         )

@@ -16,7 +16,7 @@ from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.ensemble import ensemble, fit_weights
 from fer_zoo.training.calibration import fit_temperature
 from fer_zoo.training.folder_lock import locked
-from fer_zoo.zoo import common_labels, is_fine_tuned_file, load_manifest, obtain, read_keras, run_config
+from fer_zoo.zoo import common_labels, fetch, is_fine_tuned_file, load_manifest, read_keras, run_config
 from fer_zoo.zoo.keras_file import save_keras
 
 
@@ -138,7 +138,7 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
                 f"{facts['model']} was made of another {member['model']} than the one in {artifacts}; "
                 f"put the file with the sha256 {checksum} into {config.parent / 'members'}"
             )
-        members.append(_load(kept.get(checksum) or obtain(originals[checksum], artifacts)))
+        members.append(_load(kept.get(checksum) or fetch(originals[checksum], artifacts)))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
         made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])

@@ -14,7 +14,7 @@ from fer_zoo.console import download_progress
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import atomic_path, sha256
 from fer_zoo.zoo.artifact import Artifact
-from fer_zoo.zoo.paths import artifact_path, cached_path, has_checksum, verified
+from fer_zoo.zoo.paths import artifact_path, cached_path, has_checksum, verify_checksum
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 1.0
 _CHUNK = 1 << 16
 
 
-def obtain(artifact: Artifact, folder: Path) -> Path:
+def fetch(artifact: Artifact, folder: Path) -> Path:
     """The path of an artifact's file, with its checksum verified; the file is downloaded if it is not on this machine.
 
     Args:
@@ -42,10 +42,10 @@ def obtain(artifact: Artifact, folder: Path) -> Path:
         FerZooError: The file is damaged, its path leaves the folder, or it cannot be downloaded.
     """
     path = artifact_path(artifact, folder)
-    return verified(path, artifact.sha256) if path.is_file() else fetch(artifact)
+    return verify_checksum(path, artifact.sha256) if path.is_file() else fetch_to_cache(artifact)
 
 
-def fetch(artifact: Artifact) -> Path:
+def fetch_to_cache(artifact: Artifact) -> Path:
     """The path of an artifact's copy in the cache, which is downloaded if it is missing or damaged.
 
     The copy appears when it is complete and its SHA-256 is that of the manifest, so that several processes may download

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo.artifact import Artifact
-from fer_zoo.zoo.download import obtain
+from fer_zoo.zoo.download import fetch
 from fer_zoo.zoo.manifest import artifacts_dir, load_manifest
-from fer_zoo.zoo.paths import artifact_path, cached_path, verified
+from fer_zoo.zoo.paths import artifact_path, cached_path, verify_checksum
 from fer_zoo.zoo.reference import Reference
 
 
@@ -60,10 +60,10 @@ def find_file(text: str) -> Path:
         artifact = find_artifact(text, load_manifest())
     except UsageError:
         artifact = find_artifact(text, sorted(load_manifest(absent=True), key=lambda artifact: artifact.bytes))
-    return obtain(artifact, artifacts_dir())
+    return fetch(artifact, artifacts_dir())
 
 
-def entry_of(path: Path, folder: Path) -> Artifact | None:
+def find_entry(path: Path, folder: Path) -> Artifact | None:
     """The entry for a file, or for its downloaded copy, in the manifest of `folder`; `None` if the file is not listed.
 
     Raises:
@@ -84,8 +84,8 @@ def checked_file(path: Path) -> Path:
     Raises:
         FerZooError: It is not the file that the manifest describes.
     """
-    entry = entry_of(path, artifacts_dir())
-    return verified(path, entry.sha256) if entry else path
+    entry = find_entry(path, artifacts_dir())
+    return verify_checksum(path, entry.sha256) if entry else path
 
 
 def original_path(model: str, absent: bool = False) -> Path | None:

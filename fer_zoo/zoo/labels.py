@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_zoo.contract import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo.find import entry_of
+from fer_zoo.zoo.find import find_entry
 from fer_zoo.zoo.keras_file import keras_labels
 from fer_zoo.zoo.manifest import artifacts_dir
 from fer_zoo.zoo.provenance import run_config
@@ -62,8 +62,8 @@ def common_labels(paths: Sequence[Path], outputs: Sequence[int]) -> tuple[str, .
 
 def _recorded(path: Path) -> list[list[str]]:
     """The labels in the zoo's manifest, in a manifest beside the file, and in the config of the run."""
-    entries = [entry_of(path, artifacts_dir())]
+    entries = [find_entry(path, artifacts_dir())]
     with suppress(FerZooError):  # Another program's manifest.json may lie beside the file.
-        entries.append(entry_of(path, path.parent))
+        entries.append(find_entry(path, path.parent))
     recorded = [entry.output["labels"] for entry in entries if entry is not None]
     return [*recorded, run_config(path.parent).get("data", {}).get("labels", [])]

@@ -46,7 +46,7 @@ def load_manifest(folder: Path | None = None, absent: bool = False) -> list[Arti
     return [entry for entry in _entries(folder) if absent or local_path(entry, folder).is_file()]
 
 
-def lists_original(entries: Iterable[Artifact], path: Path) -> bool:
+def has_original(entries: Iterable[Artifact], path: Path) -> bool:
     """Whether the entries of a manifest include exactly this `.keras` file, by checksum; false if it does not exist."""
     originals = {entry.sha256 for entry in entries if entry.format == "keras"}
     return bool(originals) and path.is_file() and sha256(path) in originals

@@ -65,10 +65,10 @@ def verified_path(artifact: Artifact, folder: Path) -> Path:
     Raises:
         FerZooError: The path leaves the folder, or the file is missing or has another checksum.
     """
-    return verified(local_path(artifact, folder), artifact.sha256)
+    return verify_checksum(local_path(artifact, folder), artifact.sha256)
 
 
-def verified(path: Path, expected: str) -> Path:
+def verify_checksum(path: Path, expected: str) -> Path:
     """`path`, after checking that the SHA-256 of its content is `expected`, in hexadecimal.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256
-from fer_zoo.zoo.find import entry_of, original_path
+from fer_zoo.zoo.find import find_entry, original_path
 from fer_zoo.zoo.manifest import artifacts_dir
 from fer_zoo.zoo.run_schema import parse_config
 
@@ -42,11 +42,11 @@ def training_prior(path: Path) -> tuple[float, ...] | None:
     Raises:
         FerZooError: The zoo's manifest or the config cannot be read.
     """
-    entry = entry_of(path, artifacts_dir())
+    entry = find_entry(path, artifacts_dir())
     for folder in (path.parent, path.parent.parent):  # The folder of an export, and that of another zoo.
         if entry is None:
             with suppress(FerZooError):  # Another program's manifest.json may lie there.
-                entry = entry_of(path, folder)
+                entry = find_entry(path, folder)
     if entry is not None and "prior" in entry.output:
         return tuple(entry.output["prior"])
     config = run_config(path.parent)
@@ -54,12 +54,12 @@ def training_prior(path: Path) -> tuple[float, ...] | None:
     return tuple(counts) if counts and min(counts) > 0 else None
 
 
-def portable(value: Any) -> Any:
+def with_portable_paths(value: Any) -> Any:
     """A copy of a config in which paths that lead out of the checkout are shortened to the file name."""
     if isinstance(value, dict):
-        return {key: portable(item) for key, item in value.items()}
+        return {key: with_portable_paths(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [portable(item) for item in value]
+        return [with_portable_paths(item) for item in value]
     return _OUTSIDE.sub(r"\1", value) if isinstance(value, str) else value
 
 

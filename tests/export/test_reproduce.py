@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.reproduce import recipe_command, unavailable_weights
-from fer_zoo.zoo import load_manifest, portable, run_config
+from fer_zoo.zoo import load_manifest, run_config, with_portable_paths
 
 
 def test_files_outside_the_checkout_have_their_name_alone() -> None:
@@ -17,7 +17,7 @@ def test_files_outside_the_checkout_have_their_name_alone() -> None:
         "data": {"source": "/data/fer2013.zip, FER+ majority", "images": 7},
         "training": {"teachers": ["runs/b/model.onnx", "mobilenet_face:onnx:int8"], "ferplus": None},
     }
-    assert portable(config) == {
+    assert with_portable_paths(config) == {
         "command": "python -m fer_zoo.train --data fer2013.zip --weights a.npz --output runs/a",
         "data": {"source": "fer2013.zip, FER+ majority", "images": 7},
         "training": config["training"],
@@ -45,7 +45,7 @@ def test_the_recipe_names_the_files_that_it_needs() -> None:
 @pytest.mark.parametrize("model", dict.fromkeys(a.model for a in load_manifest()))
 def test_what_is_published_names_no_file_of_one_machine(root: Path, model: str) -> None:
     config = run_config(root / "artifacts" / model)
-    assert portable(config) == config
+    assert with_portable_paths(config) == config
     entries = [a for a in load_manifest(root / "artifacts", absent=True) if a.model == model]
-    assert [portable(a.source) for a in entries] == [a.source for a in entries]
+    assert [with_portable_paths(a.source) for a in entries] == [a.source for a in entries]
     assert "../" not in json.dumps(config)

@@ -21,8 +21,8 @@ from fer_zoo.serve.catalog import chosen_models
 from fer_zoo.zoo import (
     artifacts_dir,
     download,
-    entry_of,
     find_artifact,
+    find_entry,
     find_file,
     keras_path,
     load_manifest,
@@ -61,7 +61,7 @@ def test_a_file_is_downloaded_once_and_verified(server: ModelServer, root: Path)
     assert load_manifest() == []
     path = load_classifier("fernet_nano:onnx:int8").path
     assert path == find_file("fernet_nano:onnx:int8")
-    assert entry_of(path, artifacts_dir()) == load_manifest()[0]
+    assert find_entry(path, artifacts_dir()) == load_manifest()[0]
     assert path.is_relative_to(cache_dir())
     assert sha256(path) == sha256(root / "artifacts" / INT8)
     assert [artifact.path for artifact in load_manifest()] == [INT8]
