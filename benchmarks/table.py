@@ -129,7 +129,7 @@ def value_of(kind: Any, value: Any) -> Any:
 
 
 def _flat(row: DataclassInstance) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     nested: list[dict[str, Any]] = []
     for field in fields(row):
         value = getattr(row, field.name)
@@ -138,14 +138,14 @@ def _flat(row: DataclassInstance) -> dict[str, Any]:
         elif isinstance(value, dict):
             for key, item in value.items():
                 if is_dataclass(item) and not isinstance(item, type):
-                    found |= {f"{key}_{name}": inner for name, inner in _flat(item).items()}
+                    columns |= {f"{key}_{name}": inner for name, inner in _flat(item).items()}
                 elif isinstance(item, str | int | float):
-                    found[f"{field.name}_{key}"] = item
+                    columns[f"{field.name}_{key}"] = item
         elif isinstance(value, tuple) and field.name.endswith("interval"):
             name = field.name.removesuffix("_interval")
-            found |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+            columns |= {f"{name}_low": value[0], f"{name}_high": value[1]}
         elif value is not None and not isinstance(value, tuple):
-            found[field.name] = value
+            columns[field.name] = value
     for inner in nested:
-        found |= {name: value for name, value in inner.items() if name not in found}
-    return found
+        columns |= {name: value for name, value in inner.items() if name not in columns}
+    return columns

@@ -49,14 +49,14 @@ def seeds_main(arguments: list[str]) -> int:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs that differ in the seed")
     add_output(parser)
     options = parser.parse_args(arguments)
-    found = seeds.measure_seeds(options.model, options.runs)
+    measured = seeds.measure_seeds(options.model, options.runs)
     folder = options.output or reports_folder(artifacts_dir())
     earlier = read_record(folder / "seeds.json", SeedsReport) or SeedsReport()
-    rows = [*(row for row in earlier.rows if row.model != options.model), *found]
+    rows = [*(row for row in earlier.rows if row.model != options.model), *measured]
     rows.sort(key=lambda row: (row.model, list(seeds.SPLITS).index(row.split)))
     write_record(folder / "seeds.json", SeedsReport(tuple(rows)))
     save_figure(folder / "seeds.png", plot_seeds(rows), dpi=110)
     write_text(folder / "seeds.md", seeds.to_markdown(rows))
-    for row in found:
+    for row in measured:
         out.print(f"{seeds.SPLITS[row.split]}: {row.text}")
     return 0

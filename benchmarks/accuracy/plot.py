@@ -36,14 +36,14 @@ def plot_tta(rows: Sequence[TtaRow]) -> Figure:
     """Points of accuracy on all test images that each kind of augmentation adds, by model."""
     from matplotlib.figure import Figure
 
-    found = {(row.model, row.tta): row.accuracy for row in rows}
+    accuracies = {(row.model, row.tta): row.accuracy for row in rows}
     models = list(dict.fromkeys(row.model for row in rows))
     none, *kinds = KINDS
     figure = Figure(figsize=(7, 1.2 + 0.35 * len(models)), layout="constrained")
     axes = figure.subplots()
     for offset, kind in enumerate(kinds):
-        measured = [(y, name) for y, name in enumerate(models) if (name, kind) in found]
-        gains = [100 * (found[name, kind] - found[name, none]) for _, name in measured]
+        measured = [(y, name) for y, name in enumerate(models) if (name, kind) in accuracies]
+        gains = [100 * (accuracies[name, kind] - accuracies[name, none]) for _, name in measured]
         axes.barh([y + (offset - 0.5) * 0.35 for y, _ in measured], gains, 0.33, label=KINDS[kind])
     axes.set(yticks=range(len(models)), yticklabels=models, xlabel="points of accuracy beyond one view")
     axes.invert_yaxis()

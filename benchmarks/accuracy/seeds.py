@@ -59,9 +59,9 @@ def measure_seeds(model: str, runs: Sequence[Path]) -> list[SeedsRow]:
         if different := sorted(name for name in settings[0] | other if settings[0].get(name) != other.get(name)):
             raise UsageError(f"{run} differs from {runs[0]} in more than the seed: {', '.join(different)}")
     return [
-        SeedsRow(model, split, tuple(seeds), tuple(found[split] for found in splits))
+        SeedsRow(model, split, tuple(seeds), tuple(by_split[split] for by_split in splits))
         for split in SPLITS
-        if all(split in found for found in splits)
+        if all(split in by_split for by_split in splits)
     ]
 
 

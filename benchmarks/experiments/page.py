@@ -68,10 +68,10 @@ def to_markdown(title: str, runs: Sequence[Run]) -> str:
 
 def f1_by_run(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """F1 of each expression on all test images, by run, the original's baseline first where the runs are of one."""
-    found = {run.name: run.row().f1 for run in runs}
+    by_run = {run.name: run.row().f1 for run in runs}
     if not beside_original(runs) or _all_transfer(runs):
-        return found
-    return {original_name(runs): {name: row["f1"] for name, row in original.PER_CLASS.items()}} | found
+        return by_run
+    return {original_name(runs): {name: row["f1"] for name, row in original.PER_CLASS.items()}} | by_run
 
 
 def beside_original(runs: Sequence[Run]) -> bool:

@@ -49,12 +49,12 @@ class Run:
             if not {"public_test", "private_test"} <= set(splits):
                 raise FerZooError(f"{folder} was measured on images that are not of PublicTest and PrivateTest")
             beside = "original" in evaluation and original.comparable(splits["test"]["per_class"])
-            found = cls(folder.name, run_config(folder), history, splits, beside)
+            run = cls(folder.name, run_config(folder), history, splits, beside)
             # All that the table and the plots are made of.
-            value_of(ExperimentRow, json.loads(json.dumps(asdict(found.row()))))
+            value_of(ExperimentRow, json.loads(json.dumps(asdict(run.row()))))
             for entry in history:
                 _ = [float(entry[name]) for name in ("epoch", "accuracy", "selection_accuracy")]
-            return found
+            return run
         except FileNotFoundError as error:
             raise FerZooError(
                 f"{folder} is not a finished training run: it has no {Path(error.filename).name}"

@@ -210,6 +210,6 @@ def _earlier(path: Path, data: ImageSet, machine: Machine) -> list[ParityRow]:
     report = read_record(path, ParityReport)
     if report is None or report.data.fingerprint != data.fingerprint:
         return []
-    here, there = machine.platform, report.machine.platform
-    measured = [(row, row.machine or there) for row in report.rows if row.status != "error"]
-    return [replace(row, machine=None if platform == here else platform) for row, platform in measured]
+    this_platform, report_machine = machine.platform, report.machine.platform
+    measured = [(row, row.machine or report_machine) for row in report.rows if row.status != "error"]
+    return [replace(row, machine=None if platform == this_platform else platform) for row, platform in measured]

@@ -53,14 +53,14 @@ def to_onnx(path: Path) -> ModelProto:
 
 def _weights_of(group: Any) -> Weights:
     """The arrays of a layer by their last name: `conv2d_1/kernel:0` is `kernel`."""
-    found: Weights = {}
+    weights: Weights = {}
 
     def visit(name: str, item: Any) -> None:
         if hasattr(item, "dtype"):
-            found[name.rsplit("/", 1)[-1].partition(":")[0]] = np.asarray(item, np.float32)
+            weights[name.rsplit("/", 1)[-1].partition(":")[0]] = np.asarray(item, np.float32)
 
     group.visititems(visit)
-    return found
+    return weights
 
 
 def _convolution(network: Network, inputs: list[Tensor], config: dict[str, Any], weights: Weights) -> Tensor:

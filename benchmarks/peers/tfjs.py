@@ -31,7 +31,7 @@ def read_weights(manifest: list[dict[str, Any]], folder: Path) -> Weights:
     Raises:
         FerZooError: A file is missing or of another length.
     """
-    found: Weights = {}
+    weights: Weights = {}
     for group in manifest:
         missing = [path for path in group["paths"] if not (folder / path).is_file()]
         if missing:
@@ -47,11 +47,11 @@ def read_weights(manifest: list[dict[str, Any]], folder: Path) -> Weights:
             values = np.frombuffer(content[position:end], dtype).reshape(entry["shape"])
             if "quantization" in entry:
                 values = (values * np.float64(stored["scale"]) + stored.get("min", 0)).astype(np.float32)
-            found[entry["name"]] = values
+            weights[entry["name"]] = values
             position = end
         if position != len(content):
             raise FerZooError(f"{', '.join(group['paths'])} in {folder} is longer than its manifest says")
-    return found
+    return weights
 
 
 def graph_model_to_onnx(path: Path) -> ModelProto:

@@ -78,8 +78,8 @@ def main(arguments: list[str], other_commands: str) -> int:
 
     passed = True
     if parsed.command in ("all", "parity"):
-        asked = {artifact.path for artifact in select(manifest_of(options), options.models)}
-        passed &= not any(row.bad for row in run_parity(options).rows if row.file.path in asked)
+        selected = {artifact.path for artifact in select(manifest_of(options), options.models)}
+        passed &= not any(row.bad for row in run_parity(options).rows if row.file.path in selected)
     if parsed.command in ("all", "latency"):
         passed &= not run_latency(options).errors
     print_summary(write_report(options.output))
@@ -119,7 +119,9 @@ def processors_main(arguments: list[str]) -> int:
     add_output(parser)
     options = parser.parse_args(arguments)
     latency = [run for folder in options.folders if (run := read_record(folder / "latency.json", LatencyReport))]
-    training = [found for folder in options.folders if (found := read_record(folder / "training.json", TrainingReport))]
+    training = [
+        report for folder in options.folders if (report := read_record(folder / "training.json", TrainingReport))
+    ]
     if not latency and not training:
         raise UsageError(f"no folder has latency.json or training.json; name folders that `{BENCHMARK}` wrote")
     path = (options.output or reports_folder(artifacts_dir())) / "processors.md"

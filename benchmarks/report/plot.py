@@ -113,9 +113,9 @@ def _legend(axes: Axes, drawn: Sequence[ArtifactRow]) -> None:
     def mark(marker: str, color: str, edge: str, label: str) -> Line2D:
         return Line2D([], [], marker=marker, color=color, markeredgecolor=edge, linestyle="", markersize=8, label=label)
 
-    here = {name for artifact in drawn for name in (artifact.file.format, artifact.file.precision)}
-    marks = [mark("o", color, "white", name) for name, color in _PRECISION.items() if name in here]
-    marks += [mark(marker, "#888888", "white", name) for name, marker in _MARKERS.items() if name in here]
+    present = {name for artifact in drawn for name in (artifact.file.format, artifact.file.precision)}
+    marks = [mark("o", color, "white", name) for name, color in _PRECISION.items() if name in present]
+    marks += [mark(marker, "#888888", "white", name) for name, marker in _MARKERS.items() if name in present]
     if any(artifact.bad for artifact in drawn):
         marks.append(mark("o", "white", _BAD, "failed"))
     axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)

@@ -42,7 +42,7 @@ def compare_reports(before: Report, after: Report) -> list[Change]:
     """Every measure that both reports have, and files that are new, missing, or have another content now."""
     old, new = ({row.file.path: row for row in report.artifacts} for report in (before, after))
     same_images = _images(before) == _images(after)
-    here = same_machine(before, after)
+    same = same_machine(before, after)
     changes = [Change(row.file.name, "artifact", "-", "new", CHANGED) for path, row in new.items() if path not in old]
     for path, was in old.items():
         name, now = was.file.name, new.get(path)
@@ -55,9 +55,9 @@ def compare_reports(before: Report, after: Report) -> list[Change]:
         if same_images and was.evaluation and now.evaluation:
             changes += _accuracy(name, was.evaluation, now.evaluation)
             changes += _agreement(was, now)
-        changes += _times(was, now, here)
+        changes += _times(was, now, same)
         changes.append(_ratio(name, "file size", was.file.bytes, now.file.bytes, _BYTES, size))
-        if here and was.cold_start and now.cold_start:
+        if same and was.cold_start and now.cold_start:
             changes += _cold_start(name, was.cold_start, now.cold_start)
     return changes
 
@@ -70,9 +70,9 @@ def same_machine(before: Report, after: Report) -> bool:
 
 def _status(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
     bad = ("failed", "error")
-    there = {row.runtime: row.status for row in was.other_runtimes}
+    earlier = {row.runtime: row.status for row in was.other_runtimes}
     pairs = [("status", was.status, now.status)]
-    pairs += [(row.runtime, there[row.runtime], row.status) for row in now.other_runtimes if row.runtime in there]
+    pairs += [(row.runtime, earlier[row.runtime], row.status) for row in now.other_runtimes if row.runtime in earlier]
     return [
         Change(
             now.file.name,
@@ -102,14 +102,14 @@ def _agreement(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
     return [Change(now.file.name, "agreement", percent(agreed), percent(agrees), verdict)]
 
 
-def _times(was: ArtifactRow, now: ArtifactRow, here: bool) -> list[Change]:
+def _times(was: ArtifactRow, now: ArtifactRow, same: bool) -> list[Change]:
     """In milliseconds on the same machine (`here`), else relative to each report's base."""
     changes = []
     for row in now.latency:
         before = was.at(row.setting)
         if before is None:
             continue
-        if here:
+        if same:
             first, last = before.p50_ms_by_round, row.p50_ms_by_round
             words = milliseconds(before.p50_ms), milliseconds(row.p50_ms)
             ratio = row.p50_ms / before.p50_ms

@@ -46,8 +46,8 @@ def _shot_noise(images: Images, strength: float, rng: np.random.Generator) -> Im
 
 
 def _salt_and_pepper(images: Images, strength: float, rng: np.random.Generator) -> Images:
-    place = rng.random(images.shape)
-    return np.where(place < strength / 2, 0, np.where(place > 1 - strength / 2, 255, images))
+    noise = rng.random(images.shape)
+    return np.where(noise < strength / 2, 0, np.where(noise > 1 - strength / 2, 255, images))
 
 
 def _gaussian_blur(images: Images, strength: float, rng: np.random.Generator) -> Images:

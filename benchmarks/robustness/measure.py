@@ -129,9 +129,9 @@ def run_robustness(
             known = correct.setdefault((corruption, severity), {})
             if new := {s.name: s.sha256 for s in subjects if s.sha256 not in known}:
                 predictions = predict(corrupt(images[chosen], corruption, severity), new)
-                found = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in predictions.items()}
-                journal.add("corrupted", {"of": [corruption, severity], "right": found})
-                known |= found
+                counts = {new[name]: int((p.argmax(1) == labels[chosen]).sum()) for name, p in predictions.items()}
+                journal.add("corrupted", {"of": [corruption, severity], "right": counts})
+                known |= counts
             bar.advance(task)
         contempt = predict(faces.contempt) if faces is not None and len(faces.contempt) else {}
     training = {name: getattr(classifier, "training_prior", None) for name, classifier in classifiers.items()}
@@ -216,9 +216,9 @@ def _subjects(
         if not file_problem(a, options.artifacts):
             subject = Subject(a.name, "ours", a.model, a.precision, a.format, a.sha256)
             subjects[subject] = partial(_load, local_path(a, options.artifacts), images, prior)
-    found, missing = find_peers(peers) if peers else ([], [])
+    peer_models, missing = find_peers(peers) if peers else ([], [])
     left_out += missing
-    for peer in found:
+    for peer in peer_models:
         if peer.same_as:
             left_out.append(f"{peer.name} is left out: it has the weights of {peer.same_as}")
             continue

@@ -23,11 +23,11 @@ _PRIOR_MARKERS = {"training": "o", "known": "d", "estimated": "^", "uniform": "s
 
 def colors(rows: Sequence[RobustnessRow]) -> dict[str, str]:
     """One colour for each model, cool for ours and warm for peers; files of one model share it."""
-    found: dict[str, str] = {}
+    colors: dict[str, str] = {}
     for family, palette in (("ours", _OURS), ("peer", _PEERS)):
         models = dict.fromkeys(row.subject.model for row in rows if row.subject.family == family)
-        found |= {model: palette[i % len(palette)] for i, model in enumerate(models)}
-    return {row.name: found[row.subject.model] for row in rows}
+        colors |= {model: palette[i % len(palette)] for i, model in enumerate(models)}
+    return {row.name: colors[row.subject.model] for row in rows}
 
 
 def plot_curves(report: RobustnessReport) -> Figure:

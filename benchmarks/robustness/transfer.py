@@ -52,7 +52,7 @@ def transfer_section(transfer: Transfer, plot: str) -> list[str]:
     plain = [row for row in transfer.rows if row.prior == "training"]
     return [
         "## Which model transfers best",
-        " ".join(_answer(transfer, plain)),
+        " ".join(_verdict(transfer, plain)),
         plot,
         markdown_table(_columns(plain[0]), plain),
         "The predictions as they are: accuracy, mean recall of the expressions that have images (macro recall), "
@@ -66,26 +66,26 @@ def transfer_section(transfer: Transfer, plot: str) -> list[str]:
     ]
 
 
-def _answer(transfer: Transfer, plain: Sequence[PopulationRow]) -> list[str]:
+def _verdict(transfer: Transfer, plain: Sequence[PopulationRow]) -> list[str]:
     best = plain[0]
     words = f"**{best.model} transfers best**: {percent(best.accuracy, 1)} of {best.n:,} images right "
     words += f"(95 % interval {percent_interval(best.accuracy_interval)})"
     if transfer.runner_up is None:
-        answer = [f"{words}; no other model was measured."]
+        sentences = [f"{words}; no other model was measured."]
     else:
         second = next(row for row in plain if row.model == transfer.runner_up)
         ahead = f"{100 * (best.accuracy - second.accuracy):.1f} points before {second.model}, the next model"
-        answer = [f"{words}, {ahead} (McNemar's exact test: p = {number(transfer.p)})."]
+        sentences = [f"{words}, {ahead} (McNemar's exact test: p = {number(transfer.p)})."]
     balanced = max(plain, key=lambda row: row.macro_recall)
     if balanced.model != best.model:
-        answer.append(f"Highest macro recall: {balanced.model}, {percent(balanced.macro_recall, 1)}.")
+        sentences.append(f"Highest macro recall: {balanced.model}, {percent(balanced.macro_recall, 1)}.")
     adapted = max((row for row in transfer.rows if row.prior in ("uniform", "estimated")), key=_accuracy, default=None)
     if adapted:
-        answer.append(
+        sentences.append(
             f"The best with a prior that needs no labels is {adapted.model} with the {adapted.prior} one: "
             f"{percent(adapted.accuracy, 1)}, macro recall {percent(adapted.macro_recall, 1)}."
         )
-    return answer
+    return sentences
 
 
 def _columns(row: PopulationRow) -> Columns[PopulationRow]:
@@ -103,10 +103,10 @@ def _columns(row: PopulationRow) -> Columns[PopulationRow]:
 
 
 def _by_file(rows: Sequence[PopulationRow]) -> list[dict[str, PopulationRow]]:
-    found: dict[str, dict[str, PopulationRow]] = {}
+    by_model: dict[str, dict[str, PopulationRow]] = {}
     for row in rows:
-        found.setdefault(row.model, {})[row.prior] = row
-    return list(found.values())
+        by_model.setdefault(row.model, {})[row.prior] = row
+    return list(by_model.values())
 
 
 def _prior_cell(prior: str) -> Callable[[dict[str, PopulationRow]], str]:

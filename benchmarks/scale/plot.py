@@ -18,10 +18,10 @@ def plot_scale(rows: Sequence[ScaleRow]) -> Figure:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for kind in dict.fromkeys(row.photo for row in rows):
-        shown = [row for row in rows if row.photo == kind]
-        workers = [row.workers for row in shown]
-        (line,) = axes.plot(workers, [row.photos_per_second for row in shown], marker="o", label=kind)
-        ideal = [shown[0].photos_per_second * count / workers[0] for count in workers]
+        selected = [row for row in rows if row.photo == kind]
+        workers = [row.workers for row in selected]
+        (line,) = axes.plot(workers, [row.photos_per_second for row in selected], marker="o", label=kind)
+        ideal = [selected[0].photos_per_second * count / workers[0] for count in workers]
         axes.plot(workers, ideal, linestyle=":", color=line.get_color())
     axes.set(xlabel="workers", ylabel="photos/s (dotted: linear)", xticks=sorted({row.workers for row in rows}))
     axes.set_yscale("log")

@@ -37,12 +37,12 @@ def float32_file(model: str, format: str = "onnx") -> Iterator[Path]:
         raise UsageError(f"{path} does not ship; make it with `{EXPORT} {model}`")
     require("tensorflow", "tf2onnx", "onnx", "flatbuffers")
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / model / path.name
-        made.parent.mkdir()
+        converted = Path(folder) / model / path.name
+        converted.parent.mkdir()
         with progress() as bar:
             bar.add_task(f"converting {original.name} of {model}, whose {path.name} does not ship", total=None)
-            _convert(original, made)
-        yield made
+            _convert(original, converted)
+        yield converted
 
 
 def _convert(original: Path, path: Path) -> None:

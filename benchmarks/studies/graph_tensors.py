@@ -46,12 +46,12 @@ def tensors_of(path: Path, images: np.ndarray) -> list[Tensor]:
     if read is None:
         raise UsageError(f"{path} is neither .onnx nor .tflite; only those can be compared tensor by tensor")
     try:
-        found = read(path, images)
+        tensors = read(path, images)
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed; run `pip install 'fer-zoo[export]'`") from error
     except Exception as error:  # Each runtime has exceptions of its own.
         raise FerZooError(f"{path} does not run tensor by tensor: {str(error).splitlines()[0][:300]}") from error
-    return [tensor for tensor in found if tensor.values.ndim >= 2 and len(tensor.values) == len(images)]
+    return [tensor for tensor in tensors if tensor.values.ndim >= 2 and len(tensor.values) == len(images)]
 
 
 def _onnx(path: Path, images: np.ndarray) -> list[Tensor]:
@@ -104,7 +104,7 @@ def _tflite(path: Path, images: np.ndarray) -> list[Tensor]:
     interpreter.set_tensor(source["index"], images)
     interpreter.invoke()
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    found = []
+    tensors = []
     for operation in interpreter._get_ops_details():
         index = operation["outputs"][0]
         scale, zero = details[index]["quantization"]
@@ -113,5 +113,5 @@ def _tflite(path: Path, images: np.ndarray) -> list[Tensor]:
             continue
         real = values.astype(np.float32)
         real = (real - zero) * np.float32(scale) if values.dtype.kind == "i" else real
-        found.append(Tensor(details[index]["name"], operation["op_name"], real))
-    return found
+        tensors.append(Tensor(details[index]["name"], operation["op_name"], real))
+    return tensors

@@ -79,10 +79,10 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
 
     model = onnx.load(path)
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    found = [node for node in model.graph.node if node.op_type in _WEIGHTED and node.input[1] in weights]
-    if not found:
+    nodes_with_weights = [node for node in model.graph.node if node.op_type in _WEIGHTED and node.input[1] in weights]
+    if not nodes_with_weights:
         raise FerZooError(f"{path} has no layer with weights of its own; is it a float32 graph?")
-    ranges = _ranges(model, sorted({node.input[0] for node in found}), _float(calibration))
+    ranges = _ranges(model, sorted({node.input[0] for node in nodes_with_weights}), _float(calibration))
     batch = _float(images)
     reference = _probabilities(model, batch)
     columns = [str(column) for column in range(reference.shape[1])]
@@ -93,11 +93,11 @@ def measure(path: Path, images: np.ndarray, labels: np.ndarray, calibration: np.
         parity = compare(reference, candidate, labels, columns)
         costs.append(Cost(layer, operation, kind, parity.kl, parity.argmax_agreement, parity.accuracy_delta))
 
-    for node in track(found, "layers"):
+    for node in track(nodes_with_weights, "layers"):
         for kind in _KINDS:
             add(node.output[0], _operation(node), [node], kind)
     for kind in _KINDS:
-        add("all", "", found, kind)
+        add("all", "", nodes_with_weights, kind)
     return costs
 
 

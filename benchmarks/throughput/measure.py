@@ -105,20 +105,20 @@ def measure_throughput(
             path = make_photo(photo, kind, Path(folder))
             runs = [(program, count) for program in programs for count in cores]
             runs += [(program, 1) for program in decoders]
-            found = [_row(program, kind, path, count, seconds) for program, count in runs]
+            measured = [_row(program, kind, path, count, seconds) for program, count in runs]
             for program in peers:
                 try:
-                    found.append(_row(program, kind, path, 1, seconds))
+                    measured.append(_row(program, kind, path, 1, seconds))
                     runs.append((program, 1))
                 except FerZooError as error:
                     missing[f"{program.name}, {kind.name}"] = str(error)
             for _ in range(rounds - 1):
                 again = [
                     _row(program, kind, path, count, seconds, row.photos)
-                    for (program, count), row in zip(runs, found, strict=True)
+                    for (program, count), row in zip(runs, measured, strict=True)
                 ]
-                found = [_best(row, other) for row, other in zip(found, again, strict=True)]
-            rows += [replace(row, speedup=found[0].cpu_ms / row.cpu_ms) for row in found]
+                measured = [_best(row, other) for row, other in zip(measured, again, strict=True)]
+            rows += [replace(row, speedup=measured[0].cpu_ms / row.cpu_ms) for row in measured]
     return ThroughputReport(now(), describe(), f"{model.parent.name}/{model.name}", rounds, tuple(rows), missing)
 
 

@@ -18,9 +18,9 @@ def plot_throughput(rows: Sequence[ThroughputRow]) -> Figure:
     kinds = list(dict.fromkeys(row.photo for row in rows))
     figure = Figure(figsize=(7, 1.6 * len(kinds) + 0.4), layout="constrained")
     for axes, kind in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
-        shown = [row for row in rows if row.photo == kind and row.cores == 1]
-        bars = axes.barh([row.program for row in shown], [row.cpu_ms for row in shown], color="#4c78a8")
-        axes.bar_label(bars, [f"{row.cpu_ms:.1f}" for row in shown], fontsize=8, padding=2)
+        selected = [row for row in rows if row.photo == kind and row.cores == 1]
+        bars = axes.barh([row.program for row in selected], [row.cpu_ms for row in selected], color="#4c78a8")
+        axes.bar_label(bars, [f"{row.cpu_ms:.1f}" for row in selected], fontsize=8, padding=2)
         axes.invert_yaxis()
         axes.set_title(kind, fontsize=9)
         axes.tick_params(labelsize=8)

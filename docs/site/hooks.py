@@ -69,9 +69,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     def rewritten(link: re.Match[str]) -> str:
         mark, text, target, anchor = link.groups(default="")
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        there = _on_site(path)
-        if files.get_file_from_path(there):
-            return f"{mark}[{text}]({posixpath.relpath(there, posixpath.dirname(uri) or '.')}{anchor})"
+        target = _on_site(path)
+        if files.get_file_from_path(target):
+            return f"{mark}[{text}]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{anchor})"
         # The site has no model files and no code. A broken link, on the other hand, must fail the strict build.
         return text if (_ROOT / path).exists() or not in_docs else link.group()
 

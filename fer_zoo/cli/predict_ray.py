@@ -106,18 +106,18 @@ def _check(options: argparse.Namespace) -> None:
 def _find(inputs: list[Path | str]) -> _Photos:
     """All photos of the inputs, as Ray's workers open them: by addresses and absolute paths."""
     photos = _Photos()
-    for given in inputs:
-        if isinstance(given, str):
+    for photo_input in inputs:
+        if isinstance(photo_input, str):
             try:
-                photos.files += find_photos(given)
+                photos.files += find_photos(photo_input)
             except UsageError:
                 raise
             except FerZooError as error:
                 photos.errors.append(str(error))
             continue
-        found = find_inputs([given])
-        photos.errors += [failure.error for failure in found.failures]
-        for path in found.files:
+        search = find_inputs([photo_input])
+        photos.errors += [failure.error for failure in search.failures]
+        for path in search.files:
             name = os.path.abspath(path)
             if printable(name) == name:
                 photos.files.append(name)

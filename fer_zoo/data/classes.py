@@ -55,8 +55,8 @@ def choose_classes(folders: Iterable[str], chosen: Sequence[str] | None = None) 
     Raises:
         UsageError: There are fewer than two classes, a class is listed twice, or a class has no folder.
     """
-    names_found = sorted(set(folders))
-    keys = {folder: folder.strip().casefold() for folder in names_found}
+    folder_names = sorted(set(folders))
+    keys = {folder: folder.strip().casefold() for folder in folder_names}
     if chosen is None:
         known = {folder: _SYNONYMS.get(key, key) for folder, key in keys.items()}
         if all(name in EXPRESSIONS for name in known.values()):
@@ -72,6 +72,6 @@ def choose_classes(folders: Iterable[str], chosen: Sequence[str] | None = None) 
         raise UsageError(f"the classes {', '.join(names)!r} cannot be used; give at least two names, each once")
     labels = {folder: wanted.get(key, wanted.get(_SYNONYMS.get(key, key))) for folder, key in keys.items()}
     if missing := [name for label, name in enumerate(names) if label not in labels.values()]:
-        available = ", ".join(names_found) or "no classes"
+        available = ", ".join(folder_names) or "no classes"
         raise UsageError(f"no images of the class {', '.join(missing)}; there are {available}")
     return Classes(names, labels)

@@ -89,8 +89,8 @@ def faces_notes(cropped: int, crowded: Sequence[str], faceless: Sequence[str], o
 
 def _scan(folder: Path, prefix: str, depth: int, listing: Listing) -> None:
     try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
     except OSError as error:
         listing.unreadable.append((prefix or str(folder), f"cannot be read: {reason(error)}"))
         return

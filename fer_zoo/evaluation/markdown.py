@@ -120,9 +120,9 @@ def _classes(whole: Evaluation, beside_original: bool) -> str:
             rows.append((name, f"{values['support']:,}", *measures))
         return f"## Expressions\n\n{_table(header, rows)}"
     for name in original.PER_CLASS:
-        here, there = whole.per_class[name], original.PER_CLASS[name]
-        measures = [f"{values[key]:.2f}" for values in (here, there) for key in ("precision", "recall", "f1")]
-        rows.append((name, f"{here['support']:,}", *measures, f"{here['f1'] - there['f1']:+.2f}"))
+        ours, theirs = whole.per_class[name], original.PER_CLASS[name]
+        measures = [f"{values[key]:.2f}" for values in (ours, theirs) for key in ("precision", "recall", "f1")]
+        rows.append((name, f"{ours['support']:,}", *measures, f"{ours['f1'] - theirs['f1']:+.2f}"))
     header += ["original precision", "original recall", "original F1", "F1 change"]
     return (
         "## Expressions, beside the original\n\n"

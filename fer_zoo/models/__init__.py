@@ -95,8 +95,8 @@ def build_model(name: str, *, pretrained: bool = False, **options: Any) -> keras
     except ValueError as error:
         if not options:
             raise
-        given = ", ".join(f"{option}={value}" for option, value in options.items())
-        raise UsageError(f"{name} cannot be built with {given}: {str(error).splitlines()[0]}") from error
+        arguments = ", ".join(f"{option}={value}" for option, value in options.items())
+        raise UsageError(f"{name} cannot be built with {arguments}: {str(error).splitlines()[0]}") from error
 
 
 def _pretrained(name: str, classes: int | None = None, **options: Any) -> keras.Model:

@@ -60,17 +60,17 @@ def load_faces(folder: Path) -> LabelledFaces:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}; --dataset takes {', '.join(LAYOUTS)}")
-    found = find_layout(folder)
+    contents = find_layout(folder)
     faces: list[np.ndarray] = []
     labels: list[int] = []
     names: list[str] = []
     contempt: list[np.ndarray] = []
     left_out: Counter[str] = Counter()
-    unreadable = list(found.unreadable)
+    unreadable = list(contents.unreadable)
     faceless: list[str] = []
     crowded: list[str] = []
     cropped = 0
-    for entry in track(found.labelled, f"reading {found.layout}"):
+    for entry in track(contents.labelled, f"reading {contents.layout}"):
         if entry.label not in (*EXPRESSIONS, CONTEMPT):
             left_out[entry.label] += 1
             continue
@@ -94,18 +94,18 @@ def load_faces(folder: Path) -> LabelledFaces:
         labels.append(EXPRESSIONS.index(entry.label))
         names.append(name)
     if not faces:
-        raise FerZooError(f"{folder} ({found.layout}) has no readable image of the seven expressions")
+        raise FerZooError(f"{folder} ({contents.layout}) has no readable image of the seven expressions")
     images, numbers = np.stack(faces), np.array(labels, np.int64)
     notes = left_out_notes(
         unreadable=unreadable,
-        outside=found.outside,
-        place=found.place,
-        no_images=found.no_images,
-        broken_links=found.broken_links,
+        outside=contents.outside,
+        place=contents.place,
+        no_images=contents.no_images,
+        broken_links=contents.broken_links,
     )
-    outcome = "taken as faces" if any(entry.crop == "auto" for entry in found.labelled) else "left out"
+    outcome = "taken as faces" if any(entry.crop == "auto" for entry in contents.labelled) else "left out"
     return LabelledFaces(
-        layout=found.layout,
+        layout=contents.layout,
         images=images,
         labels=numbers,
         names=tuple(names),

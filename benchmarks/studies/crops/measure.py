@@ -65,10 +65,10 @@ def measure_crops(
 
 def _candidates() -> list[Candidate]:
     """Margins with and without alignment, then shifts of the chosen one."""
-    found = [Candidate("box", upright, scale, 0.0) for upright in (False, True) for scale in _SCALES[upright]]
-    found += [Candidate("box", False, SCALE, shift) for shift in _SHIFTS]
-    found += [Candidate("landmarks", turn, k, _BETWEEN) for turn in (False, True) for k in _EYES_TO_MOUTH[turn]]
-    return list(dict.fromkeys([*found, CHOSEN]))
+    candidates = [Candidate("box", upright, scale, 0.0) for upright in (False, True) for scale in _SCALES[upright]]
+    candidates += [Candidate("box", False, SCALE, shift) for shift in _SHIFTS]
+    candidates += [Candidate("landmarks", turn, k, _BETWEEN) for turn in (False, True) for k in _EYES_TO_MOUTH[turn]]
+    return list(dict.fromkeys([*candidates, CHOSEN]))
 
 
 def _measure(
@@ -76,7 +76,7 @@ def _measure(
 ) -> tuple[SplitFacts, list[CropScore]]:
     """Facts on the split and, for each candidate, its accuracy on the faces that were found again."""
     detector = FaceDetector(size=_FACE + 2 * _MARGIN)
-    found: list[int] = []
+    detected: list[int] = []
     landmarks: list[np.ndarray] = []
     boxes: list[np.ndarray] = []
     crops: list[list[np.ndarray]] = []
@@ -84,12 +84,12 @@ def _measure(
         picture = _pasted(image)
         faces = detector.detect(picture)
         if faces:
-            found.append(i)
+            detected.append(i)
             landmarks.append((faces[0].landmarks - _MARGIN) / _FACE)
             boxes.append((np.array(faces[0].box) - [_MARGIN, _MARGIN, 0, 0]) / _FACE)
             crops.append(_crops(candidates, picture, faces[0]))
-    labels = split.labels[found]
-    whole = classifier.predict_proba(split.images[found])
+    labels = split.labels[detected]
+    whole = classifier.predict_proba(split.images[detected])
     predictions = [classifier.predict_proba(np.stack([crop[i] for crop in crops])) for i in range(len(candidates))]
     losses = [-np.log(prediction[np.arange(len(labels)), labels].clip(1e-7)) for prediction in predictions]
     chosen = losses[candidates.index(CHOSEN)]
@@ -105,7 +105,7 @@ def _measure(
     ]
     facts = SplitFacts(
         n=len(split),
-        found=len(found),
+        found=len(detected),
         accuracy_as_given=float((whole.argmax(axis=1) == labels).mean()),
         accuracy_of_all=float((classifier.predict_proba(split.images).argmax(axis=1) == split.labels).mean()),
         geometry=_geometry(np.stack(landmarks), np.stack(boxes)),

@@ -86,20 +86,20 @@ def rows_by_prior(
     rows = []
     for prior, target in priors.items():
         adapted = predictions if training is None or target is None else adapt(predictions, training, target)
-        found = evaluate_predictions(adapted, labels, EXPRESSIONS)
-        recall = {name: values["recall"] for name, values in found.per_class.items() if values["support"]}
+        evaluation = evaluate_predictions(adapted, labels, EXPRESSIONS)
+        recall = {name: values["recall"] for name, values in evaluation.per_class.items() if values["support"]}
         rows.append(
             PopulationRow(
                 model,
                 sha256,
                 population,
                 prior,
-                found.n,
-                found.accuracy,
-                found.accuracy_interval,
+                evaluation.n,
+                evaluation.accuracy,
+                evaluation.accuracy_interval,
                 float(np.mean(list(recall.values()))),
-                found.nll,
-                found.ece,
+                evaluation.nll,
+                evaluation.ece,
                 recall,
             )
         )

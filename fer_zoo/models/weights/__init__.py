@@ -98,8 +98,8 @@ def _read_npz(model: keras.Model, path: Path) -> LayerWeights:
                 return converter.convert(arrays)
             except KeyError as error:
                 raise UsageError(f"{path} does not fit {model.name}: it has no {error.args[0]}") from error
-    shown = ", ".join(list(arrays)[:3]) or "nothing"
-    raise UsageError(f"{path} does not fit {model.name}: its arrays have unknown names ({shown}, …)")
+    examples = ", ".join(list(arrays)[:3]) or "nothing"
+    raise UsageError(f"{path} does not fit {model.name}: its arrays have unknown names ({examples}, …)")
 
 
 def _read_h5(name: str, path: Path) -> LayerWeights:
@@ -112,7 +112,7 @@ def _read_h5(name: str, path: Path) -> LayerWeights:
     stock = getattr(keras.applications, _STOCK[name][0])(input_shape=(96, 96, 3), weights=None, include_top=False)
     try:
         with h5py.File(path) as file:
-            found = _shapes(file)
+            available = _shapes(file)
             legacy = "layer_names" in file.attrs
     except OSError as error:
         raise FerZooError(f"{path} cannot be read as HDF5 ({error})") from error
@@ -122,7 +122,7 @@ def _read_h5(name: str, path: Path) -> LayerWeights:
         if not legacy:
             stock.save_weights(link)
             with h5py.File(link) as file:
-                _refuse_difference(name, path, _shapes(file), found)
+                _refuse_difference(name, path, _shapes(file), available)
             link.unlink()
         link.symlink_to(path.resolve())
         try:
@@ -135,25 +135,25 @@ def _read_h5(name: str, path: Path) -> LayerWeights:
 
 def _assign(model: keras.Model, weights: LayerWeights, source: str) -> None:
     """Give every backbone layer its weights; what a file has beyond them (a normalization, a top) is left out."""
-    wanted = {
+    required = {
         layer.name: [tuple(weight.shape) for weight in layer.weights]
         for layer in model.layers
         if layer.weights and not layer.name.startswith(("head_", "stem_rgb", "logits"))
     }
-    found = {name: [array.shape for array in arrays] for name, arrays in weights.items() if name in wanted}
-    _refuse_difference(model.name, source, wanted, found)
-    for name in wanted:
+    available = {name: [array.shape for array in arrays] for name, arrays in weights.items() if name in required}
+    _refuse_difference(model.name, source, required, available)
+    for name in required:
         model.get_layer(name).set_weights(weights[name])
 
 
-def _refuse_difference(model: str, source: str | Path, wanted: dict, found: dict) -> None:
-    for name in wanted:
-        if name not in found:
+def _refuse_difference(model: str, source: str | Path, required: dict, available: dict) -> None:
+    for name in required:
+        if name not in available:
             raise UsageError(
-                f"{source} does not fit {model}: it lacks {name}, and has {len(found)} of {len(wanted)} parts"
+                f"{source} does not fit {model}: it lacks {name}, and has {len(available)} of {len(required)} parts"
             )
-        if wanted[name] != found[name]:
-            raise UsageError(f"{source} does not fit {model}: {name} has shape {found[name]}, not {wanted[name]}")
+        if required[name] != available[name]:
+            raise UsageError(f"{source} does not fit {model}: {name} has shape {available[name]}, not {required[name]}")
 
 
 def _shapes(file: object) -> dict[str, tuple[int, ...]]:
