@@ -53,13 +53,6 @@ _LOADING = threading.Lock()
 Faces = np.ndarray | Photo | Sequence[np.ndarray | Photo]
 
 
-# Images in one call of the runtime. ONNX Runtime and LiteRT keep the memory of the largest batch that they had. On one
-# core 16 images at a time are as fast as 32, within 5 %, and faster than 256 (efficientnet_lite0 int8 in ONNX Runtime:
-# 1,291, 1,363 and 741 images a second, with 19, 45 and 191 MB more than one image takes). A call of Keras costs much by
-# itself.
-_BATCH, _KERAS_BATCH = 16, 256
-
-
 class Classifier:
     """A model file, ready to classify faces; made by `load_classifier`.
 
@@ -93,6 +86,7 @@ class Classifier:
         model = self._loaded
         self.runtime = model.name
         self.input_shape = model.input_shape
+        self._batch_size = model.batch_size
         self._detector: FaceDetector | None = None
         expected = (IMAGE_SIZE, IMAGE_SIZE, 1)
         if self.input_shape[1:] != expected or self.input_shape[0] not in (None, 1):
@@ -302,7 +296,7 @@ class Classifier:
         """Split crops into float32 batches for the runtime."""
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, not {batch_size}")
-        size = self.input_shape[0] or batch_size or (_KERAS_BATCH if self.runtime == "keras" else _BATCH)
+        size = self.input_shape[0] or batch_size or self._batch_size
         for start in range(0, len(crops), size):
             batch = crops[start : start + size]
             _check_values(batch)

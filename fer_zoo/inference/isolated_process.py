@@ -112,7 +112,7 @@ def _limit(memory: int) -> None:
 
 
 def _metadata(model: Any) -> dict[str, Any]:
-    names = ("name", "input_shape", "output_shape", "labels", "prior")
+    names = ("name", "input_shape", "output_shape", "labels", "prior", "batch_size")
     return {name: getattr(model, name) for name in names} | {"embeds": hasattr(model, "embed")}
 
 

@@ -67,6 +67,7 @@ class Isolated:
             self.output_shape = tuple(metadata["output_shape"])
             self.labels = None if metadata["labels"] is None else tuple(metadata["labels"])
             self.prior = None if metadata["prior"] is None else tuple(metadata["prior"])
+            self.batch_size = int(metadata["batch_size"])
             self.embeds = bool(metadata["embeds"])
         except (KeyError, TypeError) as error:
             raise FerZooError("the reply of its process cannot be read") from error

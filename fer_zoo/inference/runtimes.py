@@ -1,5 +1,6 @@
-"""One class for each runtime, with the same interface: `input_shape`, `output_shape`, `run(batch)`, and `labels` and
-`prior` (the frequencies of the classes in training), which are `None` if the file does not contain them.
+"""One class for each runtime with the same interface: `input_shape`, `output_shape`, `run(batch)`, `batch_size` (images
+in one call, unless the caller chooses), `labels` and `prior` (the frequencies of the classes in training), which are
+`None` if the file does not contain them.
 
 Runtimes that give access to inner tensors also have `embed(batch)`: the features from which the logits are computed.
 """
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 
+# ONNX Runtime and LiteRT keep the memory of the largest batch that they had. On one core 16 images at a time are as
+# fast as 32, within 5 %, and faster than 256 (efficientnet_lite0 int8 in ONNX Runtime: 1,291, 1,363 and 741 images a
+# second, with 19, 45 and 191 MB more than one image takes).
+_BATCH = 16
+
 # The buffer of a TFLite file that contains labels and prior as JSON.
 TFLITE_FACTS = "fer_zoo"
 
@@ -41,6 +47,7 @@ class OnnxRuntime:
     """
 
     name = "onnxruntime"
+    batch_size = _BATCH
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -89,6 +96,7 @@ class LiteRT:
     """
 
     name = "litert"
+    batch_size = _BATCH
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -117,9 +125,9 @@ class LiteRT:
         if self._steps is None:
             return self._run(batch)
         (scale, zero), (step, least) = self._steps
-        answers = self._run(np.clip(np.round(batch / scale) + zero, -128, 127).astype(np.int8))
+        outputs = self._run(np.clip(np.round(batch / scale) + zero, -128, 127).astype(np.int8))
         # In steps of 1/256, probabilities sum to 1 only almost.
-        probabilities = (answers.astype(np.float32) - least) * np.float32(step)
+        probabilities = (outputs.astype(np.float32) - least) * np.float32(step)
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
@@ -141,6 +149,7 @@ class OpenVino:
     """
 
     name = "openvino"
+    batch_size = _BATCH
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -183,6 +192,7 @@ class Keras:
     """
 
     name = "keras"
+    batch_size = 256  # A call of Keras costs much by itself.
     labels = None  # `labels_of` finds them.
     prior = None
 
