@@ -190,7 +190,7 @@ RECIPES = {
             model="mobilenet_face",
             model_options=("size=128", "blocks=12"),
             ferplus_labels=True,
-            warm_start="artifacts/fernet_ensemble/members/mobilenet_face.keras",
+            warm_start="fernet_ensemble/members/mobilenet_face.keras",
             epochs=11,
             learning_rate=6e-4,
             warmup_epochs=0.5,

@@ -88,6 +88,18 @@ def checked_file(path: Path) -> Path:
     return verify_checksum(path, entry.sha256) if entry else path
 
 
+def member_path(path: Path) -> Path:
+    """The path of an ensemble's member that does not ship by itself.
+
+    Args:
+        path: `ENSEMBLE/members/NAME.keras`, relative to the artifacts folder; a folder before that is ignored, since
+            runs of earlier versions recorded `artifacts/…`. Any other path, and one that exists, is returned as it is.
+    """
+    if path.parent.name != "members" or path.is_absolute() or path.exists():
+        return path
+    return artifacts_dir().joinpath(*path.parts[-3:])
+
+
 def original_path(model: str, absent: bool = False) -> Path | None:
     """The path of a published model's Keras original in the artifacts folder.
 

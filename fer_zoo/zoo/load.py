@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fer_zoo.backend import select_backend
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.zoo.find import checked_file, find_file
+from fer_zoo.zoo.find import checked_file, find_file, member_path
 from fer_zoo.zoo.keras_file import oldest_keras, version_numbers
 from fer_zoo.zoo.reference import Reference
 
@@ -50,13 +50,18 @@ def keras_path(model: str | os.PathLike[str]) -> Path:
     """The `.keras` file of a model of the zoo; a path is returned as it is.
 
     Raises:
-        UsageError: There is no model of that name, or it does not ship as a Keras file.
+        UsageError: There is no model of that name, it does not ship as a Keras file, or a member of an ensemble is
+            missing.
         FerZooError: The zoo's manifest lists the file, but its content is different.
     """
     if not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model must be a name or the path of a .keras file, not {type(model).__name__}")
-    path = Path(model)
+    path = member_path(Path(model))
     if path.suffix == ".keras" or path.exists() or os.sep in str(path):
+        if path.parent.name == "members" and not path.is_file():
+            raise UsageError(
+                f"{path} ships in no release: take it from git, `git log --diff-filter=D -- {path.parent}`"
+            )
         return checked_file(path) if path.is_file() else path
     reference = Reference.parse(str(model))
     if reference.format not in (None, "keras"):

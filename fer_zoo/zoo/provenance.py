@@ -9,7 +9,7 @@ from typing import Any
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import sha256
-from fer_zoo.zoo.find import find_entry, original_path
+from fer_zoo.zoo.find import find_entry, member_path, original_path
 from fer_zoo.zoo.manifest import artifacts_dir
 from fer_zoo.zoo.run_schema import parse_config
 
@@ -76,7 +76,7 @@ def is_fine_tuned(config: dict[str, Any]) -> bool:
     source = training.get("warm_start")
     if not source or source == config.get("model"):
         return False
-    return is_fine_tuned_file(original_path(source, absent=True) or Path(source))
+    return is_fine_tuned_file(original_path(source, absent=True) or member_path(Path(source)))
 
 
 def is_fine_tuned_file(path: Path) -> bool:

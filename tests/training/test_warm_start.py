@@ -156,8 +156,19 @@ def test_so_do_those_of_a_member_that_an_ensemble_keeps(tmp_path: Path) -> None:
         assert is_fine_tuned(started) == tuned
 
 
-def test_a_member_that_a_clone_lacks_is_known_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_zoo.zoo import is_fine_tuned, run_config
+def test_a_member_that_a_clone_lacks_is_known_by_its_name(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_zoo.training.recipes import RECIPES
+    from fer_zoo.zoo import is_fine_tuned, keras_path, run_config
 
-    monkeypatch.chdir(root)
+    monkeypatch.chdir(tmp_path)
     assert is_fine_tuned(run_config(root / "artifacts" / "mobilenet_face_ferplus"))
+    member = RECIPES["mobilenet_face_ferplus"].config.warm_start
+    with pytest.raises(UsageError, match=r"members/mobilenet_face\.keras ships in no release: take it from git"):
+        keras_path(member)
+    monkeypatch.setenv("FER_ZOO_ARTIFACTS", str(tmp_path))
+    (tmp_path / member).parent.mkdir(parents=True)
+    (tmp_path / member).write_bytes(b"weights")
+    monkeypatch.chdir(root)
+    assert keras_path(member) == tmp_path / member
