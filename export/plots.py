@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fer_zoo.png import save_png
+from fer_zoo.png import plain_axes, save_png
 from fer_zoo.zoo import Artifact
 
 
@@ -29,5 +29,5 @@ def plot_parity(path: Path, artifacts: list[Artifact]) -> None:
         axes.bar_label(bars, [number_format.format(value) for value in values], padding=3)
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, 1.25 * max(values) or 1)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
     save_png(figure, path)

@@ -1,15 +1,16 @@
-"""Writes plots as small PNG files."""
+"""What all plots share: plain axes, and small PNG files."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
 from fer_zoo.files import atomic_path
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLOURS = 256
@@ -29,3 +30,11 @@ def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 120) -> No
         with Image.open(temporary) as image:
             reduced = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE, kmeans=2)
         reduced.save(temporary, "PNG", optimize=True)
+
+
+def plain_axes(axes: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
+    """Hide the frame at the top and right, and draw a light grid behind the data, across the given axes."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, color="#dddddd", linewidth=0.6)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import SeedsRow, TtaRow
 from .seeds import SPLITS
 from .tta import KINDS
@@ -27,7 +29,7 @@ def plot_seeds(rows: Sequence[SeedsRow]) -> Figure:
         means = [100 * row.mean for _, row in of_split]
         axes.plot(means, [y for y, _ in of_split], "|", markersize=16, markeredgewidth=2, color=drawn.get_color())
     axes.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.5, -0.5), xlabel="accuracy, %")
-    axes.grid(axis="x", alpha=0.3)
+    plain_axes(axes, grid="x")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
@@ -48,6 +50,6 @@ def plot_tta(rows: Sequence[TtaRow]) -> Figure:
     axes.set(yticks=range(len(models)), yticklabels=models, xlabel="points of accuracy beyond one view")
     axes.invert_yaxis()
     axes.axvline(0, color="0.3", linewidth=1)
-    axes.grid(axis="x", alpha=0.3)
+    plain_axes(axes, grid="x")
     axes.legend(fontsize=8)
     return figure

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_zoo.png import plain_axes
+
 from .page import f1_by_run, original_name
 from .rows import ExperimentRow
 from .run import Run
@@ -45,8 +47,7 @@ def plot_runs(runs: Sequence[Run]) -> Figure:
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.yaxis.set_major_formatter("{x:.0%}")
     for axes in (curves, bars):
-        axes.grid(alpha=0.3)
-        axes.set_axisbelow(True)
+        plain_axes(axes, grid="both")
     figure.legend(*bars.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=6)
     return figure
 
@@ -63,8 +64,7 @@ def plot_points(rows: Sequence[ExperimentRow]) -> Figure:
     axes.set_yticks(y, [row.run for row in rows])
     axes.invert_yaxis()
     axes.axvline(0, color="0.5", linewidth=1)
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
+    plain_axes(axes, grid="both")
     axes.set(xlabel="points of accuracy", title=f"What each run changed, against {rows[0].run}")
     axes.legend(frameon=False)
     return figure

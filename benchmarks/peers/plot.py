@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from ..cells import setting
 from ..drawing import place_labels
 from .rows import PeersReport
@@ -39,8 +41,7 @@ def plot_peers(report: PeersReport) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes, grid="both")
     first = report.rows[0].latency[0]
     axes.set_xlabel(f"p50 in ms, {setting(first.batch, first.threads)} (logarithmic)")
     axes.set_ylabel(f"accuracy on {report.data.n:,} test images in %")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
+from fer_zoo.png import plain_axes
 from fer_zoo.zoo import trained_models
 
 from ..accuracy.rows import Accuracy
@@ -173,8 +174,7 @@ def _plot(rows: Sequence[ModelRow], first: tuple[int, int]) -> Figure:
         dots = [row.fp32_ms for row in rows] if axes is panels[2] else x
         axes.plot(dots, y, "o", color=_FLOAT, markeredgecolor="white", markersize=9, zorder=3)
         axes.set_xlabel(f"{label} (logarithmic)")
-        axes.grid(color="#dddddd", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes, grid="both")
     to_int8 = []
     for row, height in zip(rows, y, strict=True):
         if row.int8_ms and row.int8_points is not None:

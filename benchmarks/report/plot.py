@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from ..cells import number, setting, size
 from ..drawing import place_labels, save_figure
 from ..latency.rows import Times
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 _PRECISION = {"fp32": "#0072b2", "fp16": "#56b4e9", "int8": "#d55e00", "dynamic": "#e69f00", "int8-full": "#cc79a7"}
 _MARKERS = {"keras": "s", "onnx": "o", "tflite": "^"}
 _BAD = "#c00000"
-_GRID = "#dddddd"
 
 
 def draw_plots(report: Report, folder: Path) -> list[str]:
@@ -65,9 +66,8 @@ def _accuracy_latency(report: Report) -> Figure | None:
     drawn, x, y = (list(values) for values in zip(*measured, strict=True))
     figure = _figure(10, 5.5)
     axes = figure.subplots()
-    _plain(axes)
     axes.set_xscale("log")
-    axes.grid(axis="y", color=_GRID, linewidth=0.6)
+    plain_axes(axes, grid="y")
     sound = [(x[i], y[i]) for i, artifact in enumerate(drawn) if not artifact.bad]
     steps = [sound[i] for i in pareto_front(sound)]
     if steps:
@@ -159,8 +159,7 @@ def _parity(report: Report) -> Figure | None:
     difference.set_xscale("log")
     difference.set_xlabel("mean (open) and largest (full) |Δp|")
     for axes in (accuracy, disagreement, difference):
-        _plain(axes)
-        axes.grid(axis="x", color=_GRID, linewidth=0.6)
+        plain_axes(axes, grid="x")
     _name_rows(accuracy, drawn, names)
     figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
     figure.suptitle("Difference from the Keras original; red strokes are the gates", fontsize=11)
@@ -182,9 +181,8 @@ def _latency(report: Report) -> Figure | None:
                 if times:
                     _percentiles(axes, row, times, _PRECISION[artifact.file.precision])
             axes.set_xscale("log")
-            _plain(axes)
             _milliseconds(axes)
-            axes.grid(axis="x", color=_GRID, linewidth=0.6)
+            plain_axes(axes, grid="x")
             axes.set_title(setting(batch, count), fontsize=10)
         left, right = panels[0].get_xlim()
         panels[0].set_xlim(left / (right / left) ** 0.12, right)
@@ -220,7 +218,7 @@ def _sizes(report: Report) -> Figure | None:
         axes.annotate(
             text, (artifact.file.bytes / 1e3, row), (4, 0), textcoords="offset points", va="center", fontsize=9
         )
-    _plain(axes)
+    plain_axes(axes)
     axes.set_xlim(0, 1.3 * axes.get_xlim()[1])
     axes.set_xlabel("file size in kB (1 kB = 1,000 bytes)")
     axes.set_title("File sizes", fontsize=11)
@@ -237,11 +235,6 @@ def _figure(width: float, height: float) -> Figure:
 def _row_height(drawn: Sequence[ArtifactRow]) -> float:
     """Inches; a long list is set tighter."""
     return 0.42 if len(drawn) <= 12 else 0.28
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
 
 
 def _milliseconds(axes: Axes) -> None:

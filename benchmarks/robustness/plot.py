@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.png import plain_axes
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .rows import PairRow, RobustnessReport, RobustnessRow, Transfer
@@ -44,8 +45,7 @@ def plot_curves(report: RobustnessReport) -> Figure:
             line = {"color": color[row.name], "linestyle": style, "linewidth": 1.4, "marker": ".", "markersize": 4}
             axes.plot((0, *SEVERITIES), 100 * np.array(values), label=row.name, **line)
         axes.set_title(name, fontsize=10)
-        axes.grid(color="#dddddd", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes, grid="both")
     for axes in panels[-1]:
         axes.set_xticks((0, *SEVERITIES), ["clean", *map(str, SEVERITIES)])
         axes.set_xlabel("severity")
@@ -92,8 +92,7 @@ def plot_mean(report: RobustnessReport) -> Figure:
         axes.text(clean + 0.6, i, f"{clean:.1f}", ha="left", va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.margins(x=0.12, y=0.08)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes, grid="x")
     axes.set_xlabel("accuracy in %: clean (ring), mean of 15 corruptions in 5 severities (dot)")
     return figure
 
@@ -121,8 +120,7 @@ def plot_transfer(report: RobustnessReport, transfer: Transfer) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.2)
     axes.margins(x=0.08)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes, grid="x")
     axes.set_xlabel(f"accuracy in % on {report.data.n:,} images of {report.data.source}; line: 95 % interval")
     figure.legend(title="prior", loc="outside right upper", frameon=False, fontsize=9)
     return figure
@@ -150,7 +148,7 @@ def plot_pairs(report: RobustnessReport) -> Figure:
     axes.set_xticks(range(len(titles)), titles)
     axes.axvline(len(titles) - 1.5, color="#999999", linewidth=0.8)
     axes.set_ylabel("share of the labelled images in %")
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes)
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
     return figure
 
@@ -170,7 +168,7 @@ def plot_calibration(report: RobustnessReport) -> Figure:
         for i, (name, tint, values) in enumerate(series):
             bars = axes.barh(y + 0.2 - 0.4 * i, values, 0.36, color=tint, label=name)
             axes.bar_label(bars, fmt="%.1f" if scale == 100 else "%.2f", fontsize=8, padding=2)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
         axes.margins(x=0.12)
     if votes := rows[0].ferplus:
         entropy = votes.entropy

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import ScaleRow
 
 if TYPE_CHECKING:
@@ -26,5 +28,5 @@ def plot_scale(rows: Sequence[ScaleRow]) -> Figure:
     axes.set(xlabel="workers", ylabel="photos/s (dotted: linear)", xticks=sorted({row.workers for row in rows}))
     axes.set_yscale("log")
     axes.legend(fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes)
     return figure

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import ServingRow
 
 if TYPE_CHECKING:
@@ -28,6 +30,6 @@ def plot_serving(rows: Sequence[ServingRow]) -> Figure:
         bars = axes.barh(range(len(rows)), values, color="#4c78a8")
         axes.bar_label(bars, [f"{value:.0f}" for value in values], fontsize=8, padding=2)
         axes.set(xlabel=label, yticks=range(len(rows)), yticklabels=names)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
     rates.invert_yaxis()
     return figure

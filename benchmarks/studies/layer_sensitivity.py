@@ -17,6 +17,7 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import compare
+from fer_zoo.png import plain_axes
 
 from ..table import Columns, markdown_table
 
@@ -247,7 +248,6 @@ def plot_costs(costs: Sequence[Cost], name: str) -> Figure:
     for label, layer in zip(axes.get_xticklabels(), layers, strict=True):
         label.set_fontweight("bold" if operations[layer] == "depthwise Conv" else "normal")
     axes.set_title(f"{name}: one layer rounded to eight bits; depthwise ones in bold", fontsize=11)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes, grid="y")
     axes.legend(frameon=False)
     return figure

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_zoo.errors import FerZooError
+from fer_zoo.png import plain_axes
 
 from ..table import Columns, markdown_table
 from .graph_tensors import Tensor
@@ -187,8 +188,6 @@ def plot_noise(pairs: Sequence[Pair], name: str) -> Figure:
     noise.set_ylabel("difference added,\n% of the signal's power")
     noise.set_xticks(x, [pair.name for pair in pairs], rotation=60, ha="right", fontsize=8)
     for axes in (signal, noise):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
+        plain_axes(axes, grid="y")
     signal.set_title(f"{name}: how far each tensor is from float32; most is lost at the red one", fontsize=11)
     return figure

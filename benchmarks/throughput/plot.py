@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import ThroughputRow
 
 if TYPE_CHECKING:
@@ -24,6 +26,6 @@ def plot_throughput(rows: Sequence[ThroughputRow]) -> Figure:
         axes.invert_yaxis()
         axes.set_title(kind, fontsize=9)
         axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
     figure.axes[-1].set_xlabel("CPU ms a photo, one core")
     return figure

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import SpeedRow
 from .step import VARIANTS
 
@@ -29,6 +31,6 @@ def plot_speeds(speeds: Sequence[SpeedRow]) -> Figure:
             labels = [f"{rows[backend].speedup:.1f}x" if backend in rows else "" for backend in backends]
             axes.bar_label(bars, labels, fontsize=8)
         axes.set(title=network, xticks=range(len(backends)), xticklabels=backends, ylabel="images/s")
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
     figure.axes[0].legend(fontsize=8)
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CalibrationBin, Evaluation
+from fer_zoo.png import plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
     names = [f"{name}\n{evaluation.per_class[name]['support']:,} images" for name in evaluation.per_class]
     axes.set_xticks(x, names, rotation=_rotation(names, 110))
     axes.set(ylim=(0, 1.06), ylabel="F1", title="F1 of each expression")
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes)
     axes.legend(frameon=False, ncols=2, loc="upper left")
     return figure
 
@@ -81,7 +82,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     lower.set(xlim=(0, 1), xlabel="confidence (highest probability)", ylabel="images")
     lower.xaxis.set_major_formatter("{x:.0%}")
     for axes in (upper, lower):
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
     return figure
 
 

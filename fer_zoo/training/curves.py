@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import save_png
+from fer_zoo.png import plain_axes, save_png
 
 if TYPE_CHECKING:
     from fer_zoo.training.history import EpochRecord
@@ -32,7 +32,7 @@ def plot_curves(history: list[EpochRecord], path: Path) -> None:
         if fine_tuning:
             axes.axvline(fine_tuning - 0.5, color="C7", linestyle=":", label="backbone unfrozen")
         axes.set(title=title, xlabel="epoch")
-        axes.grid(alpha=0.3)
+        plain_axes(axes, grid="both")
         axes.legend(frameon=False)
     figure.axes[0].yaxis.set_major_formatter("{x:.0%}")
     save_png(figure, path)

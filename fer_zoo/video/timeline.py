@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.annotate import class_color
-from fer_zoo.png import save_png
+from fer_zoo.png import plain_axes, save_png
 from fer_zoo.video.tracker import TrackedFace
 
 # The plot has a panel for each of the faces longest in view; more panels would be too small to read.
@@ -124,8 +124,7 @@ class Timeline:
             axes.set_yticks([0, 0.5, 1])
             axes.set_xlim(0, max(self.seconds, 0.1))
             axes.set_ylabel(f"face {track}" if track else "no face was seen")
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(color="#dddddd", linewidth=0.6)
+            plain_axes(axes, grid="both")
         figure.axes[-1].set_xlabel("seconds")
         figure.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
         figure.suptitle("Probability of each expression, smoothed (thick) and of single frames (thin)", fontsize=11)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from ...cells import percent
 from ...table import Columns, markdown_table
 from .rows import Candidate, CropReport, CropRow, SplitFacts
@@ -123,8 +125,7 @@ def plot_crops(report: CropReport) -> Figure:
                 axes.plot(x, y, "o-", color=color, markersize=4, label=_label(*alignment))
             ring = {"markersize": 11, "color": "none", "markeredgecolor": "black", "label": "chosen"}
             axes.plot(_side(report.chosen, facts), scale * getattr(chosen.scores[name], measure), "o", **ring)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(color="#dddddd", linewidth=0.6)
+            plain_axes(axes, grid="both")
         line_of_images = {"color": "#666666", "linestyle": ":", "label": "images as given"}
         grid[1, column].axhline(100 * facts.accuracy_as_given, **line_of_images)
         grid[1, column].set_xlabel("side of the crop, median of FER2013's = 1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import plain_axes
+
 from .rows import PRIORS, Populations
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def plot_populations(record: Populations) -> Figure:
             axis.plot(PRIORS, values, marker="o", label=model)
         axis.set_title(population)
         axis.tick_params(axis="x", rotation=30)
-        axis.grid(axis="y", alpha=0.3)
+        plain_axes(axis, grid="y")
     axes[0].set_ylabel("accuracy")
     axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

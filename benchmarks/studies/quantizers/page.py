@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fer_zoo.png import save_png
+from fer_zoo.png import plain_axes, save_png
 
 from ...table import markdown_table
 from .rows import QuantizerRow, QuantizerStudy
@@ -86,9 +86,7 @@ def draw(path: Path, rows: Sequence[QuantizerRow]) -> None:
     titles = ("change of accuracy, points", "other prediction, %", "mean KL, logarithmic", "size, % of float32")
     for axes, title in zip((accuracy, other, divergence, size), titles, strict=True):
         axes.set_title(title, fontsize=10)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
+        plain_axes(axes, grid="x")
     for axes in (other, size):
         axes.set_xlim(0, 1.18 * axes.get_xlim()[1])
     accuracy.set_yticks(range(len(from_below)), names, fontsize=9)
