@@ -43,6 +43,17 @@ def _option(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+# The choices of settings that have a fixed set of values.
+_CHOICES = {
+    "batch_norm": BATCH_NORMS,
+    "crop": CROPS,
+    "model": list_models(),
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "schedule": SCHEDULES,
+}
+
+
 def training_parser() -> argparse.ArgumentParser:
     """The parser of the command. The destination of an option is the field of the config that it sets."""
     parser = argparse.ArgumentParser(
@@ -56,13 +67,45 @@ def training_parser() -> argparse.ArgumentParser:
     add("--resume", type=Path, metavar="RUN", help="continue the unfinished run in this folder with its settings")
     _add_data(parser.add_argument_group("data"))
     _add_model(parser.add_argument_group("model"))
-    _add_optimization(parser.add_argument_group("optimization"))
+    _add_settings(
+        parser.add_argument_group("optimization"),
+        epochs="passes over the training images",
+        batch_size="images in a step",
+        optimizer="sgd has Nesterov momentum 0.9",
+        learning_rate="highest learning rate of the schedule",
+        schedule="schedule of the learning rate",
+        warmup_epochs="linear increase before the cosine; cut to half of the epochs",
+        weight_decay="decoupled; not on biases and normalization",
+        ema="decay of the weights' exponential moving average; 0 for none",
+        class_weights="weight the loss inversely to class frequency",
+        seed="seed of initial weights, dropout, shuffling, augmentation",
+    )
     _add_augmentation(parser.add_argument_group("augmentation"))
     _add_targets(parser.add_argument_group("soft targets", "FER+'s votes and distillation"))
     _add_transfer(parser.add_argument_group("transfer learning", "the head on a frozen backbone, then both"))
-    _add_after(parser.add_argument_group("after the last epoch"))
-    _add_output(parser.add_argument_group("output"))
+    _add_settings(
+        parser.add_argument_group("after the last epoch"),
+        recalibrate_batch_norm="use batch-norm statistics of training images without augmentation, if validation "
+        "prefers them",
+        calibrate="fit a temperature for the probabilities on the validation images",
+        class_offsets="with --calibrate, fit an offset for each class's logit too",
+    )
+    output = parser.add_argument_group("output").add_argument
+    output("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")
+    output("--overwrite", action="store_true", help="replace the run that --output holds")
+    output("--tensorboard", action="store_true", help="also write TensorBoard event files")
     return parser
+
+
+def _add_settings(group: argparse._ArgumentGroup, **helps: str) -> None:
+    """Add an option for each setting, by its name; type and default are those of the field of the config."""
+    for name, text in helps.items():
+        default = getattr(TrainingConfig if hasattr(TrainingConfig, name) else Transfer, name)
+        if default is False:
+            group.add_argument(_option(name), action="store_true", help=text)
+        else:
+            kind = None if name in _CHOICES else type(default)
+            group.add_argument(_option(name), type=kind, choices=_CHOICES.get(name), default=default, help=text)
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -76,15 +119,17 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="class folders to train on, in the order of the model's outputs; else FER2013's seven expressions if the "
         "folders have these names, else all folders",
     )
-    add("--crop", choices=CROPS, default=TrainingConfig.crop, help=f"{CROP_HELP} (default: %(default)s)")
-    add(
-        "--clean",
-        action="store_true",
-        help="train without copies of test images and, with --ferplus, without non-faces",
+    _add_settings(
+        group,
+        crop=f"{CROP_HELP} (default: %(default)s)",
+        clean="train without copies of test images and, with --ferplus, without non-faces",
     )
     add("--ferplus", metavar="CSV", help="FER+'s votes for these images: fer2013new.csv or ferplus.csv")
-    add("--ferplus-labels", action="store_true", help="train on FER+'s eight expressions, by the majority of its votes")
-    add("--include-no-majority", action="store_true", help="with --ferplus-labels: images without a majority label too")
+    _add_settings(
+        group,
+        ferplus_labels="train on FER+'s eight expressions, by the majority of its votes",
+        include_no_majority="with --ferplus-labels: images without a majority label too",
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -92,45 +137,19 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    default = TrainingConfig()
+    _add_settings(group, model="architecture")
     add = group.add_argument
-    add("--model", choices=list_models(), default=default.model, help="architecture")
     add("--model-options", nargs="*", default=[], metavar="NAME=VALUE", help="arguments of the model, such as size=128")
     add("--dropout", type=float, help="dropout rate; else the architecture's own")
     add("--warm-start", metavar="MODEL", help="start from a trained model's weights: a .keras file or a shipped name")
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
-    add(
-        "--precision",
-        choices=PRECISIONS,
-        default=default.precision,
-        help="arithmetic of a training step; auto takes bfloat16 where CPU and backend are faster with it",
+    _add_settings(
+        group, precision="arithmetic of a training step; auto takes bfloat16 where CPU and backend are faster with it"
     )
-
-
-def _add_optimization(group: argparse._ArgumentGroup) -> None:
-    default = TrainingConfig()
-    add = group.add_argument
-    add("--epochs", type=int, default=default.epochs, help="passes over the training images")
-    add("--batch-size", type=int, default=default.batch_size, help="images in a step")
-    add("--optimizer", choices=OPTIMIZERS, default=default.optimizer, help="sgd has Nesterov momentum 0.9")
-    add("--learning-rate", type=float, default=default.learning_rate, help="highest learning rate of the schedule")
-    add("--schedule", choices=SCHEDULES, default=default.schedule, help="schedule of the learning rate")
-    add(
-        "--warmup-epochs",
-        type=float,
-        default=default.warmup_epochs,
-        help="linear increase before the cosine; cut to half of the epochs",
-    )
-    add("--weight-decay", type=float, default=default.weight_decay, help="decoupled; not on biases and normalization")
-    add("--ema", type=float, default=default.ema, help="decay of the weights' exponential moving average; 0 for none")
-    add("--class-weights", action="store_true", help="weight the loss inversely to class frequency")
-    add("--seed", type=int, default=default.seed, help="seed of initial weights, dropout, shuffling, augmentation")
 
 
 def _add_augmentation(group: argparse._ArgumentGroup) -> None:
-    default = TrainingConfig()
-    add = group.add_argument
-    add(
+    group.add_argument(
         "--augmentation",
         nargs="?",
         const="affine",
@@ -138,85 +157,39 @@ def _add_augmentation(group: argparse._ArgumentGroup) -> None:
         help="affine (also without a value): rotation 10°, shift 0.1, zoom 0.1, horizontal flip; strong: more of it, "
         "contrast, brightness and cutout",
     )
-    add("--mixup", type=float, default=default.mixup, help="alpha of mixup's beta distribution; 0 for none")
+    _add_settings(group, mixup="alpha of mixup's beta distribution; 0 for none")
 
 
 def _add_targets(group: argparse._ArgumentGroup) -> None:
-    default = TrainingConfig()
-    add = group.add_argument
-    add("--label-smoothing", type=float, default=default.label_smoothing, help="share spread over all classes")
-    add(
-        "--vote-weight",
-        type=float,
-        default=default.vote_weight,
-        help="weight of FER+'s votes in the soft labels, 0 to 1",
+    _add_settings(
+        group,
+        label_smoothing="share spread over all classes",
+        vote_weight="weight of FER+'s votes in the soft labels, 0 to 1",
     )
-    add("--teachers", nargs="*", default=[], metavar="MODEL", help="distill the mean prediction of these models")
-    add(
-        "--distillation-weight",
-        type=float,
-        default=default.distillation_weight,
-        help="weight of the teachers' prediction in the soft labels, 0 to 1",
+    group.add_argument(
+        "--teachers", nargs="*", default=[], metavar="MODEL", help="distill the mean prediction of these models"
     )
-    add(
-        "--distillation-temperature",
-        type=float,
-        default=default.distillation_temperature,
-        help="softens the teachers' prediction if above 1",
-    )
-    add(
-        "--votes-as-teacher",
-        action="store_true",
-        help="combine the teachers' prediction with one made from FER+'s votes (product of experts)",
-    )
-    add(
-        "--augmented-views",
-        type=int,
-        default=default.augmented_views,
-        help="views of each image, computed once, that the teachers predict and the student is trained on",
-    )
-    add(
-        "--average-views",
-        action="store_true",
-        help="average the teachers' prediction over the views; the student is trained on new ones",
+    _add_settings(
+        group,
+        distillation_weight="weight of the teachers' prediction in the soft labels, 0 to 1",
+        distillation_temperature="softens the teachers' prediction if above 1",
+        votes_as_teacher="combine the teachers' prediction with one made from FER+'s votes (product of experts)",
+        augmented_views="views of each image, computed once, that the teachers predict and the student is trained on",
+        average_views="average the teachers' prediction over the views; the student is trained on new ones",
     )
 
 
 def _add_transfer(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--weights", metavar="SOURCE", help="pretrained: a .h5 or .npz file, imagenet (download), or none")
-    add("--head-epochs", type=int, default=Transfer.head_epochs, help="epochs of the head alone")
-    add("--head-learning-rate", type=float, default=Transfer.head_learning_rate, help="constant, for Adam")
-    add("--head-views", type=int, default=Transfer.head_views, help="augmented views of each image for the head")
-    add(
-        "--unfreeze",
-        type=float,
-        default=Transfer.unfreeze,
-        help="share of the backbone's layers to tune, from the top",
+    group.add_argument(
+        "--weights", metavar="SOURCE", help="pretrained: a .h5 or .npz file, imagenet (download), or none"
     )
-    add("--cache", action="store_true", help="with --unfreeze, compute the features of frozen layers only once")
-    add(
-        "--lowest-rate",
-        type=float,
-        default=Transfer.lowest_rate,
-        help="learning rate of the lowest tuned layer, as a share of the head's",
+    _add_settings(
+        group,
+        head_epochs="epochs of the head alone",
+        head_learning_rate="constant, for Adam",
+        head_views="augmented views of each image for the head",
+        unfreeze="share of the backbone's layers to tune, from the top",
+        cache="with --unfreeze, compute the features of frozen layers only once",
+        lowest_rate="learning rate of the lowest tuned layer, as a share of the head's",
+        batch_norm="batch normalization in tuned layers",
     )
-    add("--batch-norm", choices=BATCH_NORMS, default=Transfer.batch_norm, help="batch normalization in tuned layers")
-
-
-def _add_after(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--recalibrate-batch-norm",
-        action="store_true",
-        help="use batch-norm statistics of training images without augmentation, if validation prefers them",
-    )
-    add("--calibrate", action="store_true", help="fit a temperature for the probabilities on the validation images")
-    add("--class-offsets", action="store_true", help="with --calibrate, fit an offset for each class's logit too")
-
-
-def _add_output(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")
-    add("--overwrite", action="store_true", help="replace the run that --output holds")
-    add("--tensorboard", action="store_true", help="also write TensorBoard event files")
