@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import fer_zoo.inference.photos as photos_module
+import fer_zoo.inference.photo_predictor as photos_module
 from fer_zoo.cli.predict import main
 from fer_zoo.cli.predict_inputs import find_drawings
 from fer_zoo.console import run

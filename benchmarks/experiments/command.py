@@ -16,7 +16,7 @@ from ..table import write_csv, write_record
 from .page import to_markdown
 from .plot import plot_points, plot_runs
 from .rows import ExperimentsReport
-from .run import FILES, Run
+from .training_run import FILES, Run
 
 
 def main(arguments: list[str]) -> int:

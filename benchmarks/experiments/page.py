@@ -9,7 +9,7 @@ from fer_zoo.zoo import with_portable_paths
 
 from ..table import Columns, markdown_table
 from .rows import ExperimentRow
-from .run import Run
+from .training_run import Run
 
 
 def to_markdown(title: str, runs: Sequence[Run]) -> str:

@@ -9,7 +9,7 @@ from fer_zoo.png import plain_axes
 
 from .page import f1_by_run, original_name
 from .rows import ExperimentRow
-from .run import Run
+from .training_run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -33,6 +33,7 @@ from ..peers.peer_classifier import PeerClassifier, converted
 from ..table import read_record, write_record
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .datasets import LabelledFaces
+from .ranking import compare
 from .rows import (
     ClassAccuracy,
     Corruption,
@@ -44,7 +45,6 @@ from .rows import (
     RobustnessRow,
     Subject,
 )
-from .transfer import compare
 from .votes import against_votes, majority, sides, vote_shares
 
 # Number of right predictions by corruption and severity, then by the file's hash.

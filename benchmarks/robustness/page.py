@@ -15,8 +15,8 @@ from ..table import Columns, markdown_table, write_csv
 from .corruptions import CORRUPTIONS, SEVERITIES
 from .measure import Measured
 from .plot import plot_calibration, plot_curves, plot_examples, plot_faces, plot_mean, plot_pairs, plot_transfer
+from .ranking import transfer_section
 from .rows import CorruptionLine, FaceSet, RobustnessReport, RobustnessRow
-from .transfer import transfer_section
 
 _RATERS = "FER+ raters' majority"
 _NAME: tuple[str, Callable[[RobustnessRow], str]] = ("", lambda row: f"**{row.name}**" if row.is_ours else row.name)

@@ -17,7 +17,7 @@ from ..arguments import add_depth, add_output, command_parser, positive
 from ..drawing import save_figure
 from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
 from ..table import terminal_table, write_csv, write_record
-from ..throughput.photos import KINDS
+from ..throughput.make_photos import KINDS
 from .measure import measure_scale
 from .page import COLUMNS, to_markdown
 from .plot import plot_scale

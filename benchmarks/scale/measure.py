@@ -15,7 +15,7 @@ from fer_zoo.console import track
 from fer_zoo.distributed import FacePredictor
 
 from ..machine import describe, now
-from ..throughput.photos import make_photo
+from ..throughput.make_photos import make_photo
 from ..throughput.rows import PhotoKind
 from .rows import ScaleReport, ScaleRow
 

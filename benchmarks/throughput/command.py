@@ -15,9 +15,9 @@ from ..arguments import add_depth, add_output, command_parser, positive, seconds
 from ..drawing import save_figure
 from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
 from ..table import terminal_table, write_csv, write_record
+from .make_photos import KINDS
 from .measure import measure_throughput
 from .page import COLUMNS, to_markdown
-from .photos import KINDS
 from .plot import plot_throughput
 
 _CHECKOUT = Path(__file__).parents[2]

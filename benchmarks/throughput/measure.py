@@ -17,7 +17,7 @@ from fer_zoo.console import track
 from fer_zoo.errors import FerZooError, UsageError
 
 from ..machine import describe, now
-from .photos import KINDS, make_photo
+from .make_photos import KINDS, make_photo
 from .rows import PhotoKind, ThroughputReport, ThroughputRow
 
 _DECODER = Path(__file__).with_name("decode_call.py")

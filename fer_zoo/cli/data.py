@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.data.check import check, print_check
-from fer_zoo.data.crop import crop_photos
+from fer_zoo.data.crop_folders import crop_photos
 from fer_zoo.data.readers import open_source
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.files import temporary_folder

@@ -23,7 +23,7 @@ from fer_zoo.faces.result_rows import finished_files
 from fer_zoo.faces.results import Failure, Results
 from fer_zoo.faces.search import CROP_SIZE
 from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
-from fer_zoo.inference.photos import PhotoPredictor, PhotoResult
+from fer_zoo.inference.photo_predictor import PhotoPredictor, PhotoResult
 from fer_zoo.inference.prior import adapt, estimate_prior
 from fer_zoo.memory import keep_memory
 from fer_zoo.text import plural, printable, some

@@ -15,7 +15,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.packages import require
 from fer_zoo.serve.catalog import BUILT, built_models, chosen_models, default_model
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.page import build
+from fer_zoo.serve.web_page import build
 
 _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "msgspec")
 

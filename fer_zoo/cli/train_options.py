@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import HelpFormatter, err
@@ -104,7 +105,7 @@ def _add_settings(group: argparse._ArgumentGroup, **helps: str) -> None:
         if default is False:
             group.add_argument(_option(name), action="store_true", help=text)
         else:
-            kind = None if name in _CHOICES else type(default)
+            kind: Any = None if name in _CHOICES else type(default)
             group.add_argument(_option(name), type=kind, choices=_CHOICES.get(name), default=default, help=text)
 
 

@@ -18,7 +18,7 @@ from fer_zoo.faces import FaceDetector
 from fer_zoo.faces.photos import Photo, photo_array
 from fer_zoo.faces.result_rows import csv_columns, csv_row
 from fer_zoo.inference import DEFAULT_MODEL, load_classifier
-from fer_zoo.inference.photos import PhotoPredictor, PhotoResult
+from fer_zoo.inference.photo_predictor import PhotoPredictor, PhotoResult
 from fer_zoo.inference.prior import Prior
 
 _TEXTS = ("label_", "error")

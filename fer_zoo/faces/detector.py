@@ -14,7 +14,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.faces.decode import OUTPUTS, STRIDES, decode, suppress
 from fer_zoo.faces.photos import Photo, photo_array
 
-# Made from the published file by `export.detector.join_heads`.
+# Made from the published file by `export.join_heads.join_heads`.
 MODEL = Path(__file__).with_name("yunet.onnx")
 
 # Boxes that overlap by more than this intersection over union are the same face.

@@ -12,7 +12,7 @@ from fer_zoo.serve.catalog import Catalog
 from fer_zoo.serve.kserve import KServe
 from fer_zoo.serve.limits import Limits
 from fer_zoo.serve.operations import Operation
-from fer_zoo.serve.predict import FIELD, Predict
+from fer_zoo.serve.predict_endpoint import FIELD, Predict
 from fer_zoo.serve.responses import APIResponse, Health, Prediction
 from fer_zoo.serve.service import Service
 from fer_zoo.serve.uploads import ServerLoad, UploadLimits

@@ -21,16 +21,16 @@ from fer_zoo.serve.catalog import catalog, chosen_models, default_model, served_
 from fer_zoo.serve.error_responses import ErrorResponses
 from fer_zoo.serve.hosts import LOOPBACK, HostCheck
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
-from fer_zoo.serve.metrics import Metrics
 from fer_zoo.serve.openapi import openapi
-from fer_zoo.serve.page import page_files
 from fer_zoo.serve.page_endpoint import PageFiles
+from fer_zoo.serve.prometheus import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from fer_zoo.serve.prometheus import Metrics
 from fer_zoo.serve.request_records import RequestRecord, RequestRecorder
 from fer_zoo.serve.responses import APIResponse, refuse
 from fer_zoo.serve.security import SecurityHeaders
 from fer_zoo.serve.service import Service
 from fer_zoo.serve.uploads import ServerLoad
+from fer_zoo.serve.web_page import page_files
 
 _DOCS = Path(__file__).with_name("docs.html")
 

@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.prometheus import Metrics
 from fer_zoo.serve.responses import refusal
 from fer_zoo.serve.security import SECURITY_HEADERS
 

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.staticfiles import NotModifiedResponse, PathLike, StaticFiles
 from starlette.types import Scope
 
-from fer_zoo.serve.page import TYPES, unpacked
+from fer_zoo.serve.web_page import TYPES, unpacked
 
 _CHUNK = 1 << 16
 # For clients that do not accept compressed files; browsers do.

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.serve import metrics
 from fer_zoo.serve.connection import Connection, RefusalLog
 from fer_zoo.serve.limits import Limits
+from fer_zoo.serve.prometheus import FOLDER_VARIABLE
 
 # Connections that the operating system holds before the server accepts them.
 BACKLOG = 128
@@ -88,7 +88,7 @@ def run(
     if workers > 1:
         with tempfile.TemporaryDirectory() as folder:
             # The workers inherit it.
-            os.environ[metrics.FOLDER_VARIABLE] = folder
+            os.environ[FOLDER_VARIABLE] = folder
             ready()
             Multiprocess(config(app, limits, workers), [listening]).run()
         return

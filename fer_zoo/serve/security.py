@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fer_zoo.serve.page import CONTENT_SECURITY_POLICY
+from fer_zoo.serve.web_page import CONTENT_SECURITY_POLICY
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": f"{CONTENT_SECURITY_POLICY}; frame-ancestors 'none'",

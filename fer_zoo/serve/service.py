@@ -14,9 +14,9 @@ from fer_zoo.inference.prior import Prior
 from fer_zoo.serve.batching import Batcher
 from fer_zoo.serve.catalog import ServedModel
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.photo_processes import PhotoWorkers
 from fer_zoo.serve.photo_worker import read_small_face
-from fer_zoo.serve.photos import PhotoWorkers
+from fer_zoo.serve.prometheus import Metrics
 
 
 class Service:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.experiments.page import to_markdown
 from benchmarks.experiments.rows import ExperimentsReport
-from benchmarks.experiments.run import Run
+from benchmarks.experiments.training_run import Run
 from benchmarks.table import read_record
 from fer_zoo.console import run
 from fer_zoo.data import load_dataset, majority_labels

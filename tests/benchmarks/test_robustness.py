@@ -12,8 +12,8 @@ import benchmarks.robustness.measure
 from benchmarks.__main__ import main
 from benchmarks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from benchmarks.robustness.datasets import load_faces
+from benchmarks.robustness.ranking import compare, transfer_section
 from benchmarks.robustness.rows import RaterPair, RobustnessReport, Sides, Subject
-from benchmarks.robustness.transfer import compare, transfer_section
 from benchmarks.robustness.votes import against_votes, majority, sides, vote_shares
 from benchmarks.studies.populations.rows import PRIORS
 from benchmarks.table import read_record

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.table import read_record
 from benchmarks.throughput.command import main
-from benchmarks.throughput.photos import make_photo
+from benchmarks.throughput.make_photos import make_photo
 from benchmarks.throughput.rows import PhotoKind, ThroughputReport
 from fer_zoo.errors import FerZooError, UsageError
 

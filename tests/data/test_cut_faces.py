@@ -12,7 +12,7 @@ from PIL import Image
 
 from fer_zoo.cli.data import main
 from fer_zoo.data import load_dataset
-from fer_zoo.data.crop import crop_photos
+from fer_zoo.data.crop_folders import crop_photos
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector, crop_face, read_photo
 from fer_zoo.faces.search import search_photo

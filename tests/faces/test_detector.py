@@ -25,7 +25,7 @@ def test_boxes_landmarks_and_scores_are_those_of_opencv(photos, shared):
 
 def test_the_file_is_made_of_the_published_one(shared):
     onnx = pytest.importorskip("onnx")
-    from export.detector import join_heads
+    from export.join_heads import join_heads
 
     made = join_heads(onnx.load(shared / "detectors" / "face_detection_yunet_2023mar.onnx"))
     assert made.SerializeToString() == MODEL.read_bytes()

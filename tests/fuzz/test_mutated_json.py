@@ -79,7 +79,7 @@ def test_configs_of_runs(tmp_path: Path) -> None:
 def test_runs_that_are_compared(file: str, tmp_path: Path) -> None:
     pytest.importorskip("keras")
     from benchmarks.experiments.page import to_markdown
-    from benchmarks.experiments.run import Run
+    from benchmarks.experiments.training_run import Run
 
     for name in ("config.json", "history.json", "evaluation.json"):
         shutil.copyfile(artifacts_dir() / "fernet_tiny" / name, tmp_path / name)

@@ -15,7 +15,7 @@ from fer_zoo.faces.search import PhotoFaces
 from fer_zoo.serve.app import build_app
 from fer_zoo.serve.catalog import ServedModel, served_models
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.prometheus import Metrics
 from fer_zoo.serve.run import config, listen
 
 

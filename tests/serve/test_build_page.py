@@ -16,7 +16,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.serve.catalog import BUILT, catalog, chosen_models
-from fer_zoo.serve.page import CONTENT_SECURITY_POLICY, STATIC, page_files
+from fer_zoo.serve.web_page import CONTENT_SECURITY_POLICY, STATIC, page_files
 from fer_zoo.zoo import load_manifest, update_manifest
 
 

@@ -15,8 +15,8 @@ from running import resident
 from starlette.exceptions import HTTPException
 
 from fer_zoo.faces.search import PhotoFaces
+from fer_zoo.serve.photo_processes import PhotoWorkers
 from fer_zoo.serve.photo_worker import read_crops, read_small_face
-from fer_zoo.serve.photos import PhotoWorkers
 
 
 def test_a_process_that_hangs_or_dies_is_replaced(face_file: bytes) -> None:

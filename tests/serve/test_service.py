@@ -12,7 +12,7 @@ from fer_zoo.errors import FerZooError
 from fer_zoo.inference.isolation import Isolated
 from fer_zoo.serve.catalog import ServedModel, find_model, served_models
 from fer_zoo.serve.limits import Limits
-from fer_zoo.serve.metrics import Metrics
+from fer_zoo.serve.prometheus import Metrics
 from fer_zoo.serve.service import Service
 
 
