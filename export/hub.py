@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,7 @@ def write_hub_folder(model: str, folder: Path) -> Path:
             if entry.format == "onnx":
                 take_rgb_planes(path, new / _ONNX_FILES[entry.precision])
         update_manifest([replace(entry, path=path.name, shipped=True) for entry, path in entries], new)
-        write_json(new / "config.json", _config(originals[0]))
-        write_json(new / "preprocessor_config.json", _preprocessor())
+        write_settings(originals[0].output["labels"], new)
         write_text(new / "README.md", _card(originals[0], [entry for entry, _ in entries]))
         for path in sorted(path for path in new.rglob("*") if path.is_file()):
             target = folder / path.relative_to(new)
@@ -129,8 +129,13 @@ def _entries(model: str) -> list[tuple[Artifact, Path]]:
     return [(entry, fetch(entry, root)) for entry in available]
 
 
-def _config(original: Artifact) -> dict[str, Any]:
-    labels = original.output["labels"]
+def write_settings(labels: Sequence[str], folder: Path) -> None:
+    """Write what transformers.js reads beside the graphs in `folder/onnx`: labels, and how images are prepared."""
+    write_json(folder / "config.json", _config(labels))
+    write_json(folder / "preprocessor_config.json", _preprocessor())
+
+
+def _config(labels: Sequence[str]) -> dict[str, Any]:
     return {
         "architectures": [_ARCHITECTURE],
         "model_type": _MODEL_TYPE,

@@ -13,12 +13,12 @@ from ..arguments import add_depth, add_selection, command_parser, options_of, po
 from ..drawing import save_figure
 from ..options import REPORT_PACKAGES
 from ..table import terminal_table, write_csv
-from .measure import Limits, measure_runtimes
+from .measure import measure_runtimes
 from .page import COLUMNS, to_markdown
 from .plot import plot_runtimes
+from .process import Limits
 from .registry import CORE, RUNTIMES, find_runtimes
 
-_IMAGES = 1000
 _PRINTED = ("file", "runtime", "result", "agreement", "in batches of 8", "accuracy")
 
 
@@ -30,9 +30,15 @@ def main(arguments: list[str]) -> int:
     add_selection(parser)
     parser.add_argument("--runtimes", nargs="+", default=[], metavar="NAME", help="only those whose name begins so")
     parser.add_argument("--list", action="store_true", help="only print the names of the runtimes")
-    parser.add_argument("--images", type=positive, metavar="N", help=f"test images to use; else {_IMAGES:,}")
-    parser.add_argument("--seconds", type=seconds, help="for predictions by one runtime and file; else 30")
-    add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images")
+    usual = Limits()
+    parser.add_argument(
+        "--images",
+        type=positive,
+        metavar="N",
+        help=f"test images to use; else {usual.single_images:,} one at a time and all in batches, while time suffices",
+    )
+    parser.add_argument("--seconds", type=seconds, help=f"for either, by one runtime and file; else {usual.seconds:g}")
+    add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images one at a time too")
     parsed = parser.parse_args(arguments)
     if parsed.list:
         for runtime in RUNTIMES:
@@ -40,9 +46,8 @@ def main(arguments: list[str]) -> int:
         return 0
     runtimes = find_runtimes(tuple(parsed.runtimes) or (CORE if parsed.quick else ()))
     require(*REPORT_PACKAGES)
-    images = parsed.images or (100 if parsed.quick else None if parsed.full else _IMAGES)
-    options = options_of(parsed, images=images)
-    limits = Limits()
+    options = options_of(parsed, images=parsed.images or (100 if parsed.quick else None))
+    limits = replace(Limits(), single_images=options.images or (None if parsed.full else usual.single_images))
     if parsed.seconds or parsed.full:
         limits = replace(limits, seconds=parsed.seconds or 600.0, process_seconds=3600.0)
     report = measure_runtimes(options, runtimes, limits)

@@ -8,9 +8,8 @@ from fer_zoo.text import plural
 
 from ..cells import milliseconds, number, percent, ratio, size
 from ..table import Columns, markdown_table
-from .measure import LOWEST_AGREEMENT
 from .registry import RUNTIMES
-from .rows import RuntimeResult, RuntimesReport
+from .rows import LOWEST_AGREEMENT, RuntimeResult, RuntimesReport
 
 # The word in a cell for each status of a row.
 _WORDS = {"right": "right", "wrong": "**wrong**", "compiled": "compiled", "refused": "refused", "not installed": "-"}

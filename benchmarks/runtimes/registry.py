@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from fer_zoo.errors import UsageError
 
 # The zoo's own runtimes, by format.
-OWN = {"onnx": "onnxruntime==1.30.0", "tflite": "ai-edge-litert==2.3.0"}
+OWN = {"onnx": "onnxruntime==1.32.0", "tflite": "ai-edge-litert==2.3.0"}
 OWN_RUNNERS = {"onnx": "onnx_runtime.py", "tflite": "litert.py"}
+# ONNX Runtime for Node.js, and its runner.
+OWN_NODE = "onnxruntime-node@1.30.0"
+OWN_NODE_RUNNER = "onnx_runtime.mjs"
 
 _BOTH = ("onnx", "tflite")
 _TORCH = "torch==2.13.0"
@@ -22,6 +25,8 @@ _OPENVINO = "https://docs.openvino.ai"
 _LITERT = "https://ai.google.dev/edge/litert"
 _MICRO = "https://github.com/tensorflow/tflite-micro"
 _VELA = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
+_TRANSFORMERS = "https://huggingface.co/docs/transformers.js"
+_MEDIAPIPE = "https://ai.google.dev/edge/mediapipe/solutions/vision/image_classifier"
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Runtime:
         variables: Environment variables of its process.
         timed: Whether the zoo's own runtime of the format is installed beside it, to be timed in the same process. Two
             builds of one runtime exclude each other.
+        variant: The function of `variants.py` that changes a file into what the runtime takes; empty for none.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Runtime:
     packages: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
     timed: bool = True
+    variant: str = ""
 
     @property
     def is_node(self) -> bool:
@@ -55,7 +62,7 @@ class Runtime:
     @property
     def installed(self) -> tuple[str, ...]:
         """All packages that are installed in its environment."""
-        own = [OWN[format] for format in self.formats] if self.timed else []
+        own = [OWN_NODE if self.is_node else OWN[format] for format in self.formats] if self.timed else []
         return tuple(dict.fromkeys((*self.packages, *own)))
 
 
@@ -65,13 +72,10 @@ def _onnx_runtime(version: str, *packages: str, provider: str = "") -> Runtime:
     return Runtime(name, _ONNX_RUNTIME, "onnx_runtime.py", ("onnx",), packages, variables, timed=False)
 
 
-def _node(name: str, version: str) -> Runtime:
-    packages = (f"{name}@{version}",)
-    return Runtime(f"{name} {version}", _ONNX_RUNTIME, "onnx_runtime.mjs", ("onnx",), packages, timed=False)
-
-
-def _opencv(version: str) -> Runtime:
-    return Runtime(f"OpenCV {version}", _OPENCV, "opencv_dnn.py", _BOTH, (f"opencv-python-headless=={version}",))
+def _opencv(version: str, engine: str = "", variables: dict[str, str] | None = None) -> Runtime:
+    name = f"OpenCV {version}" + (f", {engine} engine" if engine else "")
+    packages = (f"opencv-python-headless=={version}",)
+    return Runtime(name, _OPENCV, "opencv_dnn.py", _BOTH, packages, variables or {})
 
 
 def _keras(version: str, backend: str, *packages: str) -> Runtime:
@@ -81,17 +85,27 @@ def _keras(version: str, backend: str, *packages: str) -> Runtime:
 
 
 RUNTIMES = (
-    _onnx_runtime("1.30", OWN["onnx"]),
+    _onnx_runtime("1.32", OWN["onnx"]),
     _onnx_runtime("1.20", "onnxruntime==1.20.1"),
     _onnx_runtime("1.16", "onnxruntime==1.16.3", "numpy<2"),
     _onnx_runtime("1.24", "onnxruntime-openvino==1.24.1", "openvino==2025.4.1", provider="OpenVINO"),
-    _node("onnxruntime-node", "1.30.0"),
-    _node("onnxruntime-web", "1.30.0"),
+    Runtime("onnxruntime-node 1.30", _ONNX_RUNTIME, OWN_NODE_RUNNER, ("onnx",), (OWN_NODE,), timed=False),
+    Runtime("onnxruntime-web 1.30", _ONNX_RUNTIME, OWN_NODE_RUNNER, ("onnx",), ("onnxruntime-web@1.30.0",)),
+    Runtime(
+        "transformers.js 4.3",
+        _TRANSFORMERS,
+        "transformers.mjs",
+        ("onnx",),
+        ("@huggingface/transformers@4.3.2",),
+        timed=False,
+        variant="for_transformers",
+    ),
     Runtime("onnx 1.23, reference", "https://onnx.ai", "onnx_reference.py", ("onnx",), ("onnx==1.23.2",)),
     Runtime("OpenVINO 2026.4", _OPENVINO, "openvino_cpu.py", _BOTH, ("openvino==2026.4.1",)),
     _opencv("4.12.0.88"),
     _opencv("4.14.0.94"),
     _opencv("5.0.0.93"),
+    _opencv("5.0.0.93", "classic", {"OPENCV_FORCE_DNN_ENGINE": "1"}),
     Runtime("tract 0.23", "https://github.com/sonos/tract", "tract_onnx.py", ("onnx",), ("tract==0.23.9",)),
     Runtime(
         "ncnn 2026-10, by pnnx",
@@ -125,6 +139,14 @@ RUNTIMES = (
         timed=False,
     ),
     Runtime(
+        "MediaPipe 1.2",
+        _MEDIAPIPE,
+        "mediapipe_classifier.py",
+        ("tflite",),
+        ("mediapipe==1.2.3",),
+        variant="for_mediapipe",
+    ),
+    Runtime(
         "TFLite Micro 2026-10",
         _MICRO,
         "tflite_micro_interpreter.py",
@@ -142,7 +164,7 @@ RUNTIMES = (
 )
 
 # The runtimes of a quick run, which are small to install: one for each format.
-CORE = ("ONNX Runtime 1.30", "LiteRT 2.3")
+CORE = ("ONNX Runtime 1.32", "LiteRT 2.3")
 
 
 def find_runtimes(names: tuple[str, ...]) -> tuple[Runtime, ...]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ..machine import Machine
 from ..rows import ImageSet, ModelFile
 
+# The goal of the zoo for the agreement in every runtime that loads a file.
+LOWEST_AGREEMENT = 0.98
+
 
 @dataclass(frozen=True)
 class RuntimeResult:
@@ -20,9 +23,11 @@ class RuntimeResult:
         status: `right` (at least 98 % agreement), `wrong` (less), `compiled` (it makes code for another device, which
             is not run here), `refused` (it makes no predictions), or `not installed`.
         error: Why there are no predictions.
-        n: Number of images predicted.
+        n: Number of images predicted one at a time; fewer than the report says if time was over before.
         agreement: Share of images for which runtime and reference predict the same class, 0..1, one image at a time.
-        batch_agreement: The agreement in batches of eight; `None` if the runtime only takes one image at a time.
+        batch_n: Number of images predicted in batches of eight; `None` if the runtime only takes one image at a time.
+        batch_agreement: The agreement in batches of eight.
+        batch_accuracy: Accuracy of the runtime in batches of eight.
         batch_error: Why a batch of eight has no predictions.
         max_abs_diff: Largest |Δp| over all images and classes, one image at a time.
         accuracy: Accuracy of the runtime on these images.
@@ -30,7 +35,8 @@ class RuntimeResult:
         load_ms: Time to load the file into a callable model, including conversion and compilation.
         relative_latency: Median time of one image on one thread, over that of ONNX Runtime or LiteRT in its process.
         memory_bytes: Growth of the peak memory of the process while it loaded the model and predicted.
-        accelerated: Share of operators, 0..1, that run on the NPU; `None` if the runtime does not report it.
+        accelerated: Share of operators, 0..1, that run on the NPU or in the runtime's delegate; `None` if the runtime
+            does not report it.
         arena_bytes: Working memory on a microcontroller; `None` if the runtime does not report it.
     """
 
@@ -40,7 +46,9 @@ class RuntimeResult:
     error: str | None = None
     n: int | None = None
     agreement: float | None = None
+    batch_n: int | None = None
     batch_agreement: float | None = None
+    batch_accuracy: float | None = None
     batch_error: str | None = None
     max_abs_diff: float | None = None
     accuracy: float | None = None
@@ -66,12 +74,14 @@ class RuntimesReport:
         when: Date and time in UTC.
         machine: Machine that it ran on.
         data: The test images.
-        runtimes: Name and installed packages of each selected runtime.
+        single_images: Number of images that are predicted one at a time, if time suffices; in batches, all are.
+        runtimes: Name and installed packages of each runtime.
         rows: One for each file and runtime that supports its format.
     """
 
     when: str
     machine: Machine
     data: ImageSet
+    single_images: int
     runtimes: dict[str, str]
     rows: tuple[RuntimeResult, ...] = ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.runtimes import command, environment, measure, page, registry
+from benchmarks.runtimes import command, environment, measure, page, process, registry
 from benchmarks.runtimes.registry import RUNTIMES, Runtime
 from benchmarks.runtimes.rows import RuntimesReport
 from benchmarks.table import read_record
@@ -41,22 +43,23 @@ def runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, 
         found.append(Runtime(name, "https://example.org", str(runner), ("onnx",), (), timed=name == "swapped"))
     for module in (registry, measure, page, command):
         monkeypatch.setattr(module, "RUNTIMES", tuple(found))
-    monkeypatch.setattr(measure, "environment", lambda runtime: Path(sys.prefix))
-    limits = measure.Limits(timed_seconds=0.02, process_seconds=20)
+    monkeypatch.setattr(environment, "environment", lambda runtime: Path(sys.prefix))
+    limits = process.Limits(timed_seconds=0.02, process_seconds=20)
     monkeypatch.setattr(command, "Limits", lambda: limits)
     return tuple(found)
 
 
 def test_each_runtime_is_held_against_the_zoos_own(zoo, runtimes, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(measure.Limits, "process_seconds", 20)
     names = [runtime.name for runtime in runtimes if runtime.name != "stuck"]
     arguments = ["runtimes", "--data", str(zoo.data), "--artifacts", str(zoo.artifacts), "--models", "linear:onnx:fp32"]
     assert main([*arguments, "--runtimes", *names]) == 1, "some are wrong"
     report = read_record(zoo.reports / "runtimes.json", RuntimesReport)
     rows = {row.runtime: row for row in report.rows}
-    own, swapped = rows["ONNX Runtime 1.30"], rows["swapped"]
+    own, swapped = rows["ONNX Runtime 1.32"], rows["swapped"]
     assert (own.status, own.n, own.agreement, own.batch_agreement, own.max_abs_diff) == ("right", 42, 1.0, 1.0, 0.0)
-    assert own.accuracy == own.reference_accuracy
+    assert own.accuracy == own.reference_accuracy == own.batch_accuracy
+    assert own.batch_n == 42
+    assert own.memory_bytes > 0
     assert swapped.status == "wrong"
     assert swapped.agreement < 0.98
     assert swapped.relative_latency > 0
@@ -74,13 +77,13 @@ def test_each_runtime_is_held_against_the_zoos_own(zoo, runtimes, monkeypatch, c
     assert (zoo.reports / "runtimes.png").stat().st_size > 1000
     assert (zoo.reports / "runtimes.csv").read_text().count("\n") == len(names) + 1
     assert "swapped in batches" in capsys.readouterr().out
-    monkeypatch.setattr(measure, "environment", None)  # Nothing is measured again.
+    monkeypatch.setattr(environment, "environment", None)  # Nothing is measured again.
     assert main([*arguments, "--runtimes", "ONNX"]) == 0
     assert len(read_record(zoo.reports / "runtimes.json", RuntimesReport).rows) == len(names)
 
 
 def test_a_runtime_that_hangs_or_is_not_there_is_a_row(zoo, runtimes, monkeypatch) -> None:
-    limits = measure.Limits(process_seconds=0.5)
+    limits = process.Limits(process_seconds=0.5)
     monkeypatch.setattr(command, "Limits", lambda: limits)
     arguments = ["runtimes", "--data", str(zoo.data), "--artifacts", str(zoo.artifacts), "--models", "linear:onnx:fp32"]
     assert main([*arguments, "--runtimes", "stuck"]) == 0
@@ -88,7 +91,7 @@ def test_a_runtime_that_hangs_or_is_not_there_is_a_row(zoo, runtimes, monkeypatc
     def failing(runtime: Runtime) -> Path:
         raise FerZooError("ERROR: No matching distribution found")
 
-    monkeypatch.setattr(measure, "environment", failing)
+    monkeypatch.setattr(environment, "environment", failing)
     assert main([*arguments, "--runtimes", "stuck", "refusing"]) == 0
     stuck, refusing = sorted(
         read_record(zoo.reports / "runtimes.json", RuntimesReport).rows, key=lambda row: row.status, reverse=True
@@ -99,7 +102,7 @@ def test_a_runtime_that_hangs_or_is_not_there_is_a_row(zoo, runtimes, monkeypatc
 
 
 def test_an_unknown_runtime_is_a_usage_error(zoo, capsys) -> None:
-    with pytest.raises(UsageError, match=r"there is no runtime 'nothing'; there are ONNX Runtime 1\.30, "):
+    with pytest.raises(UsageError, match=r"there is no runtime 'nothing'; there are ONNX Runtime 1\.32, "):
         main(["runtimes", "--runtimes", "nothing"])
     assert main(["runtimes", "--list"]) == 0
     assert capsys.readouterr().out.splitlines() == [runtime.name for runtime in RUNTIMES]
@@ -116,10 +119,11 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FER_ZOO_CACHE", str(tmp_path))
     commands: list[tuple[str, ...]] = []
     monkeypatch.setattr(environment, "_run", lambda *command: commands.append(command))
-    folder = environment.environment(RUNTIMES[0])
-    assert environment.environment(RUNTIMES[0]) == folder
+    absent = replace(RUNTIMES[0], packages=("onnxruntime==0.1",))
+    folder = environment.environment(absent)
+    assert environment.environment(absent) == folder
     assert len(commands) == 2
-    assert RUNTIMES[0].packages[0] in commands[1]
+    assert "onnxruntime==0.1" in commands[1]
     node = environment.environment(next(runtime for runtime in RUNTIMES if runtime.is_node))
     assert commands[2][:2] == ("npm", "install")
     assert node != folder
@@ -136,3 +140,24 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_installed_says_why(command: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(FerZooError, match=f"^{re.escape(sentence)}$"):
         environment._run(*command)
+
+
+def test_what_is_here_already_is_not_installed_again() -> None:
+    here = Runtime("numpy", "https://numpy.org", "own.py", (), (f"numpy=={version('numpy')}",))
+    assert environment.environment(here) == Path(sys.prefix)
+    assert not environment.is_here(replace(here, packages=("numpy==0.1",)))
+    assert not environment.is_here(replace(here, packages=("numpy<2",)))
+    assert not environment.is_here(replace(here, packages=("no-such-package==1",)))
+
+
+def test_the_files_are_right_in_the_runtimes_that_are_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core of the table, in whatever versions are installed."""
+    pytest.importorskip("ai_edge_litert")
+    monkeypatch.setattr(environment, "environment", lambda runtime: Path(sys.prefix))
+    files = ["baseline_cnn:onnx:int8", "baseline_cnn:tflite:int8"]
+    options = ["--models", *files, "--images", "16", "--output", str(tmp_path)]
+    monkeypatch.setattr(command, "Limits", lambda: process.Limits(timed_seconds=0.02))
+    assert main(["runtimes", *options, "--runtimes", *registry.CORE]) == 0
+    rows = read_record(tmp_path / "runtimes.json", RuntimesReport).rows
+    assert {row.runtime for row in rows} == {"ONNX Runtime 1.32", "LiteRT 2.3", "LiteRT 2.3, CompiledModel"}
+    assert {(row.status, row.n, row.batch_n) for row in rows} == {("right", 16, 16)}

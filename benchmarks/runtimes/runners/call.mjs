@@ -1,11 +1,13 @@
-// What call.py does, on Node.js: `node call.mjs REQUEST.json`.
-import { readFileSync, writeFileSync } from 'node:fs';
+// What call.py does, on Node.js: `node call.mjs REQUEST.json`. Runners may export `batches = false`.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const BATCH = 8;
 const PIXELS = 48 * 48;
+const ROUNDS = 10;
 const request = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const require = createRequire(`${request.environment}/package.json`);
 
 async function predictAll(call, images, batch) {
     const count = images.length / PIXELS;
@@ -18,22 +20,61 @@ async function predictAll(call, images, batch) {
     return Float32Array.from(probabilities);
 }
 
+// The median time of one image over that of the reference, timed in turns.
+async function relativeLatency(call, reference, images) {
+    const times = new Map([[call, []], [reference, []]]);
+    const count = images.length / PIXELS;
+    for (let round = 0; round < ROUNDS; round++) {
+        for (const [timed, samples] of times) {
+            const end = performance.now() + 1000 * request.timed_seconds / ROUNDS / 2;
+            while (!samples.length || performance.now() < end) {
+                const index = samples.length % count;
+                const image = images.slice(index * PIXELS, (index + 1) * PIXELS);
+                const started = performance.now();
+                await timed(image, 1);
+                samples.push(performance.now() - started);
+            }
+        }
+    }
+    return median(times.get(call)) / median(times.get(reference));
+}
+
+function median(values) {
+    const sorted = values.toSorted((a, b) => a - b);
+    return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+// Peak memory of the process in bytes. Linux's maxRSS begins with that of the program that started it.
+function peakMemory() {
+    const status = '/proc/self/status';
+    const found = existsSync(status) && /VmHWM:\s+(\d+) kB/.exec(readFileSync(status, 'utf8'));
+    return 1024 * (found ? Number(found[1]) : process.resourceUsage().maxRSS);
+}
+
 async function main() {
-    const { load } = await import(pathToFileURL(request.runner));
+    const runner = await import(pathToFileURL(request.runner));
     const bytes = readFileSync(request.images);
     const images = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    const before = process.resourceUsage().maxRSS;
+    const before = peakMemory();
     const started = performance.now();
-    const call = await load(request.model, createRequire(`${request.environment}/package.json`), request.package);
+    const call = await runner.load(request.model, require, request.package);
     await call(images.slice(0, PIXELS), 1);
     const facts = { load_ms: performance.now() - started };
-    writeFileSync(request.single, await predictAll(call, images, 1));
-    try {
-        writeFileSync(request.batched, await predictAll(call, images, BATCH));
-    } catch (error) {
-        facts.batch_error = String(error).slice(0, 300);
+    const single = images.slice(0, PIXELS * (request.single_images ?? images.length));
+    writeFileSync(request.single, await predictAll(call, single, 1));
+    if (runner.batches ?? true) {
+        try {
+            writeFileSync(request.batched, await predictAll(call, images, BATCH));
+        } catch (error) {
+            facts.batch_error = String(error).slice(0, 300);
+        }
     }
-    facts.memory_bytes = 1024 * (process.resourceUsage().maxRSS - before);
+    facts.memory_bytes = peakMemory() - before;
+    if (request.reference) {
+        const { load } = await import(pathToFileURL(request.reference));
+        const reference = await load(request.reference_model, require, request.reference_package);
+        facts.relative_latency = await relativeLatency(call, reference, images);
+    }
     return facts;
 }
 

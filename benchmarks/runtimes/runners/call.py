@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -25,6 +26,8 @@ _ROUNDS = 10
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
+    if request["core"] is not None:
+        os.sched_setaffinity(0, {request["core"]})
     runner = _module(request["runner"])
     if hasattr(runner, "inspect"):
         return runner.inspect(request["model"])
@@ -34,16 +37,16 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     # Some runtimes compile the model at the first call.
     call(images[:1])
     facts: dict[str, Any] = {"load_ms": 1000 * (time.perf_counter() - started)}
-    single = _predict(call, images, 1, request["seconds"])
+    single = _predict(call, images[: request["single_images"]], 1, request["seconds"])
     single.tofile(request["single"])
     if getattr(runner, "BATCHES", True):
         try:
-            _predict(call, images[: len(single)], _BATCH, request["seconds"]).tofile(request["batched"])
+            _predict(call, images, _BATCH, request["seconds"]).tofile(request["batched"])
         except Exception as error:
             facts["batch_error"] = _sentence(error)
     facts["memory_bytes"] = _peak_memory() - before
     facts |= runner.facts(request["model"]) if hasattr(runner, "facts") else {}
-    if request["reference"] and (own := _module(request["reference"]).load(request["model"])):
+    if request["reference"] and (own := _module(request["reference"]).load(request["reference_model"])):
         facts["relative_latency"] = _relative_latency(call, own, images, request["timed_seconds"])
     return facts
 
@@ -85,7 +88,11 @@ def _module(path: str) -> ModuleType:
 
 
 def _peak_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Peak memory of the process in bytes. Linux's ru_maxrss begins with that of the program that started it."""
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8"))):
+        return int(found[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,22 +1,34 @@
-"""LiteRT's CompiledModel on the CPU; one image at a time, since it does not resize."""
+"""LiteRT's CompiledModel on the CPU."""
 
 from collections.abc import Callable
 
 import numpy as np
-from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, Options
 from ai_edge_litert.hardware_accelerator import HardwareAccelerator
-
-BATCHES = False
 
 
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
-    model = CompiledModel.from_file(path, HardwareAccelerator.CPU)
-    inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
-    classes = model.get_output_buffer_requirements(0, 0)["buffer_size"] // 4
+    model = _model(path)
+    inputs, outputs, size = [], [], 0
 
     def call(images: np.ndarray) -> np.ndarray:
+        nonlocal inputs, outputs, size
+        if len(images) != size:
+            model.resize_input_tensor(0, images.shape)
+            inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
+            size = len(images)
         inputs[0].write(np.ascontiguousarray(images))
         model.run_by_index(0, inputs, outputs)
-        return outputs[0].read(classes, np.float32).reshape(1, -1)
+        values = model.get_output_buffer_requirements(0, 0)["buffer_size"] // 4
+        return outputs[0].read(values, np.float32).reshape(size, -1)
 
     return call
+
+
+def facts(path: str) -> dict[str, float]:
+    """It only tells whether the delegate has all operators."""
+    return {"accelerated": 1.0} if _model(path).is_fully_accelerated() else {}
+
+
+def _model(path: str) -> CompiledModel:
+    return CompiledModel.from_file(path, options=Options(HardwareAccelerator.CPU, CpuOptions(num_threads=1)))
