@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fer_zoo.inference import Classifier, load_classifier
     from fer_zoo.models import build_model, list_models
     from fer_zoo.training import TrainingConfig, train
+    from fer_zoo.voice import fuse
     from fer_zoo.zoo import ModelInfo, load_model, model_info
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "build_model",
     "crop_face",
     "evaluate",
+    "fuse",
     "list_models",
     "load_classifier",
     "load_dataset",
@@ -55,6 +57,7 @@ _SOURCES = {
     "fer_zoo.inference": ("Classifier", "load_classifier"),
     "fer_zoo.models": ("build_model", "list_models"),
     "fer_zoo.training": ("TrainingConfig", "train"),
+    "fer_zoo.voice": ("fuse",),
     "fer_zoo.zoo": ("ModelInfo", "load_model", "model_info"),
 }
 _MODULE_OF = {name: module for module, names in _SOURCES.items() for name in names}

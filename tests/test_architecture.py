@@ -13,7 +13,8 @@ LAYERS = (
     ("fer_zoo.serve", "fer_zoo.distributed", "benchmarks"),
     ("export",),
     ("fer_zoo.evaluation", "fer_zoo.training"),
-    ("fer_zoo.inference", "fer_zoo.video"),
+    ("fer_zoo.video",),
+    ("fer_zoo.inference", "fer_zoo.voice"),
     ("fer_zoo.models", "fer_zoo.data", "fer_zoo.faces"),
     ("fer_zoo.zoo",),
     (
