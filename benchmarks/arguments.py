@@ -47,6 +47,13 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="folder for the reports; else artifacts/reports")
 
 
+def output_folder(parsed: argparse.Namespace, artifacts: Path | None = None) -> Path:
+    """The folder of the reports: that of `--output`, else that of quick runs or the one in the artifacts folder."""
+    if parsed.output:
+        return parsed.output
+    return QUICK_OUTPUT if getattr(parsed, "quick", False) else reports_folder(artifacts or artifacts_dir())
+
+
 def add_depth(parser: argparse.ArgumentParser, quick: str, full: str) -> None:
     """Add `--quick` and `--full`; `quick` and `full` say what they measure."""
     depth = parser.add_mutually_exclusive_group()
@@ -81,7 +88,7 @@ def options_of(parsed: argparse.Namespace, **settings: Any) -> Options:
         raise UsageError(f"there is no folder {artifacts}; pass --artifacts or make it with `{EXPORT} MODEL.keras`")
     return Options(
         artifacts=artifacts,
-        output=parsed.output or (QUICK_OUTPUT if parsed.quick else reports_folder(artifacts)),
+        output=output_folder(parsed, artifacts),
         data=parsed.data,
         models=tuple(parsed.models) or (smallest_models(artifacts, _QUICK_MODELS) if parsed.quick else ()),
         timing=_timing(parsed),

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fer_zoo.console import out
-from fer_zoo.files import write_text
-from fer_zoo.zoo import artifacts_dir
 
-from ..arguments import add_depth, add_output, add_selection, command_parser, options_of
-from ..drawing import save_figure
-from ..options import reports_folder, smallest_models
-from ..table import read_record, write_csv, write_record
+from ..arguments import add_depth, add_output, add_selection, command_parser, options_of, output_folder
+from ..options import smallest_models
+from ..outputs import write_outputs
+from ..table import read_record
 from . import seeds, tta
 from .plot import plot_seeds, plot_tta
 from .rows import SeedsReport
@@ -35,10 +33,8 @@ def tta_main(arguments: list[str]) -> int:
     if not (options.models or parsed.full):
         options = replace(options, models=smallest_models(options.artifacts, _USUAL_MODELS))
     report = tta.measure_tta(options)
-    write_csv(options.output / "tta.csv", report.rows)
-    save_figure(options.output / "tta.png", plot_tta(report.rows), dpi=110)
-    write_text(options.output / "tta.md", tta.to_markdown(report.rows))
-    out.print(f"report: {options.output / 'tta.md'}", markup=False)
+    page = write_outputs(options.output, "tta", tta.to_markdown(report.rows), plot_tta(report.rows), rows=report.rows)
+    out.print(f"report: {page}", markup=False)
     return 0
 
 
@@ -50,13 +46,11 @@ def seeds_main(arguments: list[str]) -> int:
     add_output(parser)
     options = parser.parse_args(arguments)
     measured = seeds.measure_seeds(options.model, options.runs)
-    folder = options.output or reports_folder(artifacts_dir())
+    folder = output_folder(options)
     earlier = read_record(folder / "seeds.json", SeedsReport) or SeedsReport()
     rows = [*(row for row in earlier.rows if row.model != options.model), *measured]
     rows.sort(key=lambda row: (row.model, list(seeds.SPLITS).index(row.split)))
-    write_record(folder / "seeds.json", SeedsReport(tuple(rows)))
-    save_figure(folder / "seeds.png", plot_seeds(rows), dpi=110)
-    write_text(folder / "seeds.md", seeds.to_markdown(rows))
+    write_outputs(folder, "seeds", seeds.to_markdown(rows), plot_seeds(rows), SeedsReport(tuple(rows)))
     for row in measured:
         out.print(f"{seeds.SPLITS[row.split]}: {row.text}")
     return 0

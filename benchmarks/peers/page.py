@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_zoo.files import write_text
 from fer_zoo.text import plural
 
 from ..cells import milliseconds, number, percent, percent_interval, points, setting, size
-from ..drawing import save_figure
-from ..table import Columns, markdown_table, write_csv
+from ..outputs import write_outputs
+from ..table import Columns, markdown_table
 from .plot import plot_peers
 from .rows import PackageRow, PeerComparison, PeerRow, PeersReport, PeerTimes
 from .verdict import compare
@@ -75,9 +74,8 @@ class _Line:
 
 def write_peers(folder: Path, report: PeersReport) -> None:
     """Write the table, the page and the plot beside `peers.json`."""
-    write_csv(folder / "peers.csv", [_Line(times, row) for row in report.rows for times in row.latency])
-    save_figure(folder / "peers.png", plot_peers(report), dpi=150)
-    write_text(folder / "peers.md", to_markdown(report))
+    lines = [_Line(times, row) for row in report.rows for times in row.latency]
+    write_outputs(folder, "peers", to_markdown(report), plot_peers(report), rows=lines, dpi=150)
 
 
 def to_markdown(report: PeersReport) -> str:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
 from fer_zoo.png import plain_axes
 from fer_zoo.zoo import trained_models
 
 from ..accuracy.rows import Accuracy
 from ..cells import milliseconds, number, percent, points, ratio, setting, size
-from ..drawing import place_labels, save_figure
+from ..drawing import place_labels
+from ..outputs import write_outputs
 from ..rows import ModelFile
 from ..table import Columns, markdown_table
 from .rows import ArtifactRow, Report
@@ -103,8 +103,7 @@ def write_models(folder: Path, report: Report) -> None:
             (folder / name).unlink(missing_ok=True)
         return
     figure = _plot([row for row in rows if row.file.is_fer2013] or rows, report.settings[0])
-    save_figure(folder / "models.png", figure, dpi=150)
-    write_text(folder / "models.md", _markdown(rows, report.settings[0]))
+    write_outputs(folder, "models", _markdown(rows, report.settings[0]), figure, dpi=150)
 
 
 _Cell = Callable[[ModelRow], str]

@@ -7,16 +7,14 @@ import os
 from pathlib import Path
 
 from fer_zoo.console import out
-from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import artifacts_dir
 
-from ..arguments import add_depth, add_output, command_parser, positive
-from ..drawing import save_figure
-from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
-from ..table import terminal_table, write_csv, write_record
+from ..arguments import add_depth, add_output, command_parser, output_folder, positive
+from ..options import REPORT_PACKAGES
+from ..outputs import write_outputs
+from ..table import terminal_table
 from ..throughput.make_photos import KINDS
 from .measure import measure_scale
 from .page import COLUMNS, to_markdown
@@ -55,11 +53,8 @@ def main(arguments: list[str]) -> int:
         )
     finally:
         ray.shutdown()
-    folder = options.output or (QUICK_OUTPUT if options.quick else reports_folder(artifacts_dir()))
-    write_record(folder / "scale.json", report)
-    write_csv(folder / "scale.csv", report.rows)
-    write_text(folder / "scale.md", to_markdown(report))
-    save_figure(folder / "scale.png", plot_scale(report.rows), dpi=110)
+    folder, figure = output_folder(options), plot_scale(report.rows)
+    page = write_outputs(folder, "scale", to_markdown(report), figure, report, report.rows)
     print_table(terminal_table(COLUMNS, report.rows, left=["photo"]), optional=["KB", "photos"])
-    out.print(f"report: {folder / 'scale.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return 0

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
-from fer_zoo.files import write_text
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import artifacts_dir
 
-from ..arguments import add_output, command_parser, positive
-from ..drawing import save_figure
-from ..options import REPORT_PACKAGES, reports_folder
-from ..table import terminal_table, write_csv, write_record
+from ..arguments import add_output, command_parser, output_folder, positive
+from ..options import REPORT_PACKAGES
+from ..outputs import write_outputs
+from ..table import terminal_table
 from .measure import Load, measure_serving
 from .page import COLUMNS, to_markdown
 from .plot import plot_serving
@@ -35,13 +33,10 @@ def main(arguments: list[str]) -> int:
     report = measure_serving(
         options.checkout, load, options.connections, (0, options.hostile) if options.hostile else (0,), options.options
     )
-    folder = options.output or reports_folder(artifacts_dir())
-    write_record(folder / "serving.json", report)
-    write_csv(folder / "serving.csv", report.rows)
-    write_text(folder / "serving.md", to_markdown(report))
-    save_figure(folder / "serving.png", plot_serving(report.rows), dpi=110)
+    folder, figure = output_folder(options), plot_serving(report.rows)
+    page = write_outputs(folder, "serving", to_markdown(report), figure, report, report.rows)
     print_table(terminal_table(COLUMNS, report.rows), optional=["MB first", "MB last", "CPU ms"])
-    out.print(f"report: {folder / 'serving.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return int(any(row.failed for row in report.rows))
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 from fer_zoo.console import out
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import UsageError
-from fer_zoo.files import write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, local_path
 
-from ..arguments import add_data, add_output, command_parser, positive
-from ..drawing import save_figure
+from ..arguments import add_data, add_output, command_parser, output_folder, positive
 from ..options import evenly, reports_folder
-from ..table import terminal_table, write_csv, write_record
+from ..outputs import write_outputs
+from ..table import terminal_table
 
 _CALIBRATION_IMAGES = 256
 
@@ -46,11 +45,8 @@ def crops_main(arguments: list[str]) -> int:
         raise UsageError(f"{dataset.source} does not tell PublicTest from PrivateTest; pass other --data")
     folder = options.output or reports_folder(artifacts_dir()) / "crops"
     report = measure_crops(classifier, options.model, splits, options.photos)
-    write_record(folder / "crops.json", report)
-    write_csv(folder / "crops.csv", report.rows)
-    save_figure(folder / "crops.png", plot_crops(report), dpi=130)
-    write_text(folder / "crops.md", to_markdown(report))
-    out.print(f"report: {folder / 'crops.md'}", markup=False)
+    page = write_outputs(folder, "crops", to_markdown(report), plot_crops(report), report, report.rows, dpi=130)
+    out.print(f"report: {page}", markup=False)
     return 0
 
 
@@ -77,14 +73,12 @@ def debug_main(arguments: list[str]) -> int:
     with float32_file(own.model, own.format) if own else nullcontext(_file(options.against)) as path:
         pairs = pair_tensors(tensors_of(path, batch), tensors_of(quantized, batch))
     report = NoiseReport(options.model, len(batch), tuple(pairs))
-    folder = options.output or reports_folder(artifacts_dir())
     stem = f"debug-{quantized.parent.name}-{quantized.name.replace('.', '-')}"
-    write_record(folder / f"{stem}.json", report)
-    save_figure(folder / f"{stem}.png", plot_noise(pairs, quantized.name), dpi=130)
-    write_text(folder / f"{stem}.md", to_markdown(report, f"{stem}.png"))
+    text, figure = to_markdown(report, f"{stem}.png"), plot_noise(pairs, quantized.name)
+    page = write_outputs(output_folder(options), stem, text, figure, report, dpi=130)
     print_table(terminal_table(COLUMNS, pairs, left=["operation", "shape"]), optional=["cosine"])
     out.print(departure(pairs).replace("**", ""), markup=False)
-    out.print(f"report: {folder / f'{stem}.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return 0
 
 
@@ -108,12 +102,11 @@ def sensitivity_main(arguments: list[str]) -> int:
         costs = measure(path, test.images, test.labels, calibration)
     name = path.stem if own and path.name != "model.onnx" else path.parent.name
     report = SensitivityReport(name, len(test), tuple(costs))
-    folder, stem = options.output or reports_folder(artifacts_dir()), f"sensitivity-{name}"
-    write_record(folder / f"{stem}.json", report)
-    save_figure(folder / f"{stem}.png", plot_costs(costs, name), dpi=130)
-    write_text(folder / f"{stem}.md", to_markdown(report, f"{stem}.png"))
+    stem = f"sensitivity-{name}"
+    text, figure = to_markdown(report, f"{stem}.png"), plot_costs(costs, name)
+    page = write_outputs(output_folder(options), stem, text, figure, report, dpi=130)
     out.print(summary(costs).replace("**", ""), markup=False)
-    out.print(f"report: {folder / f'{stem}.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return 0
 
 

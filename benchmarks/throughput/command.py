@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from fer_zoo.console import out
-from fer_zoo.files import write_text
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import artifacts_dir, find_file
+from fer_zoo.zoo import find_file
 
-from ..arguments import add_depth, add_output, command_parser, positive, seconds
-from ..drawing import save_figure
-from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
-from ..table import terminal_table, write_csv, write_record
+from ..arguments import add_depth, add_output, command_parser, output_folder, positive, seconds
+from ..options import REPORT_PACKAGES
+from ..outputs import write_outputs
+from ..table import terminal_table
 from .make_photos import KINDS
 from .measure import measure_throughput
 from .page import COLUMNS, to_markdown
@@ -53,12 +52,9 @@ def main(arguments: list[str]) -> int:
         seconds=options.seconds or usual_seconds,
         rounds=options.rounds or usual_rounds,
     )
-    folder = options.output or (QUICK_OUTPUT if options.quick else reports_folder(artifacts_dir()))
-    write_record(folder / "throughput.json", report)
-    write_csv(folder / "throughput.csv", report.rows)
-    write_text(folder / "throughput.md", to_markdown(report))
-    save_figure(folder / "throughput.png", plot_throughput(report.rows), dpi=110)
+    folder, figure = output_folder(options), plot_throughput(report.rows)
+    page = write_outputs(folder, "throughput", to_markdown(report), figure, report, report.rows)
     columns = [column for column in COLUMNS if column[0] in _PRINTED]
     print_table(terminal_table(columns, report.rows, left=["photo"]), optional=["photos/s by the clock"])
-    out.print(f"report: {folder / 'throughput.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return 0

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from fer_zoo.backend import BACKENDS, require_backends
 from fer_zoo.console import out
-from fer_zoo.files import write_text
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
-from fer_zoo.zoo import artifacts_dir
 
-from ..arguments import add_depth, add_output, command_parser, positive, seconds
-from ..drawing import save_figure
-from ..options import QUICK_OUTPUT, REPORT_PACKAGES, reports_folder
-from ..table import terminal_table, write_csv, write_record
+from ..arguments import add_depth, add_output, command_parser, output_folder, positive, seconds
+from ..options import REPORT_PACKAGES
+from ..outputs import write_outputs
+from ..table import terminal_table
 from .measure import NETWORKS, measure_training
 from .page import SPEED_COLUMNS, to_markdown
 from .plot import plot_speeds
@@ -45,12 +43,9 @@ def main(arguments: list[str]) -> int:
         options.seconds or usual_seconds,
         options.runs,
     )
-    folder = options.output or (QUICK_OUTPUT if options.quick else reports_folder(artifacts_dir()))
-    write_record(folder / "training.json", report)
-    write_csv(folder / "training.csv", report.speeds)
-    write_text(folder / "training.md", to_markdown(report))
-    save_figure(folder / "training.png", plot_speeds(report.speeds), dpi=110)
+    folder, figure = output_folder(options), plot_speeds(report.speeds)
+    page = write_outputs(folder, "training", to_markdown(report), figure, report, report.speeds)
     columns = [column for column in SPEED_COLUMNS if column[0] in _PRINTED]
     print_table(terminal_table(columns, report.speeds, left=["backend", "variant"]), optional=["step, p50"])
-    out.print(f"report: {folder / 'training.md'}", markup=False)
+    out.print(f"report: {page}", markup=False)
     return 0

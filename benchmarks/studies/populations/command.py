@@ -6,13 +6,10 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.data import load_dataset
-from fer_zoo.files import write_text
 from fer_zoo.zoo import artifacts_dir
 
-from ...arguments import add_data, add_output, command_parser
-from ...drawing import save_figure
-from ...options import reports_folder
-from ...table import write_csv, write_record
+from ...arguments import add_data, add_output, command_parser, output_folder
+from ...outputs import write_outputs
 from .measure import measure
 from .page import to_markdown
 from .plot import plot_populations
@@ -28,11 +25,8 @@ def main(arguments: list[str]) -> int:
     add_output(parser)
     options = parser.parse_args(arguments)
     artifacts = options.artifacts or artifacts_dir()
-    folder = options.output or reports_folder(artifacts)
     record = measure(load_dataset(options.data), artifacts, options.models, options.ferplus)
-    write_record(folder / "populations.json", record)
-    write_csv(folder / "populations.csv", record.rows)
-    save_figure(folder / "populations.png", plot_populations(record), dpi=110)
-    write_text(folder / "populations.md", to_markdown(record))
-    out.print(f"report: {folder / 'populations.md'}", markup=False)
+    folder, figure = output_folder(options, artifacts), plot_populations(record)
+    page = write_outputs(folder, "populations", to_markdown(record), figure, record, record.rows)
+    out.print(f"report: {page}", markup=False)
     return 0
