@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import write_json, write_text
+from fer_zoo.text import markdown_rows
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -89,8 +90,7 @@ def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[st
     """
     headings = [heading for heading, _ in columns]
     rule = ["---" if name in (headings[0], *left) else "---:" for name in headings]
-    lines = [headings, rule, *([cell(row) for _, cell in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_rows([headings, rule, *([cell(row) for _, cell in columns] for row in rows)])
 
 
 def terminal_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[str] = ()) -> Table:

@@ -10,6 +10,7 @@ from fer_zoo.data.training_data import FER2013, OWN, SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import Evaluation
 from fer_zoo.files import write_text
 from fer_zoo.models import describe_model, list_models
+from fer_zoo.text import markdown_rows
 from fer_zoo.training.config import current_names
 from fer_zoo.zoo import Artifact, run_config
 
@@ -275,5 +276,4 @@ def care(own: bool) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
-    cells = [[text.replace("|", r"\|") for text in row] for row in (header, ["---"] * len(header), *rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return markdown_rows([header, ["---"] * len(header), *rows])

@@ -7,6 +7,7 @@ from typing import Any
 
 from fer_zoo.contract import FERPLUS_EXPRESSIONS
 from fer_zoo.data.training_data import OWN
+from fer_zoo.text import markdown_rows
 
 from .card import care
 
@@ -29,7 +30,6 @@ def mobile_card(facts: dict[str, Any]) -> str:
                 f"{entry['sha256'][:12]}…",
             ]
         )
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     translated = set(facts["labels"]) <= set(FERPLUS_EXPRESSIONS)
     carried = "labels (English,\nIndonesian)" if translated else "labels"
     return f"""# {facts["model"]} for phones
@@ -38,7 +38,7 @@ TFLite for MediaPipe Tasks and the TFLite Task Library: a crop of one face in, R
 {", ".join(facts["labels"])} out. The model makes gray and scales the image itself; {carried} and
 normalization are in the file as TFLite Metadata.
 
-{table}
+{markdown_rows(rows)}
 
 {facts["files"][0]["parity"]["gray"]["n"]:,} test images; agreement is with the Keras original (sha256
 {facts["sha256_of_keras_original"][:12]}…), on gray images and on the same ones tinted at random. Made by

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_zoo.evaluation import original
+from fer_zoo.text import markdown_rows
 from fer_zoo.zoo import with_portable_paths
 
 from ..table import Columns, markdown_table
@@ -44,7 +45,7 @@ def to_markdown(title: str, runs: Sequence[Run]) -> str:
     if beside_original(runs):
         published = original.MOBILENET_V2_ACCURACY if _all_transfer(runs) else original.ACCURACY
         cells = {"run": original_name(runs), "backend": "tensorflow", f"all {count}": f"{published:.1%}"}
-        table.insert(2, f"| {' | '.join(cells.get(heading, '') for heading in left)} |")
+        table.insert(2, markdown_rows([[cells.get(heading, "") for heading in left]]))
     classes: Columns[tuple[str, dict[str, float]]] = [
         ("run", lambda row: row[0]),
         *((name, lambda row, name=name: f"{row[1][name]:.2f}") for name in first.expressions),

@@ -22,6 +22,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from fer_zoo.cli import main as cli
+from fer_zoo.text import markdown_rows
 from fer_zoo.zoo import trained_models
 
 _ROOT = Path(__file__).parents[2]
@@ -120,4 +121,4 @@ def _table_of_models() -> str:
         rows.append(
             [card, model.task, str(len(model.labels)), f"{model.params:,}", f"{model.macs / 1e6:.1f}", *accuracies]
         )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_rows(rows)

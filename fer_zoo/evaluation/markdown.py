@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from fer_zoo.data.training_data import SPLIT_NAMES, TrainingData
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CALIBRATION_BINS, Evaluation
+from fer_zoo.text import markdown_rows
 from fer_zoo.zoo.artifact import task_of
 
 _NAMES = SPLIT_NAMES | {"test": "test (all)"}
@@ -161,11 +162,7 @@ def _calibration(whole: Evaluation) -> str:
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     header = tuple(header)
     rule = ("---", *("---:" for _ in header[1:]))
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in (header, rule, *rows))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
+    return markdown_rows((header, rule, *rows))
 
 
 def _percent(share: float) -> str:
