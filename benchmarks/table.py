@@ -6,8 +6,6 @@ A file of JSON holds one record: a dataclass with the facts of a run and one or 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, is_dataclass
@@ -15,8 +13,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from fer_zoo import files
 from fer_zoo.errors import FerZooError
-from fer_zoo.files import write_json, write_text
+from fer_zoo.files import write_json
 from fer_zoo.text import markdown_rows
 
 if TYPE_CHECKING:
@@ -68,16 +67,10 @@ def write_csv(path: Path, rows: Sequence[DataclassInstance]) -> None:
     interval becomes NAME_low and NAME_high, a dictionary NAME_KEY for each key, a dictionary of dataclasses KEY_FIELD.
     Other sequences are left out.
     """
-    flat = [_flat(row) for row in rows]
-    if not flat:
+    if rows:
+        files.write_csv(path, [_flat(row) for row in rows])
+    else:
         path.unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    columns = dict.fromkeys(name for row in flat for name in row)
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    write_text(path, text.getvalue())
 
 
 def markdown_table(columns: Columns[Row], rows: Sequence[Row], left: Sequence[str] = ()) -> str:

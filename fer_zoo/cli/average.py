@@ -7,7 +7,7 @@ import shlex
 
 from fer_zoo.backend import select_backend
 from fer_zoo.cli.console_reporter import ConsoleReporter
-from fer_zoo.cli.model_files import parser_of, refuse_taken, show
+from fer_zoo.cli.model_files import combining_parser, print_accuracies, refuse_nonempty
 from fer_zoo.errors import UsageError
 
 
@@ -15,19 +15,19 @@ def main(arguments: list[str]) -> int | None:
     options = _parser().parse_args(arguments)
     if len(options.models) < 2:
         raise UsageError("an average needs at least two models")
-    refuse_taken(options.output, "averaged")
+    refuse_nonempty(options.output, "averaged")
     select_backend(options.backend)
     from fer_zoo.training.averaging import average
 
     command = shlex.join(["python", "-m", "fer_zoo.average", *arguments])
     reporter = ConsoleReporter()
     evaluations = average(options.models, options.output, options.data, options.class_offsets, command, reporter)
-    show(evaluations, options.output)
+    print_accuracies(evaluations, options.output)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = parser_of(
+    parser = combining_parser(
         "Average the weights of several trainings of one model that started from the same weights (`fer-zoo train "
         "--warm-start`), if that lowers the loss on PublicTest: the result is as fast as one model and often better."
     )

@@ -6,7 +6,7 @@ import argparse
 import shlex
 
 from fer_zoo.backend import select_backend
-from fer_zoo.cli.model_files import parser_of, refuse_taken, show
+from fer_zoo.cli.model_files import combining_parser, print_accuracies, refuse_nonempty
 from fer_zoo.errors import UsageError
 
 
@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int | None:
     options = _parser().parse_args(arguments)
     if options.weights and options.fit:
         raise UsageError("--weights and --fit exclude each other")
-    refuse_taken(options.output, "members")
+    refuse_nonempty(options.output, "members")
     backend = select_backend(options.backend)
     from fer_zoo.training.ensembling import build_ensemble
 
@@ -22,12 +22,12 @@ def main(arguments: list[str]) -> int | None:
     evaluations = build_ensemble(
         options.models, options.output, backend, options.data, options.weights, options.fit, command
     )
-    show(evaluations, options.output)
+    print_accuracies(evaluations, options.output)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = parser_of("Average the probabilities of several models in one model file.")
+    parser = combining_parser("Average the probabilities of several models in one model file.")
     parser.add_argument("--weights", type=float, nargs="+", help="a weight for each model (default: equal weights)")
     parser.add_argument(
         "--fit", action="store_true", help="choose the weights and the temperature on PublicTest, by likelihood"

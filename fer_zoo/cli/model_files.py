@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
 
 
-def parser_of(description: str) -> argparse.ArgumentParser:
+def combining_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the models, `--output`, `--data` and `--backend`."""
     parser = argparse.ArgumentParser(description=description)
     add = parser.add_argument
@@ -27,26 +27,26 @@ def parser_of(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def refuse_taken(folder: Path, made_of: str) -> None:
+def refuse_nonempty(folder: Path, members_key: str) -> None:
     """Refuse to write to a folder that is not empty, unless the same command was killed while it wrote there.
 
     Args:
         folder: Output folder of the command.
-        made_of: The key of its `config.json` that lists the combined models, `averaged` or `members`.
+        members_key: The key of its `config.json` that lists the combined models, `averaged` or `members`.
 
     Raises:
         UsageError: The folder contains anything else.
     """
     remove_leftovers(folder)
     config = run_config(folder)
-    if made_of in config and config.get("finished") is False:
+    if members_key in config and config.get("finished") is False:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = "already holds a model" if (folder / "model.keras").exists() else "is not an empty folder"
         raise UsageError(f"{folder} {problem}; choose another --output")
 
 
-def show(evaluations: dict[str, Evaluation], folder: Path) -> None:
+def print_accuracies(evaluations: dict[str, Evaluation], folder: Path) -> None:
     """Print the accuracy on each split and the folder of the model."""
     for split, evaluation in evaluations.items():
         out.print(f"{split:13} {evaluation.accuracy_text}")

@@ -27,7 +27,7 @@ from commands import ROOT
 from fuzzing import FACTOR
 
 from fer_zoo import files
-from fer_zoo.cli.model_files import refuse_taken
+from fer_zoo.cli.model_files import refuse_nonempty
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json
 from fer_zoo.zoo import artifacts_dir
@@ -222,19 +222,19 @@ def test_commands_killed_at_a_change_of_a_file(
 
 
 def test_only_what_the_same_command_left_unfinished_is_written_over(tmp_path: Path) -> None:
-    refuse_taken(tmp_path / "new", "averaged")
+    refuse_nonempty(tmp_path / "new", "averaged")
     (tmp_path / ".writing-01234567-config.json").touch()
-    refuse_taken(tmp_path, "averaged")
+    refuse_nonempty(tmp_path, "averaged")
     assert not list(tmp_path.iterdir())
     write_json(tmp_path / "config.json", {"averaged": [], "finished": False})
     (tmp_path / "model.keras").touch()
-    refuse_taken(tmp_path, "averaged")
+    refuse_nonempty(tmp_path, "averaged")
     with pytest.raises(UsageError, match="already holds a model"):
-        refuse_taken(tmp_path, "members")
+        refuse_nonempty(tmp_path, "members")
     for config in ({"averaged": [], "finished": True}, {"averaged": []}, {"finished": False}):
         write_json(tmp_path / "config.json", config)
         with pytest.raises(UsageError, match="already holds a model"):
-            refuse_taken(tmp_path, "averaged")
+            refuse_nonempty(tmp_path, "averaged")
 
 
 @pytest.mark.skipif(not REAL_KILLS, reason="minutes; FER_ZOO_KILLS=40 has it")
