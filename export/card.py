@@ -1,4 +1,4 @@
-"""The model card: what the files are and what was measured of them, from the manifest's facts only."""
+"""The model card: the files and their measures, from the manifest alone."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _summary(original: Artifact, config: dict[str, Any], data: TrainingData | No
 
 
 def _again(model: str, config: dict[str, Any]) -> list[str]:
-    """Lines that say how the model can be trained again by others."""
+    """How others can train the model again, line by line."""
     lines = []
     if missing := unavailable_weights(model, config):
         lines.append(f"- not kept, so that these commands cannot be run again as they are: {', '.join(missing)}")
@@ -196,7 +196,7 @@ def _quantization(artifacts: list[Artifact]) -> str:
 
 
 def _microcontroller(artifacts: list[Artifact], reports: Path | None) -> str:
-    """Working memory and NPU, as measured of the file without floats; empty where there is none, or no such report."""
+    """Working memory and NPU use of the file without floats; empty without such a file or without a report on it."""
     file = next((a for a in artifacts if a.precision == "int8-full"), None)
     if file is None or reports is None or not (reports / "runtimes.json").exists():
         return ""
@@ -218,7 +218,7 @@ def _microcontroller(artifacts: list[Artifact], reports: Path | None) -> str:
 
 
 def _usage(artifacts: list[Artifact]) -> str:
-    """Code for the files that there are; the large ones of the zoo count, which anybody can make."""
+    """Code examples for the files, including large ones of the zoo that anybody can make."""
     original = artifacts[0]
     labels = original.output["labels"]
     files = {(a.format, a.precision): Path(a.path).name for a in artifacts}
@@ -262,7 +262,7 @@ probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["inde
 
 
 def care(own: bool) -> str:
-    """What a model cannot tell, and what must not be done with it; `own` where its images were not FER2013's."""
+    """The limits of a model and uses to avoid; `own` if it was not trained on FER2013's images."""
     if own:
         people, sample = "the people who labelled its images", "Its training images are no fair sample of anybody."
     else:

@@ -1,4 +1,4 @@
-"""int8 dense layers in TFLite with float inputs and outputs, which the converter cannot make."""
+"""int8 dense layers in TFLite with float inputs and outputs, which TensorFlow's converter cannot write."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from .quantization import pairs_of, row_limits
 
 
 def quantize_dense(model: Any) -> None:
-    """Give float dense layers int8 weights for each output; the runtime quantizes their inputs, row by row, itself.
+    """Replace the weights of float dense layers by int8 ones with a scale for each output.
 
-    That keeps logits in float. The weights must lie on their int8 grid already: `quantization.prepare`.
+    The runtime quantizes the inputs of such a layer itself, row by row, and its outputs stay in float. The weights must
+    be multiples of their int8 step already, as `quantization.prepare` rounds them.
     """
     operators = [kind(code) for code in model.operatorCodes]
     for graph in model.subgraphs:
@@ -39,10 +40,10 @@ def quantize_dense(model: Any) -> None:
 
 
 def scale_dense_outputs(model: Any) -> None:
-    """Give int8 weights of dense layers with float inputs one scale, and apply that of each output behind them.
+    """Move the scales of the outputs of int8 dense layers with float inputs into a multiplication behind each layer.
 
-    The numbers stay the same. A runtime as old as that of the TFLite Task Library 0.4.4 knows no scale for each output
-    here and takes the first for all, without a word: baseline_cnn then gave one right answer in eight.
+    The outputs stay the same. Runtimes as old as that of the TFLite Task Library 0.4.4 use the first scale for all
+    outputs of such a layer, without an error: baseline_cnn was right in one of eight images there.
 
     Args:
         model: A `schema.ModelT`.
@@ -63,7 +64,7 @@ def _is_dense_int8(model: Any, graph: Any, operator: Any) -> bool:
 
 
 def _scale_and_bias(model: Any, graph: Any, dense: Any) -> list[Any]:
-    """Take the scales and the bias from a dense layer; returns the operators that apply them."""
+    """Remove the scales and the bias from a dense layer; returns the operators that apply them."""
     weights, (result,) = graph.tensors[dense.inputs[1]], dense.outputs
     scales = add_constant(model, weights.name + b"_scales", weights.quantization.scale * 127)
     weights.quantization = one_scale(1 / 127)

@@ -24,9 +24,9 @@ def save(model: Any, path: Path) -> None:
 
 
 def compact(model: Any) -> None:
-    """Name tensors `layer/operation`, not after all operations they went through; inputs and outputs as callers do.
+    """Shorten the names of tensors to `layer/operation`; inputs and outputs get the names in the model's signature.
 
-    No two have the same name: OpenVINO would take them for one tensor.
+    Names are unique, since OpenVINO treats two tensors of the same name as one.
     """
     for graph in model.subgraphs:
         used_names: Counter[bytes] = Counter()
@@ -41,9 +41,9 @@ def compact(model: Any) -> None:
 def trim(model: Any) -> None:
     """Leave out what is redundant in a small file, after `compact`.
 
-    Tensors between input and output are named after their layer alone, as far as that is unique; they need no shape
-    with the batch left open beside the one with a batch of 1, no quantization where they have none, and no empty buffer
-    each, since the first buffer is always empty.
+    Tensors between input and output are named after their layer alone, with a number where that is not unique. Their
+    shape for any batch size, empty descriptions of their quantization and empty buffers of their own are removed; the
+    first buffer is always empty.
     """
     for graph in model.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
@@ -64,16 +64,16 @@ def trim(model: Any) -> None:
 
 
 def _unique(name: bytes, used_names: Counter[bytes]) -> bytes:
-    """`name`, or with a number from the second time on; counted in `used_names`."""
+    """`name`, followed by a number from its second use on; uses are counted in `used_names`."""
     used_names[name] += 1
     return name if used_names[name] == 1 else b"%b.%d" % (name, used_names[name])
 
 
 def halve(model: Any) -> None:
-    """Keep the weights of convolutions and dense layers in float16; runtimes widen them as they load the file.
+    """Store the weights of convolutions and dense layers in float16; runtimes convert them back as they load the file.
 
-    Not the biases, as TensorFlow's converter does: they are 1 % of the size, and rounded they move a channel the same
-    way for every image, which changed mobilenet_face's answers more than rounding all its weights.
+    Biases stay in float32, other than with TensorFlow's converter: they are 1 % of the size, and rounding them shifts
+    a channel equally for every image, which changed mobilenet_face's predictions more than rounding all its weights.
     """
     (graph,) = model.subgraphs
     layers = {getattr(schema.BuiltinOperator, name) for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")}
@@ -160,7 +160,7 @@ def kind(code: Any) -> int:
 
 
 class _Builder(flatbuffers.Builder):
-    """Aligns weights to 16 bytes as the schema demands and Python's code generator does not, shares equal vectors."""
+    """Aligns weights to 16 bytes, as the schema demands and the generated code does not; stores equal vectors once."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

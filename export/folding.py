@@ -1,4 +1,4 @@
-"""Exact simplification of a Keras model for inference: constant scales and shifts go into neighbouring weights."""
+"""Simplifies a Keras model for inference, exactly: constant scales and shifts are merged into weights beside them."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def fold(model: keras.Model) -> keras.Model:
     - forward into the next convolution or dense layer; the shift only where that layer pads nothing, since padded zeros
       would have to be shifted too.
 
-    A gray image repeated in three channels is not: the kernel that reads it is added up.
+    A gray image that is repeated in three channels is replaced by one channel; the kernel that reads it is summed.
 
-    Average pooling before a 1x1 convolution becomes part of it, as that of a ResNet-D shortcut: ONNX Runtime took 48 µs
-    for the two of fernet_tiny's first shortcut in int8, and takes 14 for the one.
+    Average pooling before a 1x1 convolution becomes part of that, as in the shortcut of ResNet-D: in int8 ONNX Runtime
+    took 48 µs for the two operations of fernet_tiny's first shortcut, and takes 14 µs for the one.
 
-    What cannot move stays as an addition after the pooling, on a quarter of the values. Dropout and noise go away. The
-    result equals the original up to the rounding of float32.
+    A shift that cannot move stays as an addition after the pooling, on a quarter of the values. Dropout and noise are
+    removed. The outputs equal those of the original up to the rounding of float32.
 
     Args:
         model: Functional or sequential; its layers are shared with the result, its weights stay unchanged.
@@ -182,7 +182,7 @@ class _Folding:
         return _computed(result) if id(operation) in self._last else result
 
     def _moved(self, operation: Any, value: Any) -> Any:
-        """The result of an operation that takes or makes a pending value, `None` for any other operation."""
+        """The result of an operation that accepts or returns a pending value, `None` for any other operation."""
         kind = type(operation)
         if getattr(operation, "data_format", "channels_last") != "channels_last":
             return None
@@ -200,7 +200,7 @@ class _Folding:
         return None
 
     def _weighted(self, layer: Any, value: _Pending) -> Any:
-        """A convolution or dense layer that takes in what is pending before it and the normalization after it."""
+        """A convolution or dense layer, with the pending value before it and the normalization after it merged in."""
         normalization = self._normalizations.get(id(layer))
         *kernels, bias = kernels_and_bias(layer)
         if id(layer) in self._pools:
@@ -219,7 +219,7 @@ class _Folding:
 
 
 def _repeated(operation: layers.Concatenate, values: Any) -> _Pending | None:
-    """The concatenation of one channel with itself, which need not be made."""
+    """The concatenation of one channel with itself as a pending value, which needs no operation."""
     first = _as_pending(values[0])
     if any(value is not values[0] for value in values) or len(first.scale) != 1:
         return None
@@ -233,7 +233,7 @@ def _is_pointwise(operation: Any) -> bool:
 
 
 def _tiles(operation: Any) -> bool:
-    """Whether an operation averages squares that lie side by side."""
+    """Whether an operation is an average pooling whose windows do not overlap."""
     is_pool = type(operation) is layers.AveragePooling2D
     return is_pool and operation.padding == "valid" and tuple(operation.pool_size) == tuple(operation.strides)
 

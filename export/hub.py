@@ -58,7 +58,7 @@ def write_hub_folder(model: str, folder: Path) -> Path:
     """Write a model's files with a card and the configuration that hubs and transformers.js read.
 
     `onnx/` has graphs for transformers.js, which take `pixel_values`, RGB, NCHW; all other files are the zoo's own,
-    listed by a manifest, so that `load_classifier(folder)` answers as before.
+    listed by a manifest, so that `load_classifier(folder)` gives the same predictions.
 
     Args:
         model: The name of a model of the zoo, a folder that `python -m export` wrote, or the `.keras` file beside it.

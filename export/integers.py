@@ -1,4 +1,4 @@
-"""TFLite files without a float in them, for microcontrollers and the accelerators beside them."""
+"""TFLite files without any float, for microcontrollers and NPUs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .quantize import with_ranges
 
 
 def tflite_full_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
-    """Quantize everything to int8: image and probabilities too, dense layers, swish and softmax.
+    """Quantize everything to int8, also the image, the probabilities, dense layers, swish and softmax.
 
-    The image is gray minus 128, int8 `[batch, 48, 48, 1]`. Probabilities are int8 `[batch, classes]` in steps of 1/256
-    from -128 on: close ones tie, which no other file of the zoo does. TensorFlow Lite Micro and NPUs take no float.
+    TensorFlow Lite Micro and NPUs need that. The image is gray minus 128, int8 `[batch, 48, 48, 1]`; probabilities are
+    int8 `[batch, classes]`, 256 times the probability minus 128, so that close ones are equal.
 
     Args:
         prepared: A prepared model.
@@ -48,7 +48,7 @@ def tflite_full_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None
 
 
 def _without_dense(model: keras.Model) -> keras.Model:
-    """Dense layers as 1x1 convolutions, whose scale for each output every runtime reads."""
+    """The model with dense layers as 1x1 convolutions, for which every runtime supports a scale for each output."""
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
         if type(operation) is not layers.Dense:
@@ -76,7 +76,7 @@ class _Reshape(keras.layers.Layer):
 
 
 def _with_all_bytes(images: np.ndarray) -> np.ndarray:
-    """The images with a black and a white pixel among them, so that the image's step is 1."""
+    """The images with a black and a white pixel added, so that the int8 step of the image is 1."""
     images = images.copy()
     images[0, 0, 0], images[0, 0, 1] = 0, 255
     return images

@@ -1,4 +1,4 @@
-"""The page beside the files for phones: what was measured of them, and what they cannot tell."""
+"""The README beside the files for phones: their measures, and the limits of what they say about people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""int8 weights in TFLite whose products no processor cuts off, which the converter cannot make."""
+"""int8 weights in TFLite whose products overflow on no processor, which TensorFlow's converter cannot write."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _MATRICES = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNEC
 
 
 def limit_pairs(model: Any, original: keras.Model) -> None:
-    """Write weights and biases of convolutions and of dense layers in int8 anew, in steps of `quantization.row_limits`.
+    """Quantize the weights and biases of int8 convolutions and dense layers again, to the limits of `row_limits`.
 
-    The converter takes the largest weight of each output for its scale. With it two that meet may exceed 8 bits
-    together; LiteRT adds their products in 32 bits, OpenVINO on x86 processors without VNNI in 16.
+    The converter derives the scale of each output from its largest weight, so that the sum of two weights may exceed
+    8 bits. LiteRT adds their products in 32 bits, but OpenVINO on x86 processors without VNNI in 16.
 
     Args:
         model: A static int8 `schema.ModelT`.
-        original: What it was made of. The converter has rounded its weights, so that they are found by their values.
+        original: The Keras model that was converted; its layers are identified by their weights, which the converter
+            has rounded.
     """
     kernels = list(_rows(original))
     (graph,) = model.subgraphs

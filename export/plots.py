@@ -16,7 +16,7 @@ def plot_parity(path: Path, artifacts: list[Artifact]) -> None:
     names = [f"{artifact.format} {artifact.precision}" for artifact in exported]
     panels = (
         (
-            "Other answer than the Keras original, %",
+            "Other prediction than the Keras original, %",
             [100 - 100 * a.parity["argmax_agreement"] for a in exported],
             "{:.2f}",
         ),

@@ -20,7 +20,7 @@ from fer_zoo.zoo.keras_file import save_keras
 from .make import load_model
 from .publish import RUN_FILES
 
-# A class that never occurs gets a logit that no other can be below.
+# The least share of a class, whose logarithm is finite.
 _LEAST = 1e-6
 
 
@@ -28,8 +28,8 @@ _LEAST = 1e-6
 def adapted_to(source: Path, prior: Prior, training: tuple[float, ...] | None) -> Iterator[Path]:
     """A copy of a run; the log of `prior` over the training prior is added to its model's last bias.
 
-    The softmax of shifted logits is what `fer_zoo.inference.prior.adapt` computes from the probabilities, so that files
-    of any format carry it.
+    The softmax of the shifted logits equals what `fer_zoo.inference.prior.adapt` computes from the probabilities, so
+    that files of any format can contain the adaptation.
 
     Args:
         source: A `model.keras`, with the files of its run beside it.

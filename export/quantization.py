@@ -1,13 +1,13 @@
-"""Making a folded Keras model lose little in int8: exact rescaling, good rounding, and matching added constants.
+"""Prepares a folded Keras model so that it loses little in int8: equalization, rounding, matching added constants.
 
-The ONNX and TFLite quantizers then do what they always do (minimum and maximum of each tensor, int8 weights for each
-output channel), on a model whose weights already lie on their int8 grid.
+The quantizers of ONNX Runtime and TFLite then run with their usual settings (minimum and maximum of each tensor, int8
+weights with a scale for each output channel), on a model whose weights are multiples of their int8 step already.
 
-Measured on PublicTest (ONNX int8 against float, 512 training images; A is baseline_cnn with augmentation, B without,
-which is far too sure of itself); calibration on percentiles of the activations came out worse, entropy equal, and 128
-or 1,024 images no different:
+Measured on PublicTest, ONNX int8 against float, calibrated on 512 training images. A is baseline_cnn trained with
+augmentation, B without, which is overconfident. Calibration on percentiles of the activations was worse, on entropy
+equal; 128 or 1,024 images made no difference:
 
-|                            | A: same answer | A: mean KL | B: same answer | B: mean KL |
+|                            | A: agreement   | A: mean KL | B: agreement   | B: mean KL |
 | -------------------------- | -------------: | ---------: | -------------: | ---------: |
 | folded, plainly quantized  |         96.7 % |     0.0042 |         91.6 % |     0.0219 |
 | all three steps            |         98.8 % |     0.0005 |         97.4 % |     0.0019 |
@@ -33,11 +33,11 @@ from keras import layers
 from .folding import WEIGHTED, Affine, Call, call_with, kernels_and_bias, rebuild, scale_output, trace
 
 _BATCH = 32
-# Second moments of more inputs take minutes and gigabytes; such a layer is rounded plainly.
+# Second moments of more inputs take minutes and gigabytes; such a layer is rounded to nearest.
 _MOST_INPUTS = 8192
-# Places in the maps of a batch whose second moments are taken: efficientnet_lite0 has 74,000 in its first. With all of
-# them int8 fernet_tiny agreed with float on 99.0 % of PublicTest instead of 98.9.
-_MOST_PLACES = 16384
+# Positions in the maps of a batch that second moments are computed from; efficientnet_lite0 has 74,000 in its first.
+# From all of them, int8 fernet_tiny agreed with float on 99.0 % of PublicTest instead of 98.9.
+_MOST_POSITIONS = 16384
 _HOMOGENEOUS = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
@@ -73,26 +73,26 @@ class SharedScale:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model ready for an int8 quantizer, and the ranges that it must not choose by itself."""
+    """A model ready for an int8 quantizer, with the ranges that the quantizer must use for some tensors."""
 
     model: keras.Model
     shared_scales: tuple[SharedScale, ...]
 
 
 def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
-    """Prepare a folded model for static int8, in whatever format.
+    """Prepare a folded model for static int8, in any format.
 
     1. Equalization (Nagel et al. 2019, arXiv:1906.04721): ReLU and pooling commute with a positive scale for each
        channel, which evens out the ranges that one int8 scale has to cover. So do the additions of a residual network,
        where all that is added has the same scale. Exact in float.
-    2. An added constant is rounded to the int8 step of its input; the next bias takes up the rounding. A channel that
-       is mostly at rest (ReLU gives 0) would otherwise carry the same error at every pixel.
+    2. An added constant is rounded to the int8 step of its input; the next bias compensates for the rounding. In a
+       channel that is mostly 0 after its ReLU, every pixel would otherwise have the same error.
     3. Rounding of weights one after the other, each making up for the errors of those before it on real inputs (GPTQ,
-       Frantar et al. 2022, arXiv:2210.17323), and a bias that takes up what is left of the mean. Dense layers,
-       convolutions without groups, and depthwise ones. Neighbouring weights stay small together (`row_limits`).
+       Frantar et al. 2022, arXiv:2210.17323), and a bias that compensates for the rest of the mean error: in dense
+       layers, convolutions without groups, and depthwise ones. Sums of neighbours are limited: `row_limits`.
 
     Args:
-        model: What `fold` made.
+        model: A model that `fold` returned.
         images: Calibration images, float32 `[n, 48, 48, 1]` in 0..255.
     """
     model = _equalized(model, images)
@@ -108,7 +108,7 @@ def prepare(model: keras.Model, images: np.ndarray) -> Prepared:
 
 @dataclass(frozen=True)
 class _Chain:
-    """Two weighted layers with only operations between them that commute with a positive scale for each channel."""
+    """Two layers with weights; all operations between them commute with a positive scale for each channel."""
 
     first: Any
     between: tuple[Call, ...]
@@ -118,7 +118,10 @@ class _Chain:
 
 @dataclass(frozen=True)
 class _Stream:
-    """Tensors that additions tie together: what writes them, what reads them, and what lies between and commutes."""
+    """Tensors that must have the same scale because they are added: the layers that write and read them.
+
+    `between` are the operations among them, which commute with a positive scale for each channel.
+    """
 
     writers: tuple[Any, ...]
     between: tuple[Any, ...]
@@ -202,7 +205,7 @@ def prepare_half(model: keras.Model, images: np.ndarray) -> keras.Model:
 
 
 def pairs_of(channels: int) -> Pairs:
-    """Which weights of a matrix meet in 16 bits, given the channels of its input."""
+    """Which weights' products are added in 16 bits, for a number of input channels."""
     return "any" if channels % 2 else "neighbours"
 
 
@@ -210,17 +213,17 @@ def row_limits(weights: np.ndarray, pairs: Pairs) -> np.ndarray:
     """The largest absolute value of each row, of its weights alone or of sums of two too.
 
     On x86 processors without VNNI, the int8 kernels of ONNX Runtime and OpenVINO add two products of an unsigned and a
-    signed byte in 16 bits, and what overflows is cut off: 7 % of the answers of efficientnet_lite0 were others there.
-    Where no two weights that meet exceed 127 steps together, nothing can overflow (255 times 128 is less than 2¹⁵), and
-    the answers are the same on every processor.
+    signed byte in 16 bits and saturate: there, efficientnet_lite0 predicted another expression for 7 % of the faces.
+    If no two weights whose products are added exceed 127 steps together, no sum overflows (255 times 128 is less than
+    2¹⁵), and predictions are the same on every processor.
 
-    With an even number of channels, neighbouring channels meet. Otherwise it depends on the runtime: OpenVINO reads the
-    3x3 kernel of a gray image column by column with AVX-512, which alone gave fernet_nano other answers for 19 % of the
-    faces.
+    With an even number of channels, products of neighbouring channels are added. Otherwise it depends on the runtime:
+    OpenVINO reads the 3x3 kernel of a gray image column by column with AVX-512, which alone changed fernet_nano's
+    prediction for 19 % of the faces.
 
     Args:
         weights: float `[outputs, inputs]`, neighbours being inputs 0 and 1, 2 and 3, and so on.
-        pairs: Which sums count: none, of neighbours, or of any two.
+        pairs: Which sums are limited: none, of neighbours, or of any two.
 
     Returns:
         float `[outputs]`: 127 steps of an int8 scale.
@@ -242,7 +245,7 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs =
     Args:
         weights: float64 `[outputs, inputs]`.
         second_moment: float64 `[inputs, inputs]`, the mean of x·xᵀ over inputs x.
-        pairs: Which sums of two stay within 8 bits too, as `row_limits` explains.
+        pairs: Which sums of two weights stay within 8 bits too: `row_limits`.
 
     Returns:
         float64 `[outputs, inputs]`, whole multiples (-127..127) of each row's limit over 127; the result has the same
@@ -288,13 +291,14 @@ def _compensated(
 ) -> np.ndarray:
     """GPTQ: round column by column; the columns that remain make up for the error.
 
-    `nearest` rounds the values of a column, given which one it is and the result so far, 0 in columns that remain.
+    `nearest` rounds the values of a column; its arguments are these, the number of the column, and the result so far,
+    which is 0 in the columns that remain.
     """
     count = weights.shape[1]
     diagonal = np.diag(second_moment)
     order = np.argsort(-diagonal, kind="stable")
     damped = second_moment + (0.01 * diagonal.mean() + 1e-12) * np.eye(count)
-    # Row j of the factor U of the inverse UᵀU tells how the later columns best make up for an error in column j.
+    # Row j of the factor U of the inverse UᵀU: how the later columns compensate best for an error in column j.
     factor = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
     remaining = weights[:, order]
     result = np.zeros_like(weights)
@@ -325,7 +329,7 @@ def _rounded(model: keras.Model, images: np.ndarray, rounding_of: Callable[[Any]
 
 
 def _has_matrix(layer: Any) -> bool:
-    """Whether a layer's outputs are products with the same inputs, in groups, and these are not too many."""
+    """Whether a layer is one matrix for all outputs, or one for each channel, of at most `_MOST_INPUTS` inputs."""
     if type(layer) is layers.DepthwiseConv2D:
         return True
     matrix = type(layer) is layers.Dense or (type(layer) is layers.Conv2D and layer.groups == 1)
@@ -340,7 +344,7 @@ def _matrices(layer: Any, kernel: np.ndarray) -> np.ndarray:
 
 
 def _kernel(layer: Any, matrices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The kernel that `_matrices` took apart."""
+    """The inverse of `_matrices`."""
     if type(layer) is layers.DepthwiseConv2D:
         return matrices.transpose(2, 0, 1).reshape(shape)
     return matrices[0].T.reshape(shape)
@@ -428,7 +432,7 @@ def _ranges(
 
 
 def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Second moment `[groups, inputs, inputs]` and mean `[groups, inputs]` of what meets each layer's weights."""
+    """Second moment `[groups, inputs, inputs]` and mean `[groups, inputs]` of the inputs of each layer's weights."""
     sums: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     counts: dict[int, int] = {}
     for values in _values(model, [call.inputs[0] for call in calls], images):
@@ -441,7 +445,7 @@ def _moments(model: keras.Model, calls: list[Call], images: np.ndarray) -> dict[
 
 
 def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
-    """What meets a layer's weights, float32 `[groups, n, inputs]`, at places spread over large maps."""
+    """The inputs of a layer's weights, float32 `[groups, n, inputs]`, at positions spread over large maps."""
     if type(layer) is layers.Dense:
         return value.reshape(1, -1, value.shape[-1])
     sizes = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
@@ -455,7 +459,7 @@ def _patches(layer: Any, value: np.ndarray) -> np.ndarray:
     (down, right), (tall, wide) = layer.strides, layer.dilation_rate
     windows = windows[:, ::down, ::right, :, ::tall, ::wide]
     count = math.prod(windows.shape[:3])
-    chosen = np.unravel_index(np.linspace(0, count - 1, min(count, _MOST_PLACES)).astype(int), windows.shape[:3])
+    chosen = np.unravel_index(np.linspace(0, count - 1, min(count, _MOST_POSITIONS)).astype(int), windows.shape[:3])
     rows = windows[chosen]
     if type(layer) is layers.DepthwiseConv2D:
         return rows.transpose(1, 0, 2, 3).reshape(value.shape[-1], len(rows), -1)

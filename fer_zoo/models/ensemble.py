@@ -30,7 +30,7 @@ def ensemble(
             not given.
         weights: One for each member, at least 0; they are scaled to the sum 1. All alike where not given.
         temperature: What the logits are divided by. The mean of calibrated members is too cautious: below 1 makes it
-            surer of its answers.
+            more confident in its predictions.
         name: Of the model, and so of its files once exported.
 
     Returns:
