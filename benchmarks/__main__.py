@@ -17,6 +17,7 @@ _COMMANDS = {
     "sensitivity": ("studies.command", "sensitivity_main", "what rounding each layer costs"),
     "quantizers": ("studies.quantizers.command", "main", "what other quantizers would have made of a model"),
     "populations": ("studies.populations.command", "main", "answers adapted to other populations"),
+    "landmarks": ("studies.landmarks.command", "main", "guidance by landmarks, attention and multi-scale features"),
     "experiments": ("experiments.command", "main", "training runs side by side"),
     "tta": ("accuracy.command", "tta_main", "accuracy with test-time augmentation"),
     "seeds": ("accuracy.command", "seeds_main", "mean and spread over seeds"),

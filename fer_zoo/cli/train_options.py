@@ -82,7 +82,7 @@ def training_parser() -> argparse.ArgumentParser:
         seed="seed of initial weights, dropout, shuffling, augmentation",
     )
     _add_augmentation(parser.add_argument_group("augmentation"))
-    _add_targets(parser.add_argument_group("soft targets", "FER+'s votes and distillation"))
+    _add_targets(parser.add_argument_group("soft targets", "FER+'s votes, distillation, landmarks"))
     _add_transfer(parser.add_argument_group("transfer learning", "the head on a frozen backbone, then both"))
     _add_settings(
         parser.add_argument_group("after the last epoch"),
@@ -177,6 +177,12 @@ def _add_targets(group: argparse._ArgumentGroup) -> None:
         votes_as_teacher="combine the teachers' prediction with one made from FER+'s votes (product of experts)",
         augmented_views="views of each image, computed once, that the teachers predict and the student is trained on",
         average_views="average the teachers' prediction over the views; the student is trained on new ones",
+    )
+    add(
+        "--landmark-weight",
+        type=float,
+        default=default.landmark_weight,
+        help="weight of the error of the landmarks in the loss, for a model that finds them; 0 for none",
     )
 
 

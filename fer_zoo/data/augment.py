@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_zoo.faces.landmarks import MIRRORED
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -67,12 +69,56 @@ def augment(images: np.ndarray, augmentation: Augmentation, random: np.random.Ge
     Returns:
         uint8 `[n, size, size]`.
     """
+    return _augmented(images, augmentation.matrices(len(images), images.shape[1], random), augmentation, random)
+
+
+def augment_with_landmarks(
+    images: np.ndarray, landmarks: np.ndarray, augmentation: Augmentation, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`augment`, and the landmarks moved with the images; the images are those of `augment`.
+
+    Args:
+        images: uint8 `[n, size, size]`.
+        landmarks: float32 `[n, 5, 2]`, shares of the side, as `fer_zoo.faces.landmarks.crop_landmarks` finds them.
+        augmentation: The ranges of the random changes.
+        random: The random number generator.
+
+    Returns:
+        uint8 `[n, size, size]` and float32 `[n, 5, 2]`, in mirrored images with left and right exchanged.
+    """
+    matrices = augmentation.matrices(len(images), images.shape[1], random)
+    return _augmented(images, matrices, augmentation, random), move_landmarks(landmarks, matrices, images.shape[1])
+
+
+def move_landmarks(landmarks: np.ndarray, matrices: np.ndarray, size: int) -> np.ndarray:
+    """Landmarks in transformed images.
+
+    Args:
+        landmarks: float32 `[n, 5, 2]`, shares of the side.
+        matrices: float64 `[n, 2, 3]`, as `Augmentation.matrices` draws them.
+        size: Side of the images in pixels.
+
+    Returns:
+        float32 `[n, 5, 2]`; where an image is mirrored, left and right are exchanged.
+    """
+    linear, offset = matrices[:, :, :2], matrices[:, None, :, 2]
+    # The matrices lead from the new pixels to the old ones, whose middles are whole numbers.
+    pixels = (landmarks * size - 0.5 - offset) @ np.linalg.inv(linear).transpose(0, 2, 1)
+    moved = ((pixels + 0.5) / size).astype(np.float32)
+    mirrored = np.linalg.det(linear) < 0
+    moved[mirrored] = moved[mirrored][:, MIRRORED]
+    return moved
+
+
+def _augmented(
+    images: np.ndarray, matrices: np.ndarray, augmentation: Augmentation, random: np.random.Generator
+) -> np.ndarray:
     import cv2
 
     size = images.shape[1]
     result = np.empty_like(images)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for image, matrix, target in zip(images, augmentation.matrices(len(images), size, random), result, strict=True):
+    for image, matrix, target in zip(images, matrices, result, strict=True):
         cv2.warpAffine(image, matrix, (size, size), dst=target, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     if augmentation.contrast or augmentation.brightness:
         result = _change_light(result, augmentation, random)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
-from fer_zoo.data.augment import Augmentation, augment
+from fer_zoo.data.augment import Augmentation, augment, augment_with_landmarks
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+# Images, targets and their weights; with landmarks, two targets and two weights.
+Targets = np.ndarray | tuple[np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, Targets, Targets]
 
 
 class Batches:
@@ -31,6 +33,8 @@ class Batches:
         views: Augmented views of all images, as `augmented_views` makes them, of which epoch `e` takes view
             `e % len(views)`; if the augmentation flips, half of each batch is mirrored, too. Without views, each epoch
             augments the images anew.
+        landmarks: float32 `[n, 5, 2]`, shares of the side, NaN where they are not known: a second target, which moves
+            with the augmented images; not with `views` or `mixup`. `None` for none.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Batches:
         weights: np.ndarray | None = None,
         mixup: float = 0.0,
         views: Sequence[np.ndarray] = (),
+        landmarks: np.ndarray | None = None,
     ) -> None:
         self.images = np.asarray(images)
         self.targets = targets if targets.ndim == 3 else targets[None]
@@ -52,16 +57,23 @@ class Batches:
         self.augmentation = augmentation
         self.mixup = mixup
         self.views = views
+        self.landmarks = landmarks
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
         return -(-len(self.images) // self.batch_size)
 
     def batch(self, epoch: int, position: int) -> Batch:
-        """One batch, float32: images `[b, 48, 48, 1]` in 0..255, targets `[b, classes]`, weights `[b]`."""
+        """One batch, float32: images `[b, 48, 48, 1]` in 0..255, targets `[b, classes]`, weights `[b]`.
+
+        With landmarks, targets and weights are pairs: the second target is `[b, 10]`, x and y in turn, and the second
+        weight is 0 where a landmark is not known, else 1.
+        """
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
         random = np.random.default_rng((self.seed, epoch, position))
+        if self.landmarks is not None:
+            return self._with_landmarks(epoch, chosen, random)
         if self.views:
             images = self.views[epoch % len(self.views)][chosen]
             if self.augmentation and self.augmentation.flip:
@@ -78,6 +90,16 @@ class Batches:
             images = share * images + (1 - share) * images[::-1]
             targets = share * targets + (1 - share) * targets[::-1]
         return images, targets, self.weights[chosen]
+
+    def _with_landmarks(self, epoch: int, chosen: np.ndarray, random: np.random.Generator) -> Batch:
+        assert self.landmarks is not None
+        images, points = self.images[chosen], self.landmarks[chosen]
+        if self.augmentation:
+            images, points = augment_with_landmarks(images, points, self.augmentation, random)
+        points = points.reshape(len(points), -1)
+        known = ~np.isnan(points).any(1)
+        targets = self.targets[epoch % len(self.targets), chosen], np.where(known[:, None], points, np.float32(0))
+        return images[..., None].astype(np.float32), targets, (self.weights[chosen], known.astype(np.float32))
 
 
 def augmented_views(

@@ -22,6 +22,7 @@ _MODELS = {
     "ensemble": "The weighted mean of several models' probabilities, in one file.",
     "fernet_base": "Squeeze-and-excitation ResNet of 2.8 million weights at 24², 12² and 6², not pretrained.",
     "fernet_nano": "ResNet of less than 60,000 weights at 12² and 6²: the fastest.",
+    "fernet_nano_landmark": "fernet_nano, its features gated by maps of the landmarks that it finds.",
     "fernet_tiny": "ResNet of less than 200,000 weights at 24², 12² and 6²: for phones and browsers.",
     "mobilenet_face": "MobileNetV1 pretrained on face recognition (VGGFace2), on the enlarged face.",
     "mobilenet_v2": "MobileNetV2 at 96 pixels with the original project's head: its transfer model.",

@@ -27,15 +27,23 @@ def fernet_nano(
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
     """
     image, x = image_input()
+    middle = early_stages(x, squeeze, blur)
+    earlier = (middle,) if scales else ()
+    return keras.Model(image, classifier(late_stages(middle, squeeze), classes, dropout, earlier), name="fernet_nano")
+
+
+def early_stages(x: keras.KerasTensor, squeeze: int = 0, blur: bool = False) -> keras.KerasTensor:
+    """From the scaled image, `[batch, 48, 48, 1]`, to 32 channels at 12²."""
     x = conv_bn(x, 16, "stem1", strides=2)
     x = conv_bn(x, 16, "stem2")
     x = conv_bn(x, 32, "stem3", strides=2, blur=blur)
-    middle = residual_block(x, 32, "stage1", squeeze=squeeze)
-    x = separable_block(middle, 64, "stage2a", strides=2)
+    return residual_block(x, 32, "stage1", squeeze=squeeze)
+
+
+def late_stages(x: keras.KerasTensor, squeeze: int = 0) -> keras.KerasTensor:
+    """From what `early_stages` makes to 128 channels at 6²."""
+    x = separable_block(x, 64, "stage2a", strides=2)
     for letter in "bcde":
         x = separable_block(x, 64, f"stage2{letter}")
     x = separable_block(x, 128, "stage3")
-    if squeeze:
-        x = squeeze_excite(x, squeeze, "stage3_squeeze")
-    earlier = (middle,) if scales else ()
-    return keras.Model(image, classifier(x, classes, dropout, earlier), name="fernet_nano")
+    return squeeze_excite(x, squeeze, "stage3_squeeze") if squeeze else x

@@ -77,7 +77,7 @@ class EpochEnd(keras.callbacks.Callback):
             seconds=round(seconds, 2),
             learning_rate=float(keras.ops.convert_to_numpy(trained.optimizer.learning_rate)),
             loss=float(logs["loss"]),
-            accuracy=float(logs["accuracy"]),
+            accuracy=float(logs.get("accuracy", logs.get("logits_accuracy", math.nan))),
             **selection_measures(self.phase.predict(), self.phase.labels),
         )
         self.reporter.epoch(record, epoch + 1, self.phase.epochs)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_zoo.errors import FerZooError
 from fer_zoo.files import atomic_path
+from fer_zoo.models.guidance import without_landmarks
 from fer_zoo.training.history import EpochRecord, best_epoch, write_history
 from fer_zoo.training.run_folder import BEST, CHECKPOINT
 from fer_zoo.zoo.keras_file import save_keras
@@ -78,7 +79,7 @@ class Checkpoint:
             # Copies: on JAX the arrays may be the variables' own memory, which the next step gives away.
             self.best_weights = [np.array(weight) for weight in self.model.get_weights()]
             with atomic_path(self.folder / BEST) as temporary:
-                save_keras(self.model, temporary)
+                save_keras(without_landmarks(self.model), temporary)
         self.history.append(record)
         write_history(self.folder, self.history)
         self._write(trained)

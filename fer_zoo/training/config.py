@@ -97,6 +97,8 @@ class TrainingConfig:
         dropout: Rate in place of the model's own; `None` for that.
         augmentation: `None` for none.
         mixup: Alpha of the beta distribution that two images of a batch are mixed by; 0 for none.
+        landmark_weight: Weight of a second loss beside that of the expressions, for a model that finds landmarks: their
+            mean absolute error in shares of the image's side, against where the detector finds them; 0 for none.
         class_weights: Weigh the loss inversely to class frequency.
         clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
         ferplus: FER+'s file of votes for these images.
@@ -152,6 +154,7 @@ class TrainingConfig:
     dropout: float | None = None
     augmentation: Augmentation | None = None
     mixup: float = 0.0
+    landmark_weight: float = 0.0
     class_weights: bool = False
     clean: bool = False
     ferplus: str | None = None
@@ -184,6 +187,7 @@ class TrainingConfig:
             ("ema", 0 <= self.ema < 1, "from 0 to less than 1"),
             ("dropout", self.dropout is None or 0 <= self.dropout < 1, "from 0 to less than 1"),
             ("mixup", self.mixup >= 0, "at least 0"),
+            ("landmark_weight", self.landmark_weight >= 0, "at least 0"),
             ("vote_weight", 0 <= self.vote_weight <= 1, "from 0 to 1"),
             ("distillation_weight", 0 <= self.distillation_weight <= 1, "from 0 to 1"),
             ("distillation_temperature", self.distillation_temperature > 0, "above 0"),
@@ -227,6 +231,10 @@ class TrainingConfig:
             raise UsageError("--average-views averages the teachers' predictions; pass --teachers, or leave it out")
         if self.teachers and self.augmentation and not self.augmented_views:
             raise UsageError("teachers predict a fixed number of augmented views; pass --augmented-views")
+        if self.landmark_weight and (self.mixup or self.transfer):
+            raise UsageError("landmarks are learned from scratch and of one face; leave --mixup and --weights out")
+        if self.landmark_weight and self.augmented_views and not self.average_views:
+            raise UsageError("landmarks move with new views alone; pass --average-views, or no --landmark-weight")
         if self.transfer and self.transfer.cache and self.mixup:
             raise UsageError("mixup mixes images, but --cache keeps features of frozen layers; leave one of them out")
 

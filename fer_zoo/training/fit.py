@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from fer_zoo.data import Dataset
 from fer_zoo.data.batches import Batches
 from fer_zoo.inference.predictor import Predictor
+from fer_zoo.models.guidance import without_landmarks
 from fer_zoo.training.batch_norm import correct_bias, limit_momentum
 from fer_zoo.training.callbacks import EpochEnd, Phase
 from fer_zoo.training.checkpoint import Checkpoint
@@ -29,7 +31,8 @@ class Run:
 
     Attributes:
         config: The run's settings.
-        model: The published model; with pretrained weights in its backbone where the config has `transfer`.
+        model: The published model, perhaps with landmarks as a second output; with pretrained weights in its backbone
+            where the config has `transfer`.
         batches: Training images.
         selection: Images that choose the best epoch.
         checkpoint: Of the run.
@@ -44,6 +47,10 @@ class Run:
     checkpoint: Checkpoint
     reporter: Reporter
     callbacks: Sequence[keras.callbacks.Callback] = ()
+
+    def selection_inputs(self) -> np.ndarray:
+        """What the model predicts the selection images from, `[n, 48, 48, channels]`."""
+        return self.selection.images[..., None]
 
 
 def fit(run: Run, trained: keras.Model, batches: Batches | FeatureBatches, phase: Phase) -> None:
@@ -82,7 +89,7 @@ def fit_network(run: Run) -> None:
         trained = compiled(upper, config, steps)
     trainable = upper.trainable_variables
     unfreeze(model)
-    predict = Predictor(model)
+    predict = Predictor(without_landmarks(model))
 
     def publish(trained: keras.Model) -> None:
         upper.set_weights(trained.get_weights())
@@ -97,7 +104,7 @@ def fit_network(run: Run) -> None:
         epochs=config.epochs,
         seed=config.seed,
         publish=publish,
-        predict=lambda: predict(run.selection.images[..., None]),
+        predict=lambda: predict(run.selection_inputs()),
         labels=run.selection.labels,
     )
     checkpoint.restore(trained, phase.name)

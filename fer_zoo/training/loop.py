@@ -10,12 +10,15 @@ import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fer_zoo.cpu import has_fast_bfloat16
-from fer_zoo.data import copies_of_train
+from fer_zoo.data import Dataset, copies_of_train
 from fer_zoo.data.batches import Batches, augmented_views
+from fer_zoo.errors import UsageError
 from fer_zoo.evaluation import Evaluation, write_report
+from fer_zoo.faces.landmarks import crop_landmarks
 from fer_zoo.files import atomic_path
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models import build_model, parse_options
+from fer_zoo.models.guidance import GUIDED_MODELS, without_landmarks
 from fer_zoo.models.weights import load_backbone
 from fer_zoo.sharding import all_cores
 from fer_zoo.text import plural
@@ -99,7 +102,13 @@ def train(
         batches = _make_batches(config, splits, reporter)
         if not resume:
             delete_run(folder)
-            write_config(folder, config, model, splits, command or f"fer_zoo.train({config!r}, {str(folder)!r})")
+            write_config(
+                folder,
+                config,
+                without_landmarks(model),
+                splits,
+                command or f"fer_zoo.train({config!r}, {str(folder)!r})",
+            )
         _introduce(config, model, splits, reporter)
 
         callbacks = [TensorBoard(folder / "tensorboard", checkpoint)] if tensorboard else []
@@ -111,6 +120,7 @@ def train(
         plot_curves(checkpoint.history, folder / "curves.png")
 
         model.set_weights(checkpoint.best_weights)
+        model = without_landmarks(model)
         recalibration = calibration = None
         if config.recalibrate_batch_norm:
             recalibration = recalibrate_if_better(model, splits.training.images, splits.selection, config.seed)
@@ -136,6 +146,10 @@ def _make_deterministic() -> None:
 
 def _new_model(config: TrainingConfig, classes: int) -> keras.Model:
     options = parse_options(config.model_options) | ({} if config.dropout is None else {"dropout": config.dropout})
+    if config.landmark_weight:
+        if config.model not in GUIDED_MODELS:
+            raise UsageError(f"{config.model} finds no landmarks; --landmark-weight is for {', '.join(GUIDED_MODELS)}")
+        options["landmarks"] = True
     return build_model(config.model, classes=classes, **options)
 
 
@@ -157,8 +171,23 @@ def _make_batches(config: TrainingConfig, splits: Splits, reporter: Reporter) ->
         targets, views = targets.mean(0), ()
     weights = compute_sample_weight("balanced", training.labels).astype(np.float32) if config.class_weights else None
     return Batches(
-        training.images, targets, config.batch_size, config.seed, config.augmentation, weights, config.mixup, views
+        training.images,
+        targets,
+        config.batch_size,
+        config.seed,
+        config.augmentation,
+        weights,
+        config.mixup,
+        views,
+        _landmarks(training, reporter) if config.landmark_weight else None,
     )
+
+
+def _landmarks(training: Dataset, reporter: Reporter) -> np.ndarray:
+    landmarks = crop_landmarks(training.images, reporter.track)
+    known = ~np.isnan(landmarks).any((1, 2))
+    reporter.message(f"landmarks: the detector finds {known.mean():.1%} of the training faces; the rest teaches none")
+    return landmarks
 
 
 def _introduce(config: TrainingConfig, model: keras.Model, splits: Splits, reporter: Reporter) -> None:

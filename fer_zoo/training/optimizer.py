@@ -20,21 +20,34 @@ def compiled(model: keras.Model, config: TrainingConfig, steps: int) -> keras.Mo
         steps: Batches an epoch, on which the learning-rate schedule depends.
 
     Returns:
-        A model from images to logits that shares no weights with `model`.
+        A model from images to logits, and landmarks if `model` gives them, that shares no weights with `model`.
     """
     trained = training_model(model, config.with_precision().precision)
     factors = learning_rate_factors(trained, config.transfer) if config.transfer else None
-    compile_model(trained, build_optimizer(config, steps, factors), config.label_smoothing)
+    optimizer = build_optimizer(config, steps, factors)
+    compile_model(trained, optimizer, config.label_smoothing, config.landmark_weight)
     return trained
 
 
-def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float) -> None:
-    """Compile a model that gives logits, and build its optimizer, so that a checkpoint can be put into it."""
+def compile_model(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float, landmark_weight: float = 0.0
+) -> None:
+    """Compile a model that gives logits, and build its optimizer, so that a checkpoint can be put into it.
+
+    A second output of the model is landmarks.
+    """
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+    expressions: dict[str, Any] = {"loss": loss, "metrics": metrics}
+    both: dict[str, Any] = {
+        "loss": [loss, keras.losses.MeanAbsoluteError()],
+        "loss_weights": [1.0, landmark_weight],
+        "metrics": [metrics, []],
+    }
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=keras.backend.backend() == "jax",
+        **(both if len(model.outputs) > 1 else expressions),
     )
     model.optimizer.build(model.trainable_variables)
 

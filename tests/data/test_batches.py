@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_zoo.data.augment import Augmentation, augment
+from fer_zoo.data.augment import Augmentation, augment, augment_with_landmarks
 from fer_zoo.data.batches import Batches, augmented_views, one_hot
 
 
@@ -132,3 +132,43 @@ def test_strong_augmentation_changes_light_and_cuts_squares_out() -> None:
     gray = (cut == 128).sum((1, 2))
     assert 20 <= np.count_nonzero(gray) <= 44
     assert gray.max() == 12 * 12
+
+
+def test_landmarks_move_with_the_image() -> None:
+    random = np.random.default_rng(5)
+    marks = np.array([[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]], np.float32)
+    # One image for each landmark, with a light about it: its middle tells where the landmark is.
+    y, x = (np.mgrid[:48, :48] + 0.5) / 48
+    lights = [255 * np.exp(-((x - mark[0]) ** 2 + (y - mark[1]) ** 2) / 0.005) for mark in marks]
+    images = np.tile(np.rint(lights).astype(np.uint8), (8, 1, 1))
+    moved, landmarks = augment_with_landmarks(images, np.tile(marks, (40, 1, 1)), Augmentation(), random)
+    np.testing.assert_array_equal(moved, augment(images, Augmentation(), np.random.default_rng(5)))
+    mass = moved / moved.sum((1, 2), keepdims=True)
+    middles = np.stack([(mass * x).sum((1, 2)), (mass * y).sum((1, 2))], axis=1)
+    which = np.tile(np.arange(5), 8)
+    mirrored = landmarks[:, 0, 0] > landmarks[:, 1, 0]
+    assert not mirrored.any()  # Right and left are exchanged, so that the right eye stays at the left.
+    expected = np.take_along_axis(landmarks, which[:, None, None], axis=1)[:, 0]
+    exchanged = np.take_along_axis(landmarks, np.array([1, 0, 2, 4, 3])[which][:, None, None], axis=1)[:, 0]
+    distance = np.minimum(np.abs(expected - middles).max(1), np.abs(exchanged - middles).max(1))
+    assert distance.max() < 0.5 / 48
+    flipped = np.abs(exchanged - middles).max(1) < np.abs(expected - middles).max(1)
+    assert 5 < flipped[which != 2].sum() < 27  # About half of 32.
+
+
+def test_batches_with_landmarks_have_a_second_target(faces: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = faces
+    landmarks = np.random.default_rng(0).random((len(images), 5, 2), np.float32)
+    landmarks[3] = np.nan
+    plain = Batches(images, one_hot(labels), 16, seed=1, augmentation=Augmentation())
+    batches = Batches(images, one_hot(labels), 16, seed=1, augmentation=Augmentation(), landmarks=landmarks)
+    known = []
+    for position in range(len(batches)):
+        (x, y, w), (image, (target, points), (weight, mask)) = plain.batch(2, position), batches.batch(2, position)
+        for one, other in ((x, image), (y, target), (w, weight)):
+            np.testing.assert_array_equal(one, other)
+        assert points.shape == (len(image), 10)
+        assert points.dtype == mask.dtype == np.float32
+        assert np.isfinite(points).all()
+        known.append(mask)
+    assert np.concatenate(known).sum() == len(images) - 1

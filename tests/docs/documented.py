@@ -29,6 +29,7 @@ RUN: dict[str, str] = {
     "python -m benchmarks experiments": "",
     "python -m fer_zoo.train --backend jax": _SMALL,
     "python -m fer_zoo.train --model baseline_cnn": _SMALL,
+    "python -m fer_zoo.train --model fernet_nano_landmark": f"{_SMALL} --warmup-epochs 0",
     "python -m fer_zoo.train --recipe fernet_tiny": f"{_SMALL} --warmup-epochs 0 {_WITHOUT_TEACHERS}",
 }
 

@@ -149,6 +149,9 @@ def test_the_product_of_two_experts_fits_better_than_either() -> None:
         ({"teachers": ("a.onnx",)}, "--distillation-weight"),
         ({"teachers": ("a.onnx",), "distillation_weight": 0.5, "augmentation": Augmentation()}, "--augmented-views"),
         ({"mixup": -1.0}, "mixup is -1.0; it must be at least 0"),
+        ({"landmark_weight": -1.0}, "landmark weight is -1.0; it must be at least 0"),
+        ({"landmark_weight": 1.0, "mixup": 0.2}, "leave --mixup and --weights out"),
+        ({"landmark_weight": 1.0, "augmented_views": 2}, "pass --average-views"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings: dict, message: str) -> None:

@@ -20,6 +20,7 @@ from fer_zoo.crops import crop_square
 from fer_zoo.data import Dataset
 from fer_zoo.faces import Face, FaceDetector, read_photo
 from fer_zoo.faces.crop import SCALE
+from fer_zoo.faces.landmarks import ENLARGED, MARGIN, enlarge_crop
 from fer_zoo.inference import Classifier
 from fer_zoo.pictures import SUFFIXES
 
@@ -28,10 +29,6 @@ from .rows import CHOSEN, Candidate, CropReport, CropRow, CropScore, PhotoScore,
 Geometry = dict[str, tuple[float, float, float]]
 
 SPLITS = ("public_test", "private_test")
-
-# FER2013's 48 pixels are enlarged to this side, and a margin is added on each side.
-_FACE = 192
-_MARGIN = 64
 
 _SCALES = {False: (0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4), True: (1.0, 1.1, 1.2)}
 _SHIFTS = (-0.1, -0.05, 0.05, 0.1)
@@ -60,7 +57,7 @@ def measure_crops(
     geometry = next(iter(facts.values())).geometry
     on_photos = _on_photos(photos, geometry, candidates, classifier) if photos else [None] * len(candidates)
     rows = map(CropRow, candidates, scores, on_photos)
-    return CropReport(model, _FACE, _MARGIN, CHOSEN, facts, tuple(rows))
+    return CropReport(model, ENLARGED, MARGIN, CHOSEN, facts, tuple(rows))
 
 
 def _candidates() -> list[Candidate]:
@@ -75,18 +72,18 @@ def _measure(
     split: Dataset, candidates: list[Candidate], classifier: Classifier, name: str
 ) -> tuple[SplitFacts, list[CropScore]]:
     """Facts on the split and, for each candidate, its accuracy on the faces that were found again."""
-    detector = FaceDetector(size=_FACE + 2 * _MARGIN)
+    detector = FaceDetector(size=ENLARGED + 2 * MARGIN)
     detected: list[int] = []
     landmarks: list[np.ndarray] = []
     boxes: list[np.ndarray] = []
     crops: list[list[np.ndarray]] = []
     for i, image in enumerate(track(split.images, name, len(split))):
-        picture = _pasted(image)
+        picture = enlarge_crop(image)
         faces = detector.detect(picture)
         if faces:
             detected.append(i)
-            landmarks.append((faces[0].landmarks - _MARGIN) / _FACE)
-            boxes.append((np.array(faces[0].box) - [_MARGIN, _MARGIN, 0, 0]) / _FACE)
+            landmarks.append((faces[0].landmarks - MARGIN) / ENLARGED)
+            boxes.append((np.array(faces[0].box) - [MARGIN, MARGIN, 0, 0]) / ENLARGED)
             crops.append(_crops(candidates, picture, faces[0]))
     labels = split.labels[detected]
     whole = classifier.predict_proba(split.images[detected])
@@ -111,12 +108,6 @@ def _measure(
         geometry=_geometry(np.stack(landmarks), np.stack(boxes)),
     )
     return facts, scores
-
-
-def _pasted(image: np.ndarray) -> np.ndarray:
-    """The enlarged crop, with its outermost pixels repeated around it."""
-    large = np.asarray(Image.fromarray(image).resize((_FACE, _FACE), Image.Resampling.BICUBIC))
-    return np.pad(large, _MARGIN, mode="edge")
 
 
 def _geometry(landmarks: np.ndarray, boxes: np.ndarray) -> Geometry:

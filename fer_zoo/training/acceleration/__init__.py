@@ -10,6 +10,7 @@ from importlib import import_module
 
 import keras
 
+from fer_zoo.models import guidance
 from fer_zoo.sharding import training_step_model
 
 # Channels that oneDNN's normalization in bfloat16 takes at once; it is ten times as slow where some are left over.
@@ -20,25 +21,30 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
     """Clone `model` for training: fast layers, compute in `precision`, logits as output.
 
     Args:
-        model: A zoo model, whose last two layers are `logits` and `probabilities`, or the upper part of one.
+        model: A zoo model, whose last two layers are `logits` and `probabilities`, or the upper part of one; it may
+            give landmarks, too.
         precision: `float32` or `bfloat16` (weights, batch statistics, logits and loss stay in float32).
 
     Returns:
-        A model to `logits`, float32 `[batch, classes]`, whose `get_weights()` are those of `model`, in the same order.
+        A model to `logits`, float32 `[batch, classes]`, and where `model` gives landmarks to `[batch, 10]`, whose
+        `get_weights()` are those of `model`, in the same order.
     """
     backend = import_module(f"fer_zoo.training.acceleration.{keras.backend.backend()}_layers")
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        config["dtype"] = "float32" if layer.name == "logits" or _slow_in_bfloat16(layer) else policy
+        in_float32 = layer.name == "logits" or layer.name.startswith(guidance.PREFIX)
+        config["dtype"] = "float32" if in_float32 or _slow_in_bfloat16(layer) else policy
         return backend.FAST_LAYERS.get(type(layer), type(layer)).from_config(config)
 
-    if model.layers[-1].name != "logits":
+    if len(model.outputs) > 1:  # Both end a layer earlier: the order of the layers stays.
+        model = keras.Model(model.inputs, [model.get_layer(name).output for name in ("logits", guidance.POINTS)])
+    elif model.layers[-1].name != "logits":
         model = keras.Model(model.inputs, model.get_layer("logits").output)
     clone_of_logits = keras.models.clone_model(model, clone_function=clone)
     clone_of_logits.set_weights(model.get_weights())
-    return training_step_model(clone_of_logits.inputs, clone_of_logits.outputs[0])
+    return training_step_model(clone_of_logits.inputs, clone_of_logits.output)
 
 
 def _slow_in_bfloat16(layer: keras.layers.Layer) -> bool:

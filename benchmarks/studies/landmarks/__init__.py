@@ -1,0 +1,1 @@
+"""Whether guidance by landmarks helps: ablations of equal budgets."""

@@ -1,0 +1,61 @@
+"""`python -m benchmarks landmarks`: what landmarks, attention and multi-scale features add to fernet_nano."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fer_zoo.backend import BACKENDS, select_backend
+from fer_zoo.console import out
+from fer_zoo.files import write_text
+from fer_zoo.packages import require
+from fer_zoo.zoo import artifacts_dir
+
+from ...arguments import add_data, add_output, command_parser, positive
+from ...drawing import save_figure
+from ...options import reports_folder
+from ...table import write_csv, write_record
+from .variants import VARIANTS
+
+
+def main(arguments: list[str]) -> int:
+    """Train and measure, and write `landmarks.json`, `.csv`, `.md` and `.png`, and `landmarks_faces.png`."""
+    parser = command_parser(
+        "landmarks",
+        "Train fernet_nano with and without guidance by landmarks, attention and multi-scale features, on the same "
+        "budget, and measure all on faces as they are, and turned, hidden and shifted. Runs that exist are reused.",
+    )
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="only these")
+    parser.add_argument("--seeds", nargs="+", type=positive, default=[1, 2, 3], metavar="N", help="one run for each")
+    parser.add_argument("--epochs", type=positive, default=6, metavar="N", help="of each run")
+    parser.add_argument("--images", type=positive, metavar="N", help="of PrivateTest; else all")
+    parser.add_argument("--runs", type=Path, default=Path("runs", "landmarks"), metavar="FOLDER", help="of the runs")
+    parser.add_argument("--backend", choices=BACKENDS, help="that trains; else as KERAS_BACKEND says")
+    add_data(parser)
+    add_output(parser)
+    options = parser.parse_args(arguments)
+    backend = select_backend(options.backend)
+    require("matplotlib", "sklearn", "cv2")
+    from fer_zoo.cli.console_reporter import ConsoleReporter
+
+    from .measure import measure
+    from .page import to_markdown
+    from .plot import plot_differences, plot_faces
+
+    study, examples = measure(
+        options.data,
+        options.runs,
+        options.variants,
+        options.seeds,
+        options.epochs,
+        options.images,
+        backend,
+        ConsoleReporter(),
+    )
+    folder = options.output or reports_folder(artifacts_dir())
+    write_record(folder / "landmarks.json", study)
+    write_csv(folder / "landmarks.csv", study.runs)
+    save_figure(folder / "landmarks.png", plot_differences(study), dpi=110)
+    save_figure(folder / "landmarks_faces.png", plot_faces(examples), dpi=110)
+    write_text(folder / "landmarks.md", to_markdown(study))
+    out.print(f"report: {folder / 'landmarks.md'}", markup=False)
+    return 0
