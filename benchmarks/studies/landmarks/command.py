@@ -8,6 +8,8 @@ from fer_zoo.backend import BACKENDS, select_backend
 from fer_zoo.console import out
 from fer_zoo.files import write_text
 from fer_zoo.packages import require
+from fer_zoo.training.history import EpochRecord
+from fer_zoo.training.reporter import Reporter
 from fer_zoo.zoo import artifacts_dir
 
 from ...arguments import add_data, add_output, command_parser, positive
@@ -15,6 +17,16 @@ from ...drawing import save_figure
 from ...options import reports_folder
 from ...table import write_csv, write_record
 from .variants import VARIANTS
+
+
+class _Lines(Reporter):
+    """A line for each message and each epoch."""
+
+    def message(self, text: str) -> None:
+        out.print(text, markup=False)
+
+    def epoch(self, record: EpochRecord, number: int, epochs: int) -> None:
+        out.print(f"epoch {number}/{epochs}  loss {record.loss:.4f}  PublicTest {record.selection_accuracy:.2%}")
 
 
 def main(arguments: list[str]) -> int:
@@ -35,8 +47,6 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     backend = select_backend(options.backend)
     require("matplotlib", "sklearn", "cv2")
-    from fer_zoo.cli.console_reporter import ConsoleReporter
-
     from .measure import measure
     from .page import to_markdown
     from .plot import plot_differences, plot_faces
@@ -49,7 +59,7 @@ def main(arguments: list[str]) -> int:
         options.epochs,
         options.images,
         backend,
-        ConsoleReporter(),
+        _Lines(),
     )
     folder = options.output or reports_folder(artifacts_dir())
     write_record(folder / "landmarks.json", study)

@@ -58,8 +58,8 @@ class VariantRow:
         runs: Number of seeds.
         public_test: Accuracy on PublicTest.
         private_test: Accuracy on PrivateTest.
-        private_test_deviation: Standard deviation over the seeds, with n - 1; `None` for one seed.
         corrupted: Accuracy by corruption, mean over the severities.
+        private_test_deviation: Standard deviation over the seeds, with n - 1; `None` for one seed.
         difference: Of the accuracy on PrivateTest from `none`; `None` for `none` itself.
         corrupted_difference: The same on changed images, by corruption.
         landmark_error: In pixels at 48x48, as in `RunRow`.
@@ -73,8 +73,8 @@ class VariantRow:
     runs: int
     public_test: float
     private_test: float
-    private_test_deviation: float | None
     corrupted: dict[str, float]
+    private_test_deviation: float | None = None
     difference: Difference | None = None
     corrupted_difference: dict[str, Difference] = field(default_factory=dict)
     landmark_error: float | None = None
