@@ -177,12 +177,7 @@ def _add_targets(group: argparse._ArgumentGroup) -> None:
         votes_as_teacher="combine the teachers' prediction with one made from FER+'s votes (product of experts)",
         augmented_views="views of each image, computed once, that the teachers predict and the student is trained on",
         average_views="average the teachers' prediction over the views; the student is trained on new ones",
-    )
-    add(
-        "--landmark-weight",
-        type=float,
-        default=default.landmark_weight,
-        help="weight of the error of the landmarks in the loss, for a model that finds them; 0 for none",
+        landmark_weight="weight of the error of the landmarks in the loss, for a model that finds them; 0 for none",
     )
 
 

@@ -6,16 +6,13 @@ from pathlib import Path
 
 from fer_zoo.backend import BACKENDS, select_backend
 from fer_zoo.console import out
-from fer_zoo.files import write_text
 from fer_zoo.packages import require
 from fer_zoo.training.history import EpochRecord
 from fer_zoo.training.reporter import Reporter
-from fer_zoo.zoo import artifacts_dir
 
-from ...arguments import add_data, add_output, command_parser, positive
+from ...arguments import add_data, add_output, command_parser, output_folder, positive
 from ...drawing import save_figure
-from ...options import reports_folder
-from ...table import write_csv, write_record
+from ...outputs import write_outputs
 from .variants import VARIANTS
 
 
@@ -61,11 +58,8 @@ def main(arguments: list[str]) -> int:
         backend,
         _Lines(),
     )
-    folder = options.output or reports_folder(artifacts_dir())
-    write_record(folder / "landmarks.json", study)
-    write_csv(folder / "landmarks.csv", study.runs)
-    save_figure(folder / "landmarks.png", plot_differences(study), dpi=110)
+    folder = output_folder(options)
     save_figure(folder / "landmarks_faces.png", plot_faces(examples), dpi=110)
-    write_text(folder / "landmarks.md", to_markdown(study))
-    out.print(f"report: {folder / 'landmarks.md'}", markup=False)
+    page = write_outputs(folder, "landmarks", to_markdown(study), plot_differences(study), study, study.runs)
+    out.print(f"report: {page}", markup=False)
     return 0
