@@ -116,13 +116,14 @@ class Recalibration:
     after: float
 
     @property
-    def kept(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the model has the new statistics."""
         return self.after >= self.before
 
     def facts(self) -> dict[str, str]:
         """For a report."""
-        used = "recalibrated on training images without augmentation" if self.kept else "moving averages of training"
+        recalibrated = "recalibrated on training images without augmentation"
+        used = recalibrated if self.accepted else "moving averages of training"
         text = (
             f"{used}; accuracy on the selection images {self.before:.2%} before recalibration, {self.after:.2%} after"
         )
@@ -145,7 +146,7 @@ def recalibrate_if_better(model: keras.Model, images: np.ndarray, selection: Dat
     weights, before = model.get_weights(), accuracy()
     recalibrate_batch_norm(model, images, seed)
     result = Recalibration(before, accuracy())
-    if not result.kept:
+    if not result.accepted:
         model.set_weights(weights)
     return result
 

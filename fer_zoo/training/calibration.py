@@ -66,8 +66,8 @@ def logits_of(model: keras.Model) -> Predictor:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature, from 0.1 to 10, at which logits, float `[n, classes]`, have the lowest cross-entropy."""
     limits = (-np.log(10), np.log(10))
-    found = minimize_scalar(lambda x: _loss(logits * np.exp(-x), labels), bounds=limits, method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(lambda x: _loss(logits * np.exp(-x), labels), bounds=limits, method="bounded")
+    return float(np.exp(optimum.x))
 
 
 def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> tuple[float, np.ndarray]:
@@ -86,8 +86,8 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
     limit = np.log(10)
     start = np.append(np.log(temperature), np.zeros(classes))
     # Offsets of a class that is never the label would fall without end.
-    found = minimize(loss, start, method="L-BFGS-B", bounds=[(-limit, limit)] * (1 + classes)).x
-    return float(np.exp(found[0])), found[1:] - found[1:].mean()
+    parameters = minimize(loss, start, method="L-BFGS-B", bounds=[(-limit, limit)] * (1 + classes)).x
+    return float(np.exp(parameters[0])), parameters[1:] - parameters[1:].mean()
 
 
 def _fit(logits: np.ndarray, labels: np.ndarray, class_offsets: bool) -> Calibration:

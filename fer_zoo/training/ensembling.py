@@ -129,20 +129,20 @@ def rebuild_ensemble(config: Path, folder: Path, artifacts: Path) -> Path:
         raise FerZooError(f"{config} names no members to make the model again from")
     known = [*load_manifest(artifacts, absent=True), *load_manifest(artifacts)]  # Those on this machine come last.
     originals = {a.sha256: a for a in known if a.format == "keras"}
-    kept = {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
+    beside_config = {sha256(path): path for path in (config.parent / "members").glob("*.keras")}
     members = []
     for member in facts["members"]:
         checksum = member["sha256"]
-        if checksum not in originals and checksum not in kept:
+        if checksum not in originals and checksum not in beside_config:
             raise FerZooError(
                 f"{facts['model']} was made of another {member['model']} than the one in {artifacts}; "
                 f"put the file with the sha256 {checksum} into {config.parent / 'members'}"
             )
-        members.append(_load(kept.get(checksum) or fetch(originals[checksum], artifacts)))
+        members.append(_load(beside_config.get(checksum) or fetch(originals[checksum], artifacts)))
     weights = [member["weight"] for member in facts["members"]]
     with atomic_path(folder / "model.keras") as temporary:
-        made = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
-        save_keras(made, temporary, facts["data"].get("labels", ()))
+        model = ensemble(members=members, weights=weights, temperature=facts["temperature"], name=facts["model"])
+        save_keras(model, temporary, facts["data"].get("labels", ()))
     return folder / "model.keras"
 
 

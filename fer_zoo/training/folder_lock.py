@@ -21,13 +21,13 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         FerZooError: Another run holds the lock.
     """
-    made = not folder.exists()
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with _lock(folder):
             yield
     finally:
-        if made:
+        if is_new:
             with suppress(OSError):
                 folder.rmdir()
 

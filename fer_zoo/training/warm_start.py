@@ -23,14 +23,14 @@ def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None
     """
     path = keras_path(source)
     trained = read_keras(path)
-    found, wanted = layer_shapes(trained), layer_shapes(model)
-    names = [name for name in wanted if name != "logits"]
-    first = [name for name in found if name != "logits"][: len(names)]
+    trained_shapes, shapes = layer_shapes(trained), layer_shapes(model)
+    names = [name for name in shapes if name != "logits"]
+    first = [name for name in trained_shapes if name != "logits"][: len(names)]
     for name in [*names, *first, "logits"]:
-        if found.get(name) != wanted.get(name) and (name != "logits" or name not in found):
-            differs = f"{_text(found.get(name))}, not {_text(wanted.get(name))}"
+        if trained_shapes.get(name) != shapes.get(name) and (name != "logits" or name not in trained_shapes):
+            differs = f"{_text(trained_shapes.get(name))}, not {_text(shapes.get(name))}"
             raise UsageError(f"{path} is no {model.name}: its layer {name} has {differs}")
-    if found == wanted and labels_of(path, trained.output_shape[1]) == labels:
+    if trained_shapes == shapes and labels_of(path, trained.output_shape[1]) == labels:
         names.append("logits")
     for name in names:
         model.get_layer(name).set_weights(trained.get_layer(name).get_weights())

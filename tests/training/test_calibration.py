@@ -108,7 +108,7 @@ def test_statistics_that_make_a_model_worse_are_not_kept(model: Any, monkeypatch
     images = load_dataset().subset("test").take(slice(0, 300))
     before = model.get_weights()
     recalibration = batch_norm.recalibrate_if_better(model, images.images, images, seed=1)
-    assert not recalibration.kept
+    assert not recalibration.accepted
     assert recalibration.facts()["batch normalization"].startswith("moving averages of training; accuracy")
     for weight, unchanged in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, unchanged)

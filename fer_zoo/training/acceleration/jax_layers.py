@@ -126,8 +126,8 @@ class FastConv2D(layers.Conv2D):
             return super().convolution_op(inputs, kernel)
         if tuple(self.strides) == (1, 1) and kernel[..., 0].size <= 32:
             return _convolve_patches(inputs, kernel, self.padding)
-        if found := filtering_of(self, inputs.shape):
-            return convolve(inputs, kernel, *found)
+        if filtering := filtering_of(self, inputs.shape):
+            return convolve(inputs, kernel, *filtering)
         return _convolve(inputs, kernel, tuple(self.strides), self.padding)
 
 

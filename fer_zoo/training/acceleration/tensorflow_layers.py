@@ -38,10 +38,10 @@ class FastConv2D(layers.Conv2D):
     """3x3 convolutions of many channels in float32 by Winograd's tiles; others run as Keras does."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        found = filtering_of(self, inputs.shape)
-        if found is None or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
+        filtering = filtering_of(self, inputs.shape)
+        if filtering is None or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
-        return convolve(inputs, tf.convert_to_tensor(kernel), *found)
+        return convolve(inputs, tf.convert_to_tensor(kernel), *filtering)
 
 
 FAST_LAYERS = {

@@ -47,10 +47,10 @@ class FastConv2D(layers.Conv2D):
     """3x3 convolutions of many channels in float32 by Winograd's tiles; others run as Keras does."""
 
     def convolution_op(self, inputs: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-        found = filtering_of(self, inputs.shape)
-        if found is None or (inputs.device.type, inputs.dtype) != ("cpu", torch.float32):
+        filtering = filtering_of(self, inputs.shape)
+        if filtering is None or (inputs.device.type, inputs.dtype) != ("cpu", torch.float32):
             return super().convolution_op(inputs, kernel)
-        return convolve(inputs, getattr(kernel, "value", kernel), *found)
+        return convolve(inputs, getattr(kernel, "value", kernel), *filtering)
 
 
 FAST_LAYERS = {
