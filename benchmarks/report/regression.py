@@ -103,7 +103,7 @@ def _agreement(was: ArtifactRow, now: ArtifactRow) -> list[Change]:
 
 
 def _times(was: ArtifactRow, now: ArtifactRow, same: bool) -> list[Change]:
-    """In milliseconds on the same machine (`here`), else relative to each report's base."""
+    """In milliseconds on the same machine (`same`), else relative to each report's base."""
     changes = []
     for row in now.latency:
         before = was.at(row.setting)

@@ -58,14 +58,14 @@ def crop_landmarks(images: np.ndarray, track: Track | None = None) -> np.ndarray
     key.update(images.data)
     path = cache_dir() / "landmarks" / f"{key.hexdigest()[:32]}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
-        found = np.load(path, allow_pickle=False)
-        if found.shape == (len(images), len(LANDMARKS), 2):
-            return found
+        landmarks = np.load(path, allow_pickle=False)
+        if landmarks.shape == (len(images), len(LANDMARKS), 2):
+            return landmarks
     detector = FaceDetector(size=ENLARGED + 2 * MARGIN)
-    found = np.full((len(images), len(LANDMARKS), 2), np.nan, np.float32)
-    for points, image in zip(found, track(list(images), "landmarks") if track else images, strict=True):
+    landmarks = np.full((len(images), len(LANDMARKS), 2), np.nan, np.float32)
+    for points, image in zip(landmarks, track(list(images), "landmarks") if track else images, strict=True):
         if faces := detector.detect(enlarge_crop(image)):
             points[:] = (faces[0].landmarks - MARGIN) / ENLARGED
     with contextlib.suppress(OSError), atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, found)
-    return found
+        np.save(file, landmarks)
+    return landmarks

@@ -33,8 +33,8 @@ def fernet_nano_landmark(
     """
     image, x = image_input()
     middle = early_stages(x)
-    found = landmark_head(middle)
+    points = landmark_head(middle)
     if gated:
-        middle = gate(middle, landmark_maps(found, middle.shape[1]))
+        middle = gate(middle, landmark_maps(points, middle.shape[1]))
     probabilities = classifier(late_stages(middle), classes, dropout)
-    return keras.Model(image, [probabilities, found] if landmarks else probabilities, name="fernet_nano_landmark")
+    return keras.Model(image, [probabilities, points] if landmarks else probabilities, name="fernet_nano_landmark")

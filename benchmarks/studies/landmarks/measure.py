@@ -34,7 +34,7 @@ SEVERITIES = (1, 3, 5)
 CLEAN = "clean"
 
 # Right or wrong `[severities, n]` and landmarks `[severities, n, 5, 2]` by corruption, `CLEAN` among them.
-Answers = dict[str, np.ndarray]
+Outcomes = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +95,15 @@ def measure(
             config = config_of(variant, seed, epochs, str(data) if data else None, backend)
             train_variant(variant, config, run, reporter)
     sets = dict(_sets(private))
-    answers = {
-        (variant, seed): _answers(variant, folder / f"{variant}-{seed}", sets, private)
+    outcomes = {
+        (variant, seed): _outcomes(variant, folder / f"{variant}-{seed}", sets, private)
         for seed in seeds
         for variant in track(variants, f"measured, seed {seed}")
     }
     detected = {name: [crop_landmarks(images) for images in sets[name]] for name in sets}
     rows = [
-        _run_row(variant, seed, folder / f"{variant}-{seed}", found, dataset.subset("public_test"), detected)
-        for (variant, seed), found in answers.items()
+        _run_row(variant, seed, folder / f"{variant}-{seed}", outcome, dataset.subset("public_test"), detected)
+        for (variant, seed), outcome in outcomes.items()
     ]
     known = {name: float(np.mean([~np.isnan(p[:, 0, 0]) for p in detected[name]])) for name in sets}
     training = dataset.subset("train")
@@ -118,10 +118,10 @@ def measure(
         n=len(private),
         severities=SEVERITIES,
         found={"train": float(in_train.mean()), "private_test": known.pop(CLEAN)} | known,
-        variants=tuple(_variant_row(variant, folder, rows, answers, seeds) for variant in variants),
+        variants=tuple(_variant_row(variant, folder, rows, outcomes, seeds) for variant in variants),
         runs=tuple(rows),
     )
-    return study, list(_examples(sets, detected, {v: answers[v, seeds[0]] for v in variants if v in GUIDED}))
+    return study, list(_examples(sets, detected, {v: outcomes[v, seeds[0]] for v in variants if v in GUIDED}))
 
 
 def _sets(private: Dataset) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -131,22 +131,22 @@ def _sets(private: Dataset) -> Iterator[tuple[str, list[np.ndarray]]]:
         yield name, [corrupt(private.images, name, severity) for severity in SEVERITIES]
 
 
-def _answers(variant: str, run: Path, sets: dict[str, list[np.ndarray]], private: Dataset) -> Answers:
-    """What the model of a run makes of all images, kept in its folder."""
+def _outcomes(variant: str, run: Path, sets: dict[str, list[np.ndarray]], private: Dataset) -> Outcomes:
+    """Which images the model of a run gets right, and the landmarks it predicts; cached in the folder of the run."""
     path = run / f"answers-{private.fingerprint[:8]}-{len(private)}.npz"
     if path.exists():
         with np.load(path) as file:
             return dict(file)
     model = _model(run)
-    answers: Answers = {}
+    outcomes: Outcomes = {}
     for name, images in sets.items():
         outputs = [_outputs(model, variant, part) for part in images]
-        answers[name] = np.stack([probabilities.argmax(1) == private.labels for probabilities, _ in outputs])
+        outcomes[name] = np.stack([probabilities.argmax(1) == private.labels for probabilities, _ in outputs])
         if variant in GUIDED:
-            answers[f"{name} landmarks"] = np.stack([points for _, points in outputs])
+            outcomes[f"{name} landmarks"] = np.stack([points for _, points in outputs])
     with atomic_path(path) as temporary:
-        np.savez(temporary, **answers)  # type: ignore[arg-type]
-    return answers
+        np.savez(temporary, **outcomes)  # type: ignore[arg-type]
+    return outcomes
 
 
 def _model(run: Path) -> keras.Model:
@@ -166,12 +166,12 @@ def _outputs(model: keras.Model, variant: str, images: np.ndarray) -> tuple[np.n
 
 
 def _run_row(
-    variant: str, seed: int, run: Path, answers: Answers, public: Dataset, detected: dict[str, list[np.ndarray]]
+    variant: str, seed: int, run: Path, outcomes: Outcomes, public: Dataset, detected: dict[str, list[np.ndarray]]
 ) -> RunRow:
     history = json.loads((run / "history.json").read_text("utf-8"))
     best = max(history, key=lambda epoch: epoch["selection_accuracy"])
-    right = answers[CLEAN][0]
-    errors = {name: _error(answers[f"{name} landmarks"], detected[name]) for name in detected if variant in GUIDED}
+    right = outcomes[CLEAN][0]
+    errors = {name: _error(outcomes[f"{name} landmarks"], detected[name]) for name in detected if variant in GUIDED}
     return RunRow(
         variant=variant,
         seed=seed,
@@ -179,22 +179,22 @@ def _run_row(
         public_test=best["selection_accuracy"],
         private_test=float(right.mean()),
         private_test_interval=wilson_interval(int(right.sum()), len(right)),
-        corrupted={name: float(answers[name].mean()) for name in CORRUPTIONS},
+        corrupted={name: float(outcomes[name].mean()) for name in CORRUPTIONS},
         landmark_error=errors.pop(CLEAN, None),
         corrupted_landmark_error=errors,
     )
 
 
-def _error(found: np.ndarray, detected: list[np.ndarray]) -> float:
+def _error(predicted: np.ndarray, detected: list[np.ndarray]) -> float:
     """Mean distance in pixels over the faces in which the detector finds landmarks."""
-    return float(IMAGE_SIZE * np.nanmean(np.linalg.norm(found - np.stack(detected), axis=-1)))
+    return float(IMAGE_SIZE * np.nanmean(np.linalg.norm(predicted - np.stack(detected), axis=-1)))
 
 
 def _variant_row(
     variant: str,
     folder: Path,
     rows: Sequence[RunRow],
-    answers: dict[tuple[str, int], Answers],
+    outcomes: dict[tuple[str, int], Outcomes],
     seeds: Sequence[int],
 ) -> VariantRow:
     from fer_zoo.models.macs import count_macs
@@ -204,13 +204,13 @@ def _variant_row(
     errors = [row.landmark_error for row in mine if row.landmark_error is not None]
 
     def difference(name: str) -> Difference:
-        share = [answers[variant, seed][name].astype(float) - answers[NONE, seed][name] for seed in seeds]
+        share = [outcomes[variant, seed][name].astype(float) - outcomes[NONE, seed][name] for seed in seeds]
         of_images = np.mean(share, axis=(0, 1))
         half = 1.96 * float(of_images.std(ddof=1)) / len(of_images) ** 0.5
         mean = float(of_images.mean())
         return Difference(mean, (mean - half, mean + half))
 
-    compared = variant != NONE and (NONE, seeds[0]) in answers
+    compared = variant != NONE and (NONE, seeds[0]) in outcomes
     return VariantRow(
         variant=variant,
         about=VARIANTS[variant],
@@ -231,13 +231,15 @@ def _variant_row(
 
 
 def _examples(
-    sets: dict[str, list[np.ndarray]], detected: dict[str, list[np.ndarray]], answers: dict[str, Answers]
+    sets: dict[str, list[np.ndarray]], detected: dict[str, list[np.ndarray]], outcomes: dict[str, Outcomes]
 ) -> Iterator[Example]:
     """Three faces as they are, and one with each corruption, of those in which the detector finds landmarks."""
-    shown = {CLEAN: 3} | dict.fromkeys(CORRUPTIONS, 1)
-    for name, count in shown.items():
+    counts = {CLEAN: 3} | dict.fromkeys(CORRUPTIONS, 1)
+    for name, count in counts.items():
         severity = len(sets[name]) // 2
         known = np.flatnonzero(~np.isnan(detected[name][severity][:, 0, 0]))
         for index in known[np.linspace(0, len(known) - 1, count + 2).astype(int)[1:-1]]:
-            found = {variant: answer[f"{name} landmarks"][severity][index] for variant, answer in answers.items()}
-            yield Example(name, sets[name][severity][index], detected[name][severity][index], found)
+            predicted = {
+                variant: outcome[f"{name} landmarks"][severity][index] for variant, outcome in outcomes.items()
+            }
+            yield Example(name, sets[name][severity][index], detected[name][severity][index], predicted)

@@ -9,8 +9,8 @@ from ...table import Columns, markdown_table
 from .rows import Difference, LandmarkStudy, RunRow, VariantRow
 
 
-def _difference(found: Difference | None) -> str:
-    return "" if found is None else f"{points(found.mean)} ({points_interval(found.interval)})"
+def _difference(difference: Difference | None) -> str:
+    return "" if difference is None else f"{points(difference.mean)} ({points_interval(difference.interval)})"
 
 
 def _pixels(value: float | None) -> str:
@@ -57,7 +57,7 @@ def to_markdown(study: LandmarkStudy) -> str:
         *((name, lambda row, name=name: percent(row.corrupted[name], 1)) for name in corruptions),
         ("landmarks, pixels", lambda row: _pixels(row.landmark_error)),
     ]
-    found = ", ".join(f"{percent(share, 1)} of {name.replace('_', ' ')}" for name, share in study.found.items())
+    shares = ", ".join(f"{percent(share, 1)} of {name.replace('_', ' ')}" for name, share in study.found.items())
     finders = [row for row in study.variants if row.landmark_error is not None]
     sections = [
         "# Guidance by landmarks, attention and multi-scale features",
@@ -73,8 +73,8 @@ def to_markdown(study: LandmarkStudy) -> str:
         f"{', '.join(map(str, study.severities))}, and points over `none` (95 % interval).",
         markdown_table(changed, study.variants),
         "## Landmarks",
-        f"The detector (YuNet, on the crop enlarged four times) finds landmarks in {found} (mean over the severities); "
-        "the variant `given` has no maps for the rest.",
+        f"The detector (YuNet, on the crop enlarged four times) finds landmarks in {shares} (mean over the "
+        "severities); the variant `given` has no maps for the rest.",
     ]
     if finders:
         sections += [

@@ -30,10 +30,10 @@ def plot_differences(study: LandmarkStudy) -> Figure | None:
             return run.private_test if name is None else run.corrupted[name]
 
         for y, row in enumerate(rows):
-            found: Difference = row.corrupted_difference[name] if name else row.difference  # type: ignore[assignment]
-            low, high = (100 * end for end in found.interval)
+            difference: Difference = row.corrupted_difference[name] if name else row.difference  # type: ignore[assignment]
+            low, high = (100 * end for end in difference.interval)
             axes.plot([low, high], [y, y], color="#0072b2", linewidth=2)
-            axes.plot(100 * found.mean, y, "o", color="#0072b2", label="mean, 95 % interval" if y == 0 else None)
+            axes.plot(100 * difference.mean, y, "o", color="#0072b2", label="mean, 95 % interval" if y == 0 else None)
             runs = [run for run in study.runs if run.variant == row.variant]
             x = [100 * (accuracy(run) - accuracy(base[run.seed])) for run in runs]
             axes.plot(x, [y + 0.25] * len(x), "|", color="0.4", label="each seed" if y == 0 else None)
