@@ -2,43 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .rows import RuntimesReport
+from .rows import RuntimeResult, RuntimesReport, kind_order
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# Colour and meaning of each status, in the order of the legend.
+_STATUSES = {
+    "right": ("#b7dfc1", "right: the share of equal predictions, at least 98 % or all but one"),
+    "wrong": ("#c0392b", "wrong: fewer are equal"),
+    "compiled": ("#bcd6f0", "compiled: the share of operators on the NPU"),
+    "refused": ("#d5d5d5", "refused"),
+    "not installed": ("#ffffff", "not installed"),
+}
+_FORMATS = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras"}
+_ROW, _COLUMN = 0.24, 0.56
+_LABELS = 1.35
 
 
 def plot_runtimes(report: RuntimesReport) -> Figure | None:
-    """A map of files and runtimes: the lower the agreement, the darker; grey where a file is refused."""
-    from matplotlib.colors import ListedColormap
+    """A map for each format: a line for each runtime, a column for each file; `None` without rows."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
-    rows = [row for row in report.rows if row.status not in ("not installed", "compiled")]
-    if not rows:
+    tables = {format: [row for row in report.rows if row.file.format == format] for format in _FORMATS}
+    tables = {format: rows for format, rows in tables.items() if rows}
+    if not tables:
         return None
-    runtimes = list(dict.fromkeys(row.runtime for row in rows))
-    files = list(dict.fromkeys(row.file.name for row in sorted(rows, key=lambda row: row.file.format)))
-    shares = np.full((len(files), len(runtimes)), np.nan)
-    refused = np.full_like(shares, np.nan)
-    for row in rows:
-        place = files.index(row.file.name), runtimes.index(row.runtime)
-        shares[place] = np.nan if row.lowest_agreement is None else row.lowest_agreement
-        refused[place] = 1.0 if row.status == "refused" else np.nan
-    figure = Figure(figsize=(2.6 + 0.42 * len(runtimes), 1.8 + 0.2 * len(files)), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(refused, cmap=ListedColormap(["#cccccc"]), aspect="auto")
-    image = axes.imshow(shares, cmap="inferno", vmin=0.8, vmax=1.0, aspect="auto")
-    for (y, x), share in np.ndenumerate(shares):
-        if np.isfinite(share) and share < 0.9995:
-            axes.text(
-                x, y, f"{100 * share:.1f}", ha="center", va="center", fontsize=5, color="w" if share < 0.93 else "k"
-            )
-    axes.set_xticks(range(len(runtimes)), runtimes, rotation=55, ha="right", rotation_mode="anchor", fontsize=7)
-    axes.set_yticks(range(len(files)), files, fontsize=6)
-    figure.colorbar(image, label="agreement, the lower of one image and eight", shrink=0.6, extend="min")
-    axes.set_title("agreement with the zoo's own runtime; grey: refused", fontsize=9)
+    shapes = [(len({row.runtime for row in rows}), len({row.file.path for row in rows})) for rows in tables.values()]
+    heights = [_LABELS + _ROW * lines for lines, _ in shapes]
+    width = max(columns for _, columns in shapes)
+    figure = Figure(figsize=(max(7.0, 3.2 + _COLUMN * width), sum(heights) + 0.8), layout="constrained")
+    panels = figure.subplots(len(tables), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (format, rows) in zip(panels, tables.items(), strict=True):
+        _draw(axes, _FORMATS[format], rows, width)
+    shown = {row.status for row in report.rows}
+    patches = [
+        Patch(facecolor=color, edgecolor="#999999", label=meaning)
+        for status, (color, meaning) in _STATUSES.items()
+        if status in shown
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     return figure
+
+
+def _draw(axes: Axes, title: str, rows: Sequence[RuntimeResult], width: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    runtimes = list(dict.fromkeys(row.runtime for row in rows))
+    kinds = sorted(rows, key=lambda row: kind_order(row.file))
+    files = list(dict.fromkeys(f"{row.file.model} {row.file.precision}" for row in kinds))
+    for row in rows:
+        x, y = files.index(f"{row.file.model} {row.file.precision}"), runtimes.index(row.runtime)
+        color = _STATUSES[row.status][0]
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=1.5))
+        ink = "white" if row.status == "wrong" else "black"
+        axes.text(x, y, _text(row), ha="center", va="center", fontsize=7, color=ink)
+    # Columns of all maps are equally wide.
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(len(runtimes) - 0.5, -0.5))
+    axes.set_xticks(range(len(files)), files, rotation=35, ha="left", rotation_mode="anchor", fontsize=7.5)
+    axes.set_yticks(range(len(runtimes)), runtimes, fontsize=8)
+    axes.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=11, fontweight="bold", loc="left")
+
+
+def _text(row: RuntimeResult) -> str:
+    """The share in per cent that a cell shows."""
+    share = row.accelerated if row.status == "compiled" else row.lowest_agreement
+    if share is None:
+        return ""
+    return "100" if share == 1 else f"{min(100 * share, 99.9):.1f}"

@@ -10,6 +10,14 @@ from ..rows import ImageSet, ModelFile
 # The goal of the zoo for the agreement in every runtime that loads a file.
 LOWEST_AGREEMENT = 0.98
 
+_FORMATS = ("keras", "onnx", "tflite")
+_PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int8-full")
+
+
+def kind_order(file: ModelFile) -> tuple[int, int]:
+    """The place of a file's format and precision in tables and plots."""
+    return _FORMATS.index(file.format), _PRECISIONS.index(file.precision)
+
 
 @dataclass(frozen=True)
 class RuntimeResult:
@@ -20,8 +28,8 @@ class RuntimeResult:
     Attributes:
         file: The file.
         runtime: Name of the runtime in the registry.
-        status: `right` (at least 98 % agreement), `wrong` (less), `compiled` (it makes code for another device, which
-            is not run here), `refused` (it makes no predictions), or `not installed`.
+        status: `right` (at least 98 % agreement, or one image that differs), `wrong` (less), `compiled` (it makes code
+            for another device, which is not run here), `refused` (it makes no predictions), or `not installed`.
         error: Why there are no predictions.
         n: Number of images predicted one at a time; fewer than the report says if time was over before.
         agreement: Share of images for which runtime and reference predict the same class, 0..1, one image at a time.
@@ -32,8 +40,8 @@ class RuntimeResult:
         max_abs_diff: Largest |Δp| over all images and classes, one image at a time.
         accuracy: Accuracy of the runtime on these images.
         reference_accuracy: Accuracy of the reference on the same images.
-        load_ms: Time to load the file into a callable model, including conversion and compilation.
-        relative_latency: Median time of one image on one thread, over that of ONNX Runtime or LiteRT in its process.
+        load_ms: Processor time to load the file into a callable model, with conversion and compilation.
+        relative_latency: Median time of one image on one core, over that of ONNX Runtime or LiteRT in its process.
         memory_bytes: Growth of the peak memory of the process while it loaded the model and predicted.
         accelerated: Share of operators, 0..1, that run on the NPU or in the runtime's delegate; `None` if the runtime
             does not report it.

@@ -1,4 +1,4 @@
-"""MkDocs hooks: pages outside `docs/`, links between them, the notebook as a page, the table of models, help texts.
+"""MkDocs hooks: pages outside `docs/`, links between them, the notebook as a page, tables, help texts.
 
 On the site every file keeps its path in the repository, but for `docs/`, which is the site's root, and `README.md`,
 which is its first page. Links are written for a reader of the repository and rewritten here.
@@ -21,6 +21,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from benchmarks.runtimes.page import summary
+from benchmarks.runtimes.rows import RuntimesReport
+from benchmarks.table import read_record
 from fer_zoo.cli import main as cli
 from fer_zoo.text import markdown_rows
 from fer_zoo.zoo import trained_models
@@ -42,6 +45,7 @@ _OUTSIDE = (
 )
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 _MODELS = "<!-- models -->"
+_RUNTIMES = "<!-- runtimes -->"
 _HELP = re.compile(r"<!-- help: fer-zoo ?([\w ]*?) -->")
 _NOTEBOOK = "notebook.ipynb"
 
@@ -77,6 +81,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return text if (_ROOT / path).exists() or not in_docs else link.group()
 
     linked = _LINK.sub(rewritten, markdown).replace(_MODELS, _table_of_models())
+    if _RUNTIMES in linked:
+        linked = linked.replace(_RUNTIMES, _table_of_runtimes())
     return _HELP.sub(lambda mark: _help_text(mark[1]), linked)
 
 
@@ -122,3 +128,8 @@ def _table_of_models() -> str:
             [card, model.task, str(len(model.labels)), f"{model.params:,}", f"{model.macs / 1e6:.1f}", *accuracies]
         )
     return markdown_rows(rows)
+
+
+def _table_of_runtimes() -> str:
+    report = read_record(_ROOT / "artifacts" / "reports" / "runtimes.json", RuntimesReport)
+    return "" if report is None else summary(report)

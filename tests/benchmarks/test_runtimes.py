@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.runtimes import command, environment, measure, page, process, registry
+from benchmarks.runtimes import command, environment, measure, page, process, registry, variants
 from benchmarks.runtimes.registry import RUNTIMES, Runtime
 from benchmarks.runtimes.rows import RuntimesReport
 from benchmarks.table import read_record
+from fer_zoo.data import load_dataset
 from fer_zoo.errors import FerZooError, UsageError
+from fer_zoo.inference import load_classifier
+from fer_zoo.zoo import artifacts_dir, load_manifest, local_path
 
 _LOAD = "import numpy as np\nimport onnxruntime\n\n\ndef load(path):\n"
 _SESSION = "    session = onnxruntime.InferenceSession(path)\n"
@@ -72,8 +77,9 @@ def test_each_runtime_is_held_against_the_zoos_own(zoo, runtimes, monkeypatch, c
     assert rows["dying"].error == "its process ended with code 3"
     assert (rows["compiling"].status, rows["compiling"].accelerated) == ("compiled", 0.75)
     text = (zoo.reports / "runtimes.md").read_text()
-    assert "- refusing, linear onnx fp32: ValueError: no layer for Gemm" in text
-    assert "| [swapped](https://example.org) | 0 of 1, 1 wrong |" in text
+    assert "- refusing, linear onnx fp32: `ValueError: no layer for Gemm`" in text
+    assert "| [swapped](https://example.org) | 0 of 1, **1 wrong** |" in text
+    assert "| [compiling](https://example.org) | 75% on the NPU | - |" in text
     assert (zoo.reports / "runtimes.png").stat().st_size > 1000
     assert (zoo.reports / "runtimes.csv").read_text().count("\n") == len(names) + 1
     assert "swapped in batches" in capsys.readouterr().out
@@ -161,3 +167,29 @@ def test_the_files_are_right_in_the_runtimes_that_are_here(tmp_path: Path, monke
     rows = read_record(tmp_path / "runtimes.json", RuntimesReport).rows
     assert {row.runtime for row in rows} == {"ONNX Runtime 1.32", "LiteRT 2.3", "LiteRT 2.3, CompiledModel"}
     assert {(row.status, row.n, row.batch_n) for row in rows} == {("right", 16, 16)}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_variants_for_rgb_predict_as_the_file_does(tmp_path: Path, precision: str) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    face = load_dataset().subset("test").images[:1]
+    rgb = np.repeat(face[..., None], 3, axis=3)
+    files = {a.format: a for a in load_manifest() if (a.model, a.precision) == ("fernet_nano", precision)}
+    paths = {name: local_path(files[name], artifacts_dir()) for name in ("onnx", "tflite")}
+    hub = variants.for_transformers(files["onnx"], paths["onnx"], tmp_path)
+    session = onnxruntime.InferenceSession(hub / "onnx" / "model.onnx")
+    (logits,) = session.run(None, {"pixel_values": rgb.transpose(0, 3, 1, 2).astype(np.float32)})
+    expected = load_classifier(paths["onnx"]).predict_proba(face)
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), expected, atol=0.02)
+    assert json.loads((hub / "config.json").read_text())["id2label"]["3"] == "happy"
+    phone = interpreter.Interpreter(str(variants.for_mediapipe(files["tflite"], paths["tflite"], tmp_path)))
+    phone.allocate_tensors()
+    ((image,), (output,)) = phone.get_input_details(), phone.get_output_details()
+    assert [*image["shape_signature"]] == [1, 48, 48, 3]
+    assert image["dtype"] == (np.uint8 if precision == "int8" else np.float32)
+    phone.set_tensor(image["index"], rgb.astype(image["dtype"]))
+    phone.invoke()
+    expected = load_classifier(paths["tflite"]).predict_proba(face)
+    np.testing.assert_allclose(phone.get_tensor(output["index"]), expected, atol=0.02)

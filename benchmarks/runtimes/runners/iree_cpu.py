@@ -34,5 +34,6 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     module = iree.runtime.load_vm_module(
         iree.runtime.VmModule.mmap(config.vm_instance, str(folder / "model.vmfb")), config
     )
-    function = next(name for name in module.vm_module.function_names if not name.startswith("__"))
+    # Beside each function is one that takes fences, `NAME$async`.
+    function = next(n for n in module.vm_module.function_names if not n.startswith("__") and not n.endswith("$async"))
     return lambda images: np.asarray(module[function](np.ascontiguousarray(images)))

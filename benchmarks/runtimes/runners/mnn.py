@@ -28,6 +28,9 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
 
     def call(images: np.ndarray) -> np.ndarray:
         given = expr.const(np.ascontiguousarray(images), list(images.shape), axes)
-        return np.array(model.onForward([given])[0].read())
+        outputs = model.onForward([given])
+        if not outputs:
+            raise RuntimeError("it loads the file and then computes no output")
+        return np.array(outputs[0].read())
 
     return call

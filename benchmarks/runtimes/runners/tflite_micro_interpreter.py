@@ -1,5 +1,7 @@
 """TFLite for microcontrollers, by its Python interpreter; one image at a time."""
 
+import os
+import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +11,7 @@ BATCHES = False
 
 
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
-    with open(path, "rb") as file:
-        interpreter = runtime.Interpreter.from_bytes(file.read())
+    interpreter = _interpreter(path)
     source, target = interpreter.get_input_details(0), interpreter.get_output_details(0)
 
     def call(images: np.ndarray) -> np.ndarray:
@@ -19,6 +20,21 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
         return _floats(interpreter.get_output(0), target).reshape(1, -1)
 
     return call
+
+
+def _interpreter(path: str) -> runtime.Interpreter:
+    """The interpreter of a file. Why it refuses one, it prints to stderr, which becomes the message of its error."""
+    stderr = os.dup(2)
+    with open(path, "rb") as file, tempfile.TemporaryFile("w+") as printed:
+        os.dup2(printed.fileno(), 2)
+        try:
+            return runtime.Interpreter.from_bytes(file.read())
+        except RuntimeError as error:
+            printed.seek(0)
+            raise RuntimeError(" ".join(printed.read().split()) or str(error)) from error
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def facts(path: str) -> dict[str, int]:
