@@ -37,7 +37,11 @@ def main(arguments: list[str]) -> int:
         metavar="N",
         help=f"test images to use; else {usual.single_images:,} one at a time and all in batches, while time suffices",
     )
-    parser.add_argument("--seconds", type=seconds, help=f"of the processor for either; else {usual.seconds:g}")
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        help=f"of the processor for single images, and half as many for batches; else {usual.seconds:g}",
+    )
     add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images one at a time too")
     parsed = parser.parse_args(arguments)
     if parsed.list:

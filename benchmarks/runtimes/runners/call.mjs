@@ -15,10 +15,10 @@ function milliseconds() {
     return (user + system) / 1000;
 }
 
-async function predictAll(call, images, batch) {
+async function predictAll(call, images, batch, seconds) {
     const count = images.length / PIXELS;
     const probabilities = [];
-    const end = milliseconds() + 1000 * request.seconds;
+    const end = milliseconds() + 1000 * seconds;
     for (let start = 0; start < count && milliseconds() < end; start += batch) {
         const n = Math.min(batch, count - start);
         probabilities.push(...await call(images.slice(start * PIXELS, (start + n) * PIXELS), n));
@@ -67,10 +67,10 @@ async function main() {
     await call(images.slice(0, PIXELS), 1);
     const facts = { load_ms: milliseconds() - started };
     const single = images.slice(0, PIXELS * (request.single_images ?? images.length));
-    writeFileSync(request.single, await predictAll(call, single, 1));
+    writeFileSync(request.single, await predictAll(call, single, 1, request.seconds));
     if (runner.batches ?? true) {
         try {
-            writeFileSync(request.batched, await predictAll(call, images, BATCH));
+            writeFileSync(request.batched, await predictAll(call, images, BATCH, request.batch_seconds));
         } catch (error) {
             facts.batch_error = String(error).slice(0, 300);
         }

@@ -42,7 +42,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     single.tofile(request["single"])
     if getattr(runner, "BATCHES", True):
         try:
-            _predict(call, images, _BATCH, request["seconds"]).tofile(request["batched"])
+            _predict(call, images, _BATCH, request["batch_seconds"]).tofile(request["batched"])
         except Exception as error:
             facts["batch_error"] = _sentence(error)
     facts["memory_bytes"] = _peak_memory() - before
