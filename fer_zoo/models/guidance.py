@@ -17,6 +17,9 @@ POINTS, LANDMARKS = f"{PREFIX}_points", f"{PREFIX}s"
 
 # Mean landmarks of FER2013's training faces, x and y as shares of the side; where the head begins.
 _MEAN = ((0.32, 0.37), (0.67, 0.37), (0.48, 0.59), (0.35, 0.75), (0.64, 0.75))
+# Scale of what the head adds to them. A step changes the sum of its 576 inputs at the square of this scale: at 1, the
+# rates that convolutions are trained with throw the landmarks out of the image, where maps and their gradient are zero.
+_STEP = 1 / 32
 # Standard deviation of the maps as a share of the side: 5 pixels of 48, the size of an eye.
 WIDTH = 0.1
 
@@ -31,10 +34,8 @@ def landmark_head(x: keras.KerasTensor) -> keras.KerasTensor:
     x = conv_bn(x, 16, "head1", strides=2)
     x = conv_bn(x, 16, "head2")
     x = layers.Flatten(name="head_flat")(x)
-    # Small weights: maps far from the face would be zero everywhere, and so would their gradient.
-    near = keras.initializers.RandomNormal(stddev=1e-3)
-    start = keras.initializers.Constant([share for point in _MEAN for share in point])
-    x = layers.Dense(2 * len(_MEAN), kernel_initializer=near, bias_initializer=start, name=POINTS)(x)
+    x = layers.Dense(2 * len(_MEAN), name=f"{PREFIX}_offsets")(x)
+    x = layers.Rescaling(_STEP, offset=[share for point in _MEAN for share in point], name=POINTS)(x)
     return layers.Reshape((len(_MEAN), 2), name=LANDMARKS)(x)
 
 

@@ -46,6 +46,7 @@ def test_variants_differ_in_model_and_landmark_loss_alone() -> None:
     assert gates[0] == gates[1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_table_page_and_plots(part_of_bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = part_of_bundle(tmp_path / "faces.zip", 120)
 
@@ -69,7 +70,7 @@ def test_table_page_and_plots(part_of_bundle, tmp_path: Path, monkeypatch: pytes
     command = ["landmarks", "--data", data, "--variants", NONE, "both", GIVEN, "--seeds", "1", "--epochs", "3"]
     command += [
         "--images",
-        "12",
+        "6",
         "--runs",
         tmp_path / "runs",
         "--output",
@@ -80,7 +81,7 @@ def test_table_page_and_plots(part_of_bundle, tmp_path: Path, monkeypatch: pytes
     assert main(list(map(str, command))) == 0
     study = read_record(tmp_path / "landmarks.json", LandmarkStudy)
     assert study is not None
-    assert (study.n, study.epochs, study.seeds) == (12, 3, (1,))
+    assert (study.n, study.epochs, study.seeds) == (6, 3, (1,))
     none, both, given = study.variants
     assert none.difference is None
     assert both.difference is not None
@@ -96,5 +97,5 @@ def test_table_page_and_plots(part_of_bundle, tmp_path: Path, monkeypatch: pytes
     assert "| **both** |" in page
     assert "both, seed 1" in page
     for name in ("landmarks.png", "landmarks_faces.png"):
-        assert (tmp_path / name).stat().st_size > 1000
+        assert (tmp_path / name).exists()
     assert len((tmp_path / "landmarks.csv").read_text().splitlines()) == 4

@@ -28,7 +28,7 @@ def test_known_landmarks_alone_teach_the_head() -> None:
     weights = [np.ones(4, np.float32), np.array([1, 0, 0, 1], np.float32)]
 
     def head() -> np.ndarray:
-        return np.array(trained.get_layer("landmark_points").get_weights()[0])
+        return np.array(trained.get_layer("landmark_offsets").get_weights()[0])
 
     before = head()
     trained.train_on_batch(images, targets, (weights[0], 0 * weights[1]))
@@ -65,3 +65,17 @@ def test_a_model_that_finds_none_is_refused(part_of_bundle, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="fernet_nano finds no landmarks; --landmark-weight is for"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_landmarks_stay_in_the_image_at_the_rates_of_convolutions() -> None:
+    from fer_zoo.training.optimizer import compiled
+
+    config = replace(CONFIG, optimizer="sgd", learning_rate=0.1, landmark_weight=10.0)
+    trained = compiled(build_model("fernet_nano_landmark", landmarks=True), config, steps=8)
+    trained.run_eagerly = True
+    random = np.random.default_rng(2)
+    images = random.uniform(0, 255, (8, 48, 48, 1)).astype(np.float32)
+    targets = np.eye(8, 7, dtype=np.float32), np.full((8, 10), 0.5, np.float32)
+    for _ in range(6):
+        trained.train_on_batch(images, targets, (np.ones(8, np.float32),) * 2)
+    assert np.abs(np.asarray(trained(images, training=True)[1]) - 0.5).mean() < 0.5

@@ -102,7 +102,7 @@ def measure(
     }
     detected = {name: [crop_landmarks(images) for images in sets[name]] for name in sets}
     rows = [
-        _run_row(variant, seed, folder / f"{variant}-{seed}", outcome, dataset.subset("public_test"), detected)
+        _run_row(variant, seed, folder / f"{variant}-{seed}", outcome, detected)
         for (variant, seed), outcome in outcomes.items()
     ]
     known = {name: float(np.mean([~np.isnan(p[:, 0, 0]) for p in detected[name]])) for name in sets}
@@ -165,9 +165,7 @@ def _outputs(model: keras.Model, variant: str, images: np.ndarray) -> tuple[np.n
     return model.predict(inputs, batch_size=256, verbose=0), None
 
 
-def _run_row(
-    variant: str, seed: int, run: Path, outcomes: Outcomes, public: Dataset, detected: dict[str, list[np.ndarray]]
-) -> RunRow:
+def _run_row(variant: str, seed: int, run: Path, outcomes: Outcomes, detected: dict[str, list[np.ndarray]]) -> RunRow:
     history = json.loads((run / "history.json").read_text("utf-8"))
     best = max(history, key=lambda epoch: epoch["selection_accuracy"])
     right = outcomes[CLEAN][0]
