@@ -47,9 +47,6 @@ _HOMOGENEOUS = (
 )
 
 
-# Two of these together stay within 127.
-_MOST_OF_ANY = 63
-
 # Which sums of two weights stay within 8 bits: `row_limits`.
 Pairs = Literal["none", "neighbours", "any"]
 # Weights, float64 `[outputs, inputs]`, and the second moment of their inputs, to rounded weights.
@@ -229,14 +226,22 @@ def row_limits(weights: np.ndarray, pairs: Pairs) -> np.ndarray:
         float `[outputs]`: 127 steps of an int8 scale.
     """
     limits = np.abs(weights).max(1)
-    if pairs == "any":
-        return limits * (127 / _MOST_OF_ANY)
-    return np.maximum(limits, np.abs(_pair_sums(weights)).max(1)) if pairs == "neighbours" else limits
+    return limits if pairs == "none" else np.maximum(limits, np.abs(_largest_sums(weights, pairs)[0]))
 
 
-def _pair_sums(weights: np.ndarray) -> np.ndarray:
-    """float `[outputs, ceil(inputs / 2)]`; the last of an odd number of inputs stays alone."""
-    return np.add.reduceat(weights, np.arange(0, weights.shape[1], 2), axis=1)
+def _largest_sums(weights: np.ndarray, pairs: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The sum of two weights that is farthest from 0, with its sign, and the columns of the two, each `[outputs]`."""
+    rows = np.arange(len(weights))
+    alone = np.pad(weights, ((0, 0), (0, 1)))  # A weight that has no other.
+    if pairs == "neighbours":
+        sums = np.add.reduceat(weights, np.arange(0, weights.shape[1], 2), axis=1)
+        first = 2 * np.abs(sums).argmax(1)
+        return sums[rows, first // 2], first, first + 1
+    order = np.argsort(alone, axis=1, kind="stable")
+    first, second = order[:, [-1, 0]], order[:, [-2, 1]]
+    sums = np.take_along_axis(alone, first, 1) + np.take_along_axis(alone, second, 1)
+    sign = np.abs(sums).argmax(1)
+    return sums[rows, sign], first[rows, sign], second[rows, sign]
 
 
 def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs = "none") -> np.ndarray:
@@ -254,29 +259,35 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs =
     limits = row_limits(weights, pairs)
     scale = np.where(limits > 0, limits, 1) / 127
     whole = np.round(weights / scale[:, None])
-    # What sets the limit stays where it is: the largest weight, or two neighbours.
+    # What sets the limit stays where it is: the largest weight, or two.
     rows, largest = np.arange(len(weights)), np.abs(weights).argmax(1)
     fixed = np.zeros(weights.shape, bool)
     fixed[rows, largest] = True
-    if pairs == "neighbours":
-        sums = _pair_sums(weights)
-        first = 2 * np.abs(sums).argmax(1)
+    if pairs != "none":
+        sums, first, second = _largest_sums(weights, pairs)
         by_pair = np.abs(weights[rows, largest]) < limits
-        rows, largest, first = rows[by_pair], largest[by_pair], first[by_pair]
+        rows, largest, first, second = (values[by_pair] for values in (rows, largest, first, second))
         fixed[rows, largest] = False
-        fixed[rows, first] = fixed[rows, first + 1] = True
-        whole[rows, first + 1] = 127 * np.sign(sums[rows, first // 2]) - whole[rows, first]
+        fixed[rows, first] = fixed[rows, second] = True
+        whole[rows, second] = 127 * np.sign(sums[by_pair]) - whole[rows, first]
 
     def nearest(values: np.ndarray, column: int, result: np.ndarray) -> np.ndarray:
-        other = np.zeros(len(weights))
-        most = _MOST_OF_ANY if pairs == "any" else 127
-        if pairs == "neighbours" and (neighbour := column ^ 1) < weights.shape[1]:
-            other = np.round(result[:, neighbour] / scale)
-        low, high = np.maximum(-most, -127 - other), np.minimum(most, 127 - other)
+        most, least = _beside(np.where(fixed, whole, np.round(result / scale[:, None])), column, pairs)
         rounded = np.where(fixed[:, column], whole[:, column], np.round(values / scale))
-        return np.clip(rounded, low, high) * scale
+        return np.clip(rounded, np.maximum(-127, -127 - least), np.minimum(127, 127 - most)) * scale
 
     return _compensated(weights, second_moment, nearest)
+
+
+def _beside(steps: np.ndarray, column: int, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """The highest and the lowest of the weights that a column's weights meet, 0 where there is none, each `[outputs]`."""
+    if pairs == "neighbours":
+        steps = steps[:, [column ^ 1]] if column ^ 1 < steps.shape[1] else steps[:, :0]
+    elif pairs == "any":
+        steps = np.delete(steps, column, axis=1)
+    else:
+        steps = steps[:, :0]
+    return steps.max(1, initial=0), steps.min(1, initial=0)
 
 
 def round_to_half(weights: np.ndarray, second_moment: np.ndarray) -> np.ndarray:

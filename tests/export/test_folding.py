@@ -212,8 +212,11 @@ def test_any_two_weights_of_a_kernel_on_a_gray_image_stay_within_int8() -> None:
     np.testing.assert_allclose(row_limits(rounded, "any"), limits, rtol=1e-9)
     steps = np.sort(rounded / limits[:, None] * 127)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
-    assert np.abs([steps[:, 0] + steps[:, 1], steps[:, -1] + steps[:, -2]]).max() <= 127
+    assert np.abs(np.round([steps[:, 0] + steps[:, 1], steps[:, -1] + steps[:, -2]])).max() == 127
     np.testing.assert_allclose(rounded, weights, atol=limits.max() / 127 * 3)
+    assert (limits <= 2 * np.abs(weights).max(1)).all() and limits.mean() < 1.8 * np.abs(weights).max(1).mean()
+    alone = np.array([[0.5], [-0.25]])
+    np.testing.assert_array_equal(row_limits(alone, "any"), [0.5, 0.25])
 
 
 def test_rounding_to_half_gives_half_floats_and_keeps_a_dead_row() -> None:
