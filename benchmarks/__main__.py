@@ -18,6 +18,7 @@ _COMMANDS = {
     "quantizers": ("studies.quantizers.command", "main", "what other quantizers would have made of a model"),
     "populations": ("studies.populations.command", "main", "answers adapted to other populations"),
     "landmarks": ("studies.landmarks.command", "main", "guidance by landmarks, attention and multi-scale features"),
+    "generalization": ("studies.generalization.command", "main", "what in training makes a model transfer"),
     "experiments": ("experiments.command", "main", "training runs side by side"),
     "tta": ("accuracy.command", "tta_main", "accuracy with test-time augmentation"),
     "seeds": ("accuracy.command", "seeds_main", "mean and spread over seeds"),

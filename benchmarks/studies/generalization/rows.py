@@ -1,0 +1,59 @@
+"""The table of the generalization study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GeneralizationRow:
+    """One trained network on one set of test images, with its predictions adapted to one prior.
+
+    Attributes:
+        half: What it was trained on: `clear`, the faces on which FER+'s raters agree, or `ambiguous`, the others.
+        variant: A key of `VARIANTS`.
+        seed: Of the training.
+        test: A key of `TESTS`.
+        prior: `training`: the predictions as they are; `uniform`: for a population in which all expressions occur alike.
+        n: Number of images.
+        accuracy: Share of right predictions, 0 to 1.
+        macro_recall: Mean recall of the expressions, 0 to 1.
+        nll: Mean negative log-likelihood of the label, nats.
+        ece: Expected calibration error, 15 bins, 0 to 1.
+    """
+
+    half: str
+    variant: str
+    seed: int
+    test: str
+    prior: str
+    n: int
+    accuracy: float
+    macro_recall: float
+    nll: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class Generalization:
+    """The record of a study.
+
+    Attributes:
+        source: Path of the data set.
+        fingerprint: Hexadecimal key of its content.
+        model: The network that was trained.
+        epochs: Of each training.
+        agreement: Share of FER+'s votes for one expression above which a face is `clear`: the median of the train images.
+        training_images: By half.
+        agreeing_labels: By half, share of the train images whose FER2013 label is the raters' majority.
+        rows: One for each training, test and prior.
+    """
+
+    source: str
+    fingerprint: str
+    model: str
+    epochs: int
+    agreement: float
+    training_images: dict[str, int]
+    agreeing_labels: dict[str, float]
+    rows: tuple[GeneralizationRow, ...]
