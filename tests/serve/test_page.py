@@ -284,6 +284,43 @@ def test_the_folder_works_on_a_plain_web_server_below_any_address(page: Page, sh
         server.shutdown()
 
 
+def test_a_model_of_other_classes_is_shown_with_its_own(
+    browser: Chromium, page: Chromium, shared: Path, root: Path, tmp_path: Path
+) -> None:
+    labels = ["mouth open", "no smile", "smile"]
+    file = _three_classes(root / "artifacts" / "fernet_nano" / "model.onnx", tmp_path / "mine.onnx", labels)
+    assert main(["--build", str(tmp_path / "page"), "--model", str(file)]) == 0
+    handler = functools.partial(_Quiet, directory=tmp_path / "page")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _open(browser, f"http://127.0.0.1:{server.server_port}/")
+        (face,) = _photo(browser, shared / "media" / "obama-480p.jpg")["faces"]
+        shown = browser.run("[...document.querySelectorAll('[role=meter]')].map((bar) => bar.ariaLabel)")
+        assert [next(label for label in labels if label in text) for text in shown] == labels
+        np.testing.assert_allclose(
+            face["probabilities"], load_classifier(file).predict_proba(_crop(face))[0], atol=1e-3
+        )
+        assert _text(browser, "status").startswith("One face: smile")
+        server.shutdown()
+
+
+def _three_classes(source: Path, path: Path, labels: list[str]) -> Path:
+    """A model of FER2013's expressions, cut down to surprise, neutral and happy, by other names."""
+    onnx = pytest.importorskip("onnx")
+    from export import metadata
+
+    model = onnx.load(source)
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.shape[-1:] == (7,):
+            kept = np.ascontiguousarray(values[..., [6, 4, 3]])
+            tensor.CopyFrom(onnx.numpy_helper.from_array(kept, tensor.name))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 3
+    onnx.save(model, path)
+    metadata.write(path, metadata.read(source) | {"labels": labels})
+    return path
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         pass

@@ -138,7 +138,9 @@ def _refuse_missing(dataset: Dataset, mask: np.ndarray, half: str) -> None:
     for split in ("train", "public_test", "private_test"):
         present = set(dataset.labels[mask & (dataset.splits == split)])
         if missing := [name for label, name in enumerate(EXPRESSIONS) if label not in present]:
-            raise UsageError(f"the {half} faces of {split} have none that is {missing[0]}; pass all of FER2013 with --data")
+            raise UsageError(
+                f"the {half} faces of {split} have none that is {missing[0]}; pass all of FER2013 with --data"
+            )
 
 
 def _write_zip(dataset: Dataset, mask: np.ndarray, path: Path) -> None:
@@ -185,6 +187,4 @@ def _tested(
         uniform = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS))
         for name, adapted in (("training", probabilities), ("uniform", adapt(probabilities, prior, uniform))):
             found = evaluate_predictions(adapted, labels, EXPRESSIONS)
-            yield GeneralizationRow(
-                *key, test, name, found.n, found.accuracy, found.macro_recall, found.nll, found.ece
-            )
+            yield GeneralizationRow(*key, test, name, found.n, found.accuracy, found.macro_recall, found.nll, found.ece)

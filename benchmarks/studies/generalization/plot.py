@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .measure import BASE, HALVES, TESTS
-from .page import accuracies
+from .page import figures
 from .rows import Generalization
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ def plot_generalization(record: Generalization) -> Figure:
     figure = Figure((11, 4.5), layout="constrained")
     axes = figure.subplots(1, len(HALVES), sharey=True)
     for axis, half in zip(axes, HALVES, strict=True):
-        table = accuracies(record.rows, half)
-        variants = [variant for variant in table if variant != BASE]
+        rows = [row for row in record.rows if row.half == half]
+        variants = [name for name in dict.fromkeys(row.variant for row in rows) if name != BASE]
         for number, test in enumerate(TESTS):
+            accuracies = figures(rows, test)
             x = np.arange(len(variants)) + 0.2 * (number - 1.5)
-            changes = [100 * np.subtract(table[v][test], table[BASE][test]) for v in variants]
+            changes = [100 * np.subtract(accuracies[variant], accuracies[BASE]) for variant in variants]
             axis.bar(x, [mean(change) for change in changes], 0.18, label=test)
             for place, change in zip(x, changes, strict=True):
                 axis.plot([place] * len(change), change, ".", color="black", markersize=3)

@@ -14,7 +14,8 @@ class GeneralizationRow:
         variant: A key of `VARIANTS`.
         seed: Of the training.
         test: A key of `TESTS`.
-        prior: `training`: the predictions as they are; `uniform`: for a population in which all expressions occur alike.
+        prior: `training`: the predictions as they are; `uniform`: for a population in which all expressions occur
+            alike.
         n: Number of images.
         accuracy: Share of right predictions, 0 to 1.
         macro_recall: Mean recall of the expressions, 0 to 1.
@@ -43,7 +44,7 @@ class Generalization:
         fingerprint: Hexadecimal key of its content.
         model: The network that was trained.
         epochs: Of each training.
-        agreement: Share of FER+'s votes for one expression above which a face is `clear`: the median of the train images.
+        agreement: Share of FER+'s votes for one expression above which a face is `clear`: the train images' median.
         training_images: By half.
         agreeing_labels: By half, share of the train images whose FER2013 label is the raters' majority.
         rows: One for each training, test and prior.
