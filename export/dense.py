@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from .flatbuffer import add_constant, add_tensor, floats_of, kind, new_operator, one_scale
-from .quantization import pairs_of, row_limits
+from .quantization import int8_scales, pairs_of, row_limits
 
 
 def quantize_dense(model: Any) -> None:
@@ -27,7 +27,7 @@ def quantize_dense(model: Any) -> None:
                 continue
             values = floats_of(model, weights)
             limits = row_limits(values, pairs_of(values.shape[1]))
-            scale = np.where(limits > 0, limits, 1).astype(np.float32) / np.float32(127)
+            scale = int8_scales(limits).astype(np.float32)
             whole = np.clip(np.round(values / scale[:, None]), -127, 127).astype(np.int8)
             model.buffers[weights.buffer].data = whole.ravel().view(np.uint8)
             weights.type = schema.TensorType.INT8

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 from .flatbuffer import add_buffer, kind
-from .quantization import pairs_of, row_limits
+from .quantization import int8_scales, pairs_of, row_limits
 
 _MATRICES = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
 
@@ -38,10 +38,12 @@ def limit_pairs(model: Any, original: keras.Model) -> None:
         written = _dequantized(model, weights, "i1").reshape(weights.shape[0], -1)
         rows = next((kernel for kernel in kernels if _is_rounded(kernel, written, weights)), written)
         limits = row_limits(rows, pairs_of(weights.shape[-1]))
-        scales = (np.where(limits > 0, limits, 1) / 127).astype(np.float32)
+        step, added = values.quantization.scale[0], _dequantized(model, bias, "<i4")
+        # A bias has to fit into 32 bits beside weights that are small.
+        scales = np.maximum(int8_scales(limits), np.abs(added) / (step * 2**30)).astype(np.float32)
         steps = np.clip(np.round(rows / scales[:, None]), -127, 127)
-        products = (values.quantization.scale[0] * scales).astype(np.float32)
-        shift = np.round(_dequantized(model, bias, "<i4") / products)
+        products = (step * scales).astype(np.float32)
+        shift = np.round(added / products)
         for tensor, integers, scale in (
             (weights, steps.astype(np.int8), scales),
             (bias, shift.astype("<i4"), products),

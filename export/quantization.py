@@ -47,6 +47,9 @@ _HOMOGENEOUS = (
 )
 
 
+# Weights below it are none: float32 has no product of two such scales.
+_NOTHING = 1e-15
+
 # Which sums of two weights stay within 8 bits: `row_limits`.
 Pairs = Literal["none", "neighbours", "any"]
 # Weights, float64 `[outputs, inputs]`, and the second moment of their inputs, to rounded weights.
@@ -229,6 +232,14 @@ def row_limits(weights: np.ndarray, pairs: Pairs) -> np.ndarray:
     return limits if pairs == "none" else np.maximum(limits, np.abs(_largest_sums(weights, pairs)[0]))
 
 
+def int8_scales(limits: np.ndarray) -> np.ndarray:
+    """The int8 scale of each row, float64 `[outputs]`, of its limit; 1/127 for a row of nothing that counts.
+
+    Rows that weight decay has brought near 0 would have a scale whose product with another is 0 in float32.
+    """
+    return np.where(limits > _NOTHING, limits, 1) / 127
+
+
 def _largest_sums(weights: np.ndarray, pairs: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The sum of two weights that is farthest from 0, with its sign, and the columns of the two, each `[outputs]`."""
     rows = np.arange(len(weights))
@@ -257,7 +268,7 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs =
         limits, so that a quantizer finds the same scale.
     """
     limits = row_limits(weights, pairs)
-    scale = np.where(limits > 0, limits, 1) / 127
+    scale = int8_scales(limits)
     whole = np.round(weights / scale[:, None])
     # What sets the limit stays where it is: the largest weight, or two.
     rows, largest = np.arange(len(weights)), np.abs(weights).argmax(1)
@@ -280,7 +291,7 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs =
 
 
 def _beside(steps: np.ndarray, column: int, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """The highest and the lowest of the weights that a column's weights meet, 0 where there is none, each `[outputs]`."""
+    """The highest and the lowest of the weights that a column's meet, 0 where there is none, each `[outputs]`."""
     if pairs == "neighbours":
         steps = steps[:, [column ^ 1]] if column ^ 1 < steps.shape[1] else steps[:, :0]
     elif pairs == "any":

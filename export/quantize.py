@@ -26,7 +26,7 @@ from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
 from .pairs import limit_pairs
 from .portable import make_portable
-from .quantization import Prepared, SharedScale, pairs_of, row_limits
+from .quantization import Prepared, SharedScale, int8_scales, pairs_of, row_limits
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
 _CHEAP_ONNX = ("Relu", "Clip", "MaxPool", "Add")
@@ -231,8 +231,7 @@ def _weight_ranges(graph: onnx.GraphProto, in_float: list[str]) -> dict[str, lis
         rows = np.moveaxis(np.moveaxis(weights, axis, 0), 1, -1).reshape(weights.shape[axis], -1)
         limits = row_limits(rows, pairs_of(weights.shape[1 - axis]))
         ranges[node.input[1]] = [
-            {"axis": axis, "rmin": np.float32(-limit), "rmax": np.float32(limit)}
-            for limit in np.where(limits > 0, limits, 1)
+            {"axis": axis, "rmin": np.float32(-limit), "rmax": np.float32(limit)} for limit in 127 * int8_scales(limits)
         ]
     return ranges
 
