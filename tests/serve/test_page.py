@@ -284,23 +284,20 @@ def test_the_folder_works_on_a_plain_web_server_below_any_address(page: Page, sh
         server.shutdown()
 
 
-def test_a_model_of_other_classes_is_shown_with_its_own(
-    browser: Chromium, page: Chromium, shared: Path, root: Path, tmp_path: Path
-) -> None:
+def test_a_model_of_other_classes_is_shown_with_its_own(page: Page, shared: Path, root: Path, tmp_path: Path) -> None:
     labels = ["mouth open", "no smile", "smile"]
     file = _three_classes(root / "artifacts" / "fernet_nano" / "model.onnx", tmp_path / "mine.onnx", labels)
     assert main(["--build", str(tmp_path / "page"), "--model", str(file)]) == 0
     handler = functools.partial(_Quiet, directory=tmp_path / "page")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        _open(browser, f"http://127.0.0.1:{server.server_port}/")
-        (face,) = _photo(browser, shared / "media" / "obama-480p.jpg")["faces"]
-        shown = browser.run("[...document.querySelectorAll('[role=meter]')].map((bar) => bar.ariaLabel)")
+        _open(page, f"http://127.0.0.1:{server.server_port}/")
+        (face,) = _photo(page, shared / "media" / "obama-480p.jpg")["faces"]
+        shown = page.evaluate("[...document.querySelectorAll('[role=meter]')].map((bar) => bar.ariaLabel)")
         assert [next(label for label in labels if label in text) for text in shown] == labels
-        np.testing.assert_allclose(
-            face["probabilities"], load_classifier(file).predict_proba(_crop(face))[0], atol=1e-3
-        )
-        assert _text(browser, "status").startswith("One face: smile")
+        expected = load_classifier(file).predict_proba(_crop(face))[0]
+        np.testing.assert_allclose(face["probabilities"], expected, atol=1e-3)
+        assert _text(page, "status").startswith("One face: smile")
         server.shutdown()
 
 
