@@ -187,7 +187,7 @@ def _quantization(artifacts: list[Artifact]) -> str:
         f"## Quantization\n\nStatic int8 after equalization of the channels and rounding that makes up for its own "
         f"errors (GPTQ); training images it was calibrated on: {counts}. int8 weights for each output channel, "
         "activations over their whole range. Swish, logits and softmax stay in float, and so do the image's first "
-        "convolution and a depthwise one behind it where that takes no longer. In ONNX no two neighbouring weights "
+        "convolution and a depthwise one behind it where that takes no longer. No two neighbouring weights "
         "exceed eight bits together, so that nothing overflows on x86 processors without VNNI. In TFLite the dense "
         "layers quantize their inputs as they come. float16 weights are rounded in the same way, and biases stay in "
         "float32."
