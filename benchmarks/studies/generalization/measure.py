@@ -104,7 +104,7 @@ def measure(
     clear = shares.max(1) > agreement
     masks = {"clear": counted & clear, "ambiguous": counted & ~clear}
     raters = majority(shares)
-    configs = {}
+    configs: dict[tuple[str, str, int], TrainingConfig] = {}
     for half, mask in masks.items():
         _refuse_missing(dataset, mask, half)
         file = runs / f"{half}.zip"
