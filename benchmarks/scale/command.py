@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 
 from fer_zoo.console import out
+from fer_zoo.distributed.ray_start import running_ray
 from fer_zoo.inference import DEFAULT_MODEL
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
@@ -35,14 +34,10 @@ def main(arguments: list[str]) -> int:
     add_depth(parser, "80 photos for each worker", "4,000 photos for each worker")
     options = parser.parse_args(arguments)
     require(*REPORT_PACKAGES, "pyarrow", "ray")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    from fer_zoo.distributed.ray_engine import predict_on_ray
-
     usual = 80 if options.quick else 4000 if options.full else 800
-    ray.init(num_cpus=max(options.workers), log_to_driver=False, logging_level=logging.ERROR)
-    try:
+    with running_ray(max(options.workers)):
+        from fer_zoo.distributed.ray_engine import predict_on_ray
+
         report = measure_scale(
             predict_on_ray,
             options.model,
@@ -51,8 +46,6 @@ def main(arguments: list[str]) -> int:
             sorted(options.workers),
             options.count or usual,
         )
-    finally:
-        ray.shutdown()
     folder, figure = output_folder(options), plot_scale(report.rows)
     page = write_outputs(folder, "scale", to_markdown(report), figure, report, report.rows)
     print_table(terminal_table(COLUMNS, report.rows, left=["photo"]), optional=["KB", "photos"])

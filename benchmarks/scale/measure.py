@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,11 @@ Engine = Callable[[FacePredictor, Sequence[str], int], Iterator[Any]]
 
 
 class MeasuredPredictor(FacePredictor):
-    """Tells in two more columns what a row's photo took: `cpu_seconds`, and `peak_bytes` of the process until then."""
+    """Tells in more columns, float64, what a row's photo took and who had it.
+
+    They are `cpu_seconds`, `peak_bytes` (the process's highest until then), `worker` (its process id) and `finished`
+    (the end of the photo's part, in seconds of the machine's clock).
+    """
 
     def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         self._open()
@@ -32,11 +37,8 @@ class MeasuredPredictor(FacePredictor):
         faces = super().__call__(batch)
         taken = (time.process_time() - before) / len(batch[self.column])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        count = len(faces["face"])
-        return faces | {
-            "cpu_seconds": np.full(count, taken, np.float32),
-            "peak_bytes": np.full(count, peak, np.float32),
-        }
+        told = {"cpu_seconds": taken, "peak_bytes": peak, "worker": os.getpid(), "finished": time.monotonic()}
+        return faces | {name: np.full(len(faces["face"]), value, np.float64) for name, value in told.items()}
 
 
 def measure_scale(
@@ -62,15 +64,15 @@ def measure_scale(
 
 
 def _row(engine: Engine, predictor: FacePredictor, kind: PhotoKind, path: Path, workers: int, photos: int) -> ScaleRow:
-    tables = engine(predictor, [str(path)] * photos, workers)
-    # Each worker opens the model with its first part.
-    for _ in range(workers):
-        next(tables)
-    start = time.perf_counter()
-    timed = list(tables)
-    seconds = time.perf_counter() - start
-    count = sum(table.num_rows for table in timed)
-    cpu = np.concatenate([table["cpu_seconds"].to_numpy() for table in timed])
-    peak = max(table["peak_bytes"].to_numpy().max() for table in timed)
+    tables = list(engine(predictor, [str(path)] * photos, workers))
+    cpu, peak, worker, finished = (
+        np.concatenate([table[name].to_numpy() for table in tables])
+        for name in ("cpu_seconds", "peak_bytes", "worker", "finished")
+    )
+    # Each worker opens the model with its first part, and they do not all start at the same time.
+    start = max(finished[worker == number].min() for number in np.unique(worker))
+    timed = finished > start
+    seconds, count = finished.max() - start, int(timed.sum())
     size = path.stat().st_size
-    return ScaleRow(kind.name, workers, size, count, count / seconds, 1000 * float(cpu.mean()), float(peak))
+    cpu_ms = 1000 * float(cpu[timed].mean())
+    return ScaleRow(kind.name, workers, size, count, count / seconds, cpu_ms, float(peak.max()))

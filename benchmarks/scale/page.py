@@ -13,6 +13,11 @@ _DAY = 24 * 3600
 _NETWORK = 10e9
 _STORE_REQUESTS = 5500
 
+_BUSY = (
+    "**Other programs ran at the same time: photos/s say little here, and processor time is too high.** Run it again "
+    "on a machine that is left alone."
+)
+
 COLUMNS: Columns[ScaleRow] = [
     ("photo", lambda row: row.photo),
     ("KB", lambda row: f"{row.file_bytes / 1000:,.0f}"),
@@ -67,12 +72,14 @@ def to_markdown(report: ScaleReport) -> str:
     machine = report.machine
     fewest = min(row.workers for row in report.rows)
     single = [row for row in report.rows if row.workers == fewest]
+    busy = machine.load_average[0] > machine.cores / 4
     sections = [
         "# Photos on many workers",
         f"`python -m benchmarks scale`, {report.when}, on {machine.cpu}, {machine.cores} cores, load "
         f"{machine.load_average[0]:.1f} at the start, with {report.model}. Photos show one face and lie on this "
         "machine. Processor time and memory are of Ray's workers, without Ray's own processes; the clock counts those, "
         "too, and the end, where one worker has no more to do.",
+        *([_BUSY] if busy else []),
         "![photos a second](scale.png)",
         markdown_table(COLUMNS, report.rows, left=["photo"]),
         "## A billion photos, on paper",

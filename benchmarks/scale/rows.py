@@ -15,7 +15,7 @@ class ScaleRow:
         photo: Name of the kind of photo; each shows one face.
         workers: Processes of Ray, of one thread each.
         file_bytes: Of the JPEG file.
-        photos: That were timed, after each worker had opened the model.
+        photos: That were timed: of parts that ended after each worker had done its first, which opens the model.
         photos_per_second: By the clock.
         cpu_ms: Processor time of a photo in a worker, user and system.
         peak_bytes: Highest resident memory of a worker.

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from fer_zoo.cli.predict_inputs import find_inputs
-from fer_zoo.console import err, native_messages_dropped, print_error, progress
+from fer_zoo.console import err, print_error, progress
 from fer_zoo.distributed import FacePredictor
 from fer_zoo.distributed.addresses import find_photos, is_address
+from fer_zoo.distributed.ray_start import running_ray
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.packages import require
-from fer_zoo.text import plural, printable, reason
+from fer_zoo.text import plural, printable
 
 # Photos that a worker gets from a store at the same time.
 _FETCHES = 4
@@ -72,9 +70,10 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
     failed, done = len(photos.errors), 0
     if not files:
         return 1 if failed else 0
-    with output, _running(options.jobs, options.threads) as workers, progress() as bar:
+    with output, running_ray() as cpus, progress() as bar:
         from fer_zoo.distributed.ray_engine import predict_on_ray
 
+        workers = options.jobs or max(1, cpus // options.threads)
         task = bar.add_task("classify", total=len(files))
         try:
             for table in predict_on_ray(predictor, files, workers):
@@ -124,27 +123,3 @@ def _find(inputs: list[Path | str]) -> _Photos:
             else:
                 photos.errors.append(f"{printable(name)} cannot be in a Parquet file: its name is no text")
     return photos
-
-
-@contextmanager
-def _running(workers: int | None, threads: int) -> Iterator[int]:
-    """Ray, started on this machine where the process has none and `RAY_ADDRESS` names none; gives how many workers."""
-    # Else it reports its use to its makers, and writes of matters of its own on stderr.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import ray.data
-
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    starts = not ray.is_initialized()
-    if starts:
-        try:
-            with native_messages_dropped():
-                ray.init(logging_level=logging.ERROR, log_to_driver=False)
-        except Exception as error:  # Of many kinds.
-            raise FerZooError(f"Ray did not start: {reason(error)}") from error
-    try:
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        yield workers or max(1, cpus // threads)
-    finally:
-        if starts:
-            ray.shutdown()

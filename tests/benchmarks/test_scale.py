@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ _PHOTO = Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"
 
 def _one_after_the_other(predictor: FacePredictor, files: Sequence[str], workers: int) -> Iterator[Any]:
     parquet = pytest.importorskip("fer_zoo.distributed.parquet", exc_type=ImportError)
-    for file in files:
-        yield parquet.arrow_table(predictor({"file": np.array([file])}))
+    for number, file in enumerate(files):
+        faces = predictor({"file": np.array([file])})
+        yield parquet.arrow_table(faces | {"worker": np.full(len(faces["face"]), number % workers, float)})
 
 
 def test_rows_are_of_the_parts_after_each_workers_first() -> None:
@@ -47,8 +49,12 @@ def test_a_billion_photos_on_paper(tmp_path: Path) -> None:
     assert page.network_in_a_day(single) == pytest.approx(92.6e9, rel=1e-3)
     assert page.cores_of_the_network(single) == pytest.approx(45)
     assert page.cores_of_the_store(single) == pytest.approx(198)
-    report = ScaleReport("2026-11-29T00:00:00+00:00", describe(), "model.onnx", (single, double))
+    machine = replace(describe(), cores=4, load_average=(0.9, 2.0, 2.0))
+    report = ScaleReport("2026-11-29T00:00:00+00:00", machine, "model.onnx", (single, double))
     text = page.to_markdown(report)
+    busy = page.to_markdown(replace(report, machine=replace(machine, load_average=(1.1, 2.0, 2.0))))
+    assert "Other programs ran at the same time" in busy
+    assert "Other programs" not in text
     assert "| 12 MP | 10,000 | 1,000 | 417 | 42 | 92.6 | 45 | 198 |" in text
     write_record(tmp_path / "scale.json", report)
     assert read_record(tmp_path / "scale.json", ScaleReport) == report
