@@ -1,4 +1,4 @@
-"""The page on Spark and Dask runs where they are installed; `pip install pyspark 'dask[dataframe]'`."""
+"""The page on Spark and Dask runs where they are installed: Dask with the extra `dev`, Spark by `pip install pyspark`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(happy_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Spark on two threads of this machine, its files in the working folder."""
-    pyspark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
+    pyspark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed; run `pip install pyspark`")
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         pytest.skip("there is no Java, which Spark needs")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)  # Else it takes the first `python3`.
@@ -72,7 +72,7 @@ def test_spark_classifies_crops(folder: Path, spark: None, page_code: Callable[[
 
 def test_dask_takes_photos_to_faces(folder: Path, page_code: Callable[[str], str]) -> None:
     if importlib.util.find_spec("dask") is None:
-        pytest.skip("dask is not installed")
+        pytest.skip("dask is not installed; run `pip install 'dask[dataframe]'`")
     names, _ = run_page("map_partitions(", page_code)
     rows = names["faces"].compute(scheduler="threads").sort_values("path")  # type: ignore[attr-defined]
     assert [Path(path).name for path in rows["path"]] == ["a.jpg", "b.jpg", "text.jpg"]
