@@ -35,3 +35,7 @@ class UsageError(FerZooError):
     """
 
     exit_code = 2
+
+
+class LostProcessError(FerZooError):
+    """Another one of the processes that train together has ended, so that this one cannot go on."""

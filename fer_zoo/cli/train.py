@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 from fer_zoo.backend import select_backend
 from fer_zoo.cli.console_reporter import ConsoleReporter
+from fer_zoo.cli.train_joining import Member, joined, member, refuse_other_backends
 from fer_zoo.cli.train_options import present_names, training_parser
+from fer_zoo.cli.train_processes import run_processes
 from fer_zoo.console import out
 from fer_zoo.cpu import cores
 from fer_zoo.data.augment import AUGMENTATIONS
-from fer_zoo.errors import UsageError
+from fer_zoo.errors import LostProcessError, UsageError
 from fer_zoo.models.weights import PRETRAINED, has_download
 from fer_zoo.text import plural
 from fer_zoo.training.config import TrainingConfig, Transfer
@@ -24,7 +27,14 @@ from fer_zoo.training.run_folder import is_finished, read_config, refuse_occupie
 _FINE_TUNING_EPOCHS = 10
 
 
-def main(arguments: list[str]) -> int | None:
+def main(arguments: list[str], place: Member | None = None, folder: Path | None = None) -> int | None:
+    """Run the command.
+
+    Args:
+        arguments: Of the command line.
+        place: Of this process, where `run_processes` has started it.
+        folder: The run's, which that has chosen then.
+    """
     arguments = present_names(arguments)
     parser = training_parser()
     options = parser.parse_args(arguments)
@@ -36,24 +46,38 @@ def main(arguments: list[str]) -> int | None:
     elif not options.data:
         parser.set_defaults(epochs=_FINE_TUNING_EPOCHS)
     options = parser.parse_args(arguments)
+    place = place or member(options)
+    options.output = folder or options.output
+    if options.processes > 1:
+        options.backend = options.backend or "jax"
+        refuse_other_backends(options.backend)
     folder, config = _resumed(options.resume) if options.resume else _new(options)
-    for line in _expectations(config, recipe):
+    if options.processes > 1:
+        refuse_other_backends(config.backend)  # Of a run that is resumed.
+        if place is None:
+            return run_processes(arguments, options.processes, folder)
+    first = place is None or place.number == 0
+    for line in _expectations(config, recipe) if first else []:
         out.print(line)
     from fer_zoo.training.loop import train
 
     try:
-        result = train(
-            config,
-            folder,
-            resume=options.resume is not None,
-            tensorboard=options.tensorboard,
-            command=shlex.join(["python", "-m", "fer_zoo.train", *arguments]),
-            reporter=ConsoleReporter(),
-        )
-    except (KeyboardInterrupt, MemoryError, OSError):
-        if (folder / "config.json").exists() and not is_finished(folder):
-            out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}", markup=False)
+        with joined(place) if place else nullcontext():
+            result = train(
+                config,
+                folder,
+                resume=options.resume is not None,
+                tensorboard=options.tensorboard,
+                command=shlex.join(["python", "-m", "fer_zoo.train", *arguments]),
+                reporter=ConsoleReporter(),
+            )
+    except (KeyboardInterrupt, MemoryError, OSError, LostProcessError):
+        if first and (folder / "config.json").exists() and not is_finished(folder):
+            several = f" --processes {options.processes}" if options.processes > 1 else ""
+            out.print(f"stopped; go on with: python -m fer_zoo.train --resume {folder}{several}", markup=False)
         raise
+    if not first:
+        return 0
     for split, evaluation in result.evaluations.items():
         rest = f"macro-F1 {evaluation.macro_f1:.3f}, {evaluation.n:,} images"
         out.print(f"{split:13} {evaluation.accuracy_text}, {rest}")

@@ -95,6 +95,10 @@ def training_parser() -> argparse.ArgumentParser:
     output("--output", type=Path, metavar="FOLDER", help="else runs/MODEL-BACKEND")
     output("--overwrite", action="store_true", help="replace the run that --output holds")
     output("--tensorboard", action="store_true", help="also write TensorBoard event files")
+    processes = parser.add_argument_group("several processes", "that train one model together, on JAX").add_argument
+    processes("--processes", type=int, default=1, help="their number; without the next two, all on this machine")
+    processes("--coordinator", metavar="HOST:PORT", help="where process 0 runs and waits for the others")
+    processes("--process-id", type=int, metavar="K", help="number of this process, from 0")
     return parser
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_zoo.sharding import shard_batch
+from fer_zoo.sharding import shard_batch, whole
 
 
 class Predictor:
@@ -52,7 +52,7 @@ def _on_jax(model: keras.Model) -> Callable[[np.ndarray], Any]:
     # `predict_on_batch` would donate the weights' buffers to the call and put them back afterwards.
     @jax.jit
     def compute(trainable: list[jax.Array], others: list[jax.Array], inputs: jax.Array) -> Any:
-        return model.stateless_call(trainable, others, shard_batch(inputs), training=False)[0]
+        return whole(model.stateless_call(trainable, others, shard_batch(inputs), training=False)[0])
 
     def run(inputs: np.ndarray) -> Any:
         trainable, others = ([v.value for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))

@@ -20,7 +20,7 @@ from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models import build_model, parse_options
 from fer_zoo.models.guidance import GUIDED_MODELS, without_landmarks
 from fer_zoo.models.weights import load_backbone
-from fer_zoo.sharding import all_cores
+from fer_zoo.sharding import all_cores, is_first_process
 from fer_zoo.text import plural
 from fer_zoo.training.batch_norm import Recalibration, recalibrate_if_better
 from fer_zoo.training.calibration import Calibration, calibrate
@@ -29,9 +29,9 @@ from fer_zoo.training.checkpoint import Checkpoint
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.curves import plot_curves
 from fer_zoo.training.fit import Run, fit_network
-from fer_zoo.training.folder_lock import locked
 from fer_zoo.training.head import fit_head
 from fer_zoo.training.history import EpochRecord, best_epoch
+from fer_zoo.training.processes import lost_processes_told, refuse_disagreement, workplace
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.run_folder import delete_run, mark_finished, refuse_changed_images, write_config
 from fer_zoo.training.seed import seeded
@@ -73,6 +73,9 @@ def train(
 ) -> TrainResult:
     """Train a model.
 
+    Where `jax.distributed` has joined several processes, all of them call this with the same arguments and get the same
+    result. Each computes its part of every batch; the first one writes and reports.
+
     Args:
         config: The run's settings; its backend is the one Keras runs on.
         folder: Gets `config.json`, `history.csv` and `.json`, `curves.png`, and in the end `model.keras` (best epoch on
@@ -83,10 +86,18 @@ def train(
         reporter: Hears what the run does.
 
     Raises:
-        UsageError: The data cannot be used, or has changed since the run that is resumed began.
-        FerZooError: The loss became infinite, a checkpoint does not fit, or another run writes to `folder`.
+        UsageError: The data cannot be used, or has changed since the run that is resumed began; or several processes
+            were not called alike, or cannot share a batch.
+        FerZooError: The loss became infinite, a checkpoint does not fit, another run writes to `folder`, or one of
+            several processes has ended.
     """
-    with locked(folder), all_cores(config.batch_size), seeded(config.seed):
+    with (
+        lost_processes_told(),
+        all_cores(config.batch_size),
+        workplace(folder, resume) as folder,
+        seeded(config.seed),
+    ):
+        reporter = reporter if is_first_process() else SILENT
         config = config.with_precision()
         _make_deterministic()
         splits = load_splits(config, reporter)
@@ -95,6 +106,7 @@ def train(
         if resume:
             refuse_changed_images(folder, splits)
         checkpoint = Checkpoint(folder, model, resume)
+        refuse_disagreement(config, splits, checkpoint)
         if not checkpoint.history:
             _load_initial_weights(config, model, labels)
         if config.ferplus_labels:

@@ -111,6 +111,11 @@ def delete_state(folder: Path) -> None:
     """Delete what an unfinished run goes on from, if there is any."""
     for name in _WORKING_FILES:
         (folder / name).unlink(missing_ok=True)
+    delete_features(folder)
+
+
+def delete_features(folder: Path) -> None:
+    """Delete the features of frozen layers that an unfinished run keeps, if there are any."""
     for name in (HEAD_FEATURES, FROZEN_FEATURES):
         shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The page on Spark and Dask runs where they are installed: Dask with the extra `dev`, Spark by `pip install pyspark`."""
+"""The page on Spark and Dask runs where they are: Dask with the extra `dev`, Spark by `pip install pyspark`."""
 
 from __future__ import annotations
 

