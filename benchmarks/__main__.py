@@ -28,6 +28,7 @@ _COMMANDS = {
     "scale": ("scale.command", "main", "photos on Ray's workers, and what a billion cost"),
     "serve": ("serving.command", "main", "requests a second of the HTTP server"),
     "runtimes": ("runtimes.command", "main", "files of the zoo in other runtimes"),
+    "voice": ("voice.command", "main", "the voice model, and voices with faces"),
     "robustness": ("robustness.command", "main", "corruptions, calibration, confused pairs, other data sets"),
 }
 

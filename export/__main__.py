@@ -37,8 +37,8 @@ from .destination import MOBILE, destination_of, sha_of_original
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
 _MORE_FILES = ("tflite:int8-full",)
-# Targets that repackage exported files: modules with a command line of their own.
-_REPACKAGED = ("triton", "hub", "micro")
+# Targets that repackage exported files, or have other inputs: modules with a command line of their own.
+_REPACKAGED = ("triton", "hub", "micro", "voice")
 _PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
@@ -184,7 +184,8 @@ def _parser() -> argparse.ArgumentParser:
         default="zoo",
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
         "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; micro: a C "
-        "header for TensorFlow Lite Micro; these as `MODEL --target triton FOLDER`, whose --help tells more",
+        "header for TensorFlow Lite Micro; voice: the files of a "
+        "voice model; these as `MODEL --target triton FOLDER`, whose --help tells more",
     )
     parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
     parser.add_argument(

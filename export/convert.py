@@ -72,9 +72,10 @@ def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
 
 
 def _function(model: keras.Model) -> tf.types.experimental.GenericFunction:
-    """The model with the contract's names: `image` in, `probabilities` out."""
-    signature = [tf.TensorSpec(model.input_shape, tf.float32, name="image")]
-    return tf.function(lambda image: {"probabilities": model(image, training=False)}, input_signature=signature)
+    """The model with the contract's names: `image` in, of a voice `log_mel`, and `probabilities` out."""
+    name = "log_mel" if model.inputs[0].name == "log_mel" else "image"
+    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=name)]
+    return tf.function(lambda inputs: {"probabilities": model(inputs, training=False)}, input_signature=signature)
 
 
 def _rename(graph: onnx.GraphProto) -> None:

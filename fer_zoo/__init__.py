@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fer_zoo.inference import Classifier, load_classifier
     from fer_zoo.models import build_model, list_models
     from fer_zoo.training import TrainingConfig, train
-    from fer_zoo.voice import fuse
+    from fer_zoo.voice import VoiceClassifier, fuse, load_voice
     from fer_zoo.zoo import ModelInfo, load_model, model_info
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "ModelInfo",
     "TrainingConfig",
     "UsageError",
+    "VoiceClassifier",
     "__version__",
     "build_model",
     "crop_face",
@@ -42,6 +43,7 @@ __all__ = [
     "load_classifier",
     "load_dataset",
     "load_model",
+    "load_voice",
     "model_info",
     "read_photo",
     "train",
@@ -57,7 +59,7 @@ _SOURCES = {
     "fer_zoo.inference": ("Classifier", "load_classifier"),
     "fer_zoo.models": ("build_model", "list_models"),
     "fer_zoo.training": ("TrainingConfig", "train"),
-    "fer_zoo.voice": ("fuse",),
+    "fer_zoo.voice": ("VoiceClassifier", "fuse", "load_voice"),
     "fer_zoo.zoo": ("ModelInfo", "load_model", "model_info"),
 }
 _MODULE_OF = {name: module for module, names in _SOURCES.items() for name in names}

@@ -43,6 +43,7 @@ def test_the_wheel_has_one_top_level_package(wheel: Path) -> None:
     assert "fer_zoo/py.typed" in names
     assert {"fer_zoo/serve/static/vendor/onnxruntime/ort-wasm-simd.wasm.gz", "fer_zoo/serve/docs.html"} <= set(names)
     assert {"fer_zoo/faces/yunet.onnx", "fer_zoo/faces/yunet.LICENSE"} <= set(names)
+    assert {f"fer_zoo/artifacts/voice_nano/{name}" for name in ("model.onnx", "voice.json")} <= set(names)
     assert not [name for name in names if name.endswith((".png", ".zip", ".keras")) or "/reports/" in name]
 
 

@@ -51,6 +51,8 @@ def main(arguments: list[str]) -> int:
         return predict_clip(options)
     if options.plot:
         raise UsageError("--plot shows expressions over time: it needs a video")
+    if options.voice or options.voice_weight is not None:
+        raise UsageError("--voice listens to the sound of a video: photos have none")
     form = form_of(options.format, options.output)
     estimated = options.prior == "estimate"
     if options.resume and (options.output is None or form not in ("csv", "jsonl") or estimated):
@@ -156,6 +158,15 @@ def _parser() -> argparse.ArgumentParser:
         "--empty", action="store_true", help="also write CSV rows for photos, and rows for frames, without a face"
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="plot the expressions of a video over time")
+    parser.add_argument(
+        "--voice", action="store_true", help="listen to the sound of a video, too, and join voice and face"
+    )
+    parser.add_argument(
+        "--voice-weight",
+        type=_weight,
+        metavar="W",
+        help="how much the voice counts beside a face: 0 not at all, 1 as much (default: what fitted simulated pairs)",
+    )
     parser.add_argument("--batch-size", type=positive, default=32, help="faces in one call (default: %(default)s)")
     parser.add_argument(
         "--jobs", type=positive, metavar="N", help="photos at the same time (default: as many as there are cores)"
@@ -211,6 +222,13 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _weight(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number of at least 0")
+    return value
 
 
 def form_of(chosen: str | None, output: Path | None) -> str:

@@ -93,7 +93,7 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse what Ray's workers do not do, and an output that is no folder of Parquet files."""
-    for name in ("annotate", "plot", "format"):
+    for name in ("annotate", "plot", "format", "voice"):
         if getattr(options, name):
             raise UsageError(f"--{name} does not go with --engine ray, which writes Parquet")
     if options.prior == "estimate":

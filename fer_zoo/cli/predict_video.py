@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fer_zoo.cli.model_options import fixed_prior
 from fer_zoo.cli.predict import form_of
@@ -16,14 +19,16 @@ from fer_zoo.contract import translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import write_text
-from fer_zoo.inference import load_classifier
+from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.tables import print_table
 from fer_zoo.text import plural, printable
 from fer_zoo.video.frames import Video
+from fer_zoo.video.listener import Listener
 from fer_zoo.video.recorder import Recorder
 from fer_zoo.video.timeline import Timeline, check_plot
-from fer_zoo.video.tracker import FaceTracker
+from fer_zoo.video.tracker import FaceTracker, TrackedFace
 from fer_zoo.video.writer import check_video_name
+from fer_zoo.voice import VoiceClassifier, load_voice, read_audio
 
 
 def predict_clip(options: argparse.Namespace) -> int:
@@ -49,6 +54,8 @@ def predict_clip(options: argparse.Namespace) -> int:
         raise UsageError("JSON lines are for pictures, not for videos; give a name in .json or .csv")
     path: Path = options.files[0]
     check_targets([path], annotate=options.annotate, output=options.output, plot=options.plot)
+    if options.voice_weight is not None and not options.voice:
+        raise UsageError("--voice-weight needs --voice")
     start = time.perf_counter()
     interrupted = False
     with Video(path, options.threads) as video:
@@ -58,10 +65,21 @@ def predict_clip(options: argparse.Namespace) -> int:
         )
         tracker = FaceTracker(classifier, FaceDetector(options.threads, size=options.detector_size))
         labels = translated(classifier.labels, options.language)
-        with Recorder(labels, options.annotate, video.rate, empty=options.empty, video=video) as recorder:
+        voice = load_voice(threads=options.threads) if options.voice else None
+        voices = translated(voice.labels, options.language) if voice else ()
+        listener: Listener | None = None
+        with Recorder(
+            labels, options.annotate, video.rate, empty=options.empty, video=video, voices=voices
+        ) as recorder:
             try:
                 for frame in track(video, "frames", video.count or None):
-                    recorder.add(frame, tracker.update(frame.image, frame.seconds))
+                    faces: Sequence[TrackedFace] = tracker.update(frame.image, frame.seconds)
+                    moment = None
+                    if voice:
+                        # Only now it is known when the first frame is shown.
+                        listener = listener or _listener(path, video.start, voice, classifier, options.voice_weight)
+                        faces, moment = listener.hear(frame.seconds, faces)
+                    recorder.add(frame, faces, moment)
             except KeyboardInterrupt:
                 # The results so far are written.
                 interrupted = True
@@ -74,7 +92,7 @@ def predict_clip(options: argparse.Namespace) -> int:
     if options.plot:
         timeline.plot(options.plot)
     if form == "table" and options.output is None:
-        if timeline.summary():
+        if timeline.summary() or timeline.voice_summary():
             print_table(timeline.to_table())
         else:
             larger = f"; small ones need a --detector-size above {options.detector_size}" if tracker.shrinks else ""
@@ -98,16 +116,33 @@ def predict_clip(options: argparse.Namespace) -> int:
     return 0
 
 
+def _listener(
+    path: Path, start: float, voice: VoiceClassifier, classifier: Classifier, weight: float | None
+) -> Listener:
+    """Decode the sound of a video, find the speech in it, and classify that."""
+    sound = read_audio(path, start)
+    if sound is None:
+        err.print(f"{printable(path)} has no sound that can be decoded: --voice changes nothing", markup=False)
+        sound = np.zeros(0, np.float32)
+    weight = voice.weight if weight is None else weight
+    return Listener(voice.follow(sound), classifier.labels, weight, classifier.population())
+
+
 def _text(form: str, timeline: Timeline, head: dict[str, str], skipped: int) -> str:
     if form == "csv":
         return timeline.to_csv()
     if form == "json":
         summary: dict[str, Any] = {"frames": timeline.frames, "damaged_frames": skipped}
         summary |= {"seconds": round(timeline.seconds, 3), "faces": timeline.summary()}
+        if voice := timeline.voice_summary():
+            summary["voice"] = voice
         return json.dumps(head | summary | {"timeline": timeline.rows()}, ensure_ascii=False) + "\n"
+    named = [(f"face {face['face']}", face) for face in timeline.summary()]
+    if voice := timeline.voice_summary():
+        named.append(("voice", voice))
     lines = (
-        f"face {face['face']}, {face['from']:.1f} to {face['to']:.1f} s: "
-        + ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in face["expressions"])
-        for face in timeline.summary()
+        f"{name}, {found['from']:.1f} to {found['to']:.1f} s: "
+        + ", ".join(f"{entry['label']} {entry['share']:.0%}" for entry in found["expressions"])
+        for name, found in named
     )
     return "".join(f"{line}\n" for line in lines)

@@ -213,6 +213,14 @@ class Classifier:
             )
         return self.training_prior
 
+    def population(self) -> np.ndarray | None:
+        """The class frequencies that the predictions are for: those of `prior`, else those of training.
+
+        Returns:
+            float64 `[len(labels)]`, adding up to 1; `None` if they are not known, or estimated at each call.
+        """
+        return self.training_prior if self.prior is None else self._frequencies
+
     def _unadapted(self, images: Faces, batch_size: int | None, tta: TestTimeAugmentation | None = None) -> np.ndarray:
         """The model's own probabilities, for the population of its training."""
         return np.mean([self._predict(view, batch_size) for view in views(_crops(images), tta)], axis=0)

@@ -12,6 +12,7 @@ import numpy as np
 from fer_zoo.faces.annotate import annotate, caption
 from fer_zoo.files import atomic_path
 from fer_zoo.video.frames import Frame, Video
+from fer_zoo.video.listener import Moment
 from fer_zoo.video.sound import Sound
 from fer_zoo.video.timeline import Timeline
 from fer_zoo.video.tracker import TrackedFace
@@ -28,6 +29,7 @@ class Recorder:
         keep: Whether the timeline stores the faces; without them a camera may run for days.
         empty: Whether frames without faces get a row in the timeline.
         video: The video whose sound is copied to the annotated video.
+        voices: Names of the voice's classes, if the timeline has them.
 
     Attributes:
         timeline: The results so far.
@@ -41,10 +43,11 @@ class Recorder:
         keep: bool = True,
         empty: bool = False,
         video: Video | None = None,
+        voices: Sequence[str] = (),
     ) -> None:
         if annotated:
             check_video_name(annotated)
-        self.timeline = Timeline(labels, empty)
+        self.timeline = Timeline(labels, empty, voices)
         self._annotated = annotated
         self._rate = rate
         self._keep = keep
@@ -52,9 +55,9 @@ class Recorder:
         self._writer: VideoWriter | None = None
         self._stack = ExitStack()
 
-    def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        """Add the next frame."""
-        self.timeline.add(frame.number, frame.seconds, faces if self._keep else ())
+    def add(self, frame: Frame, faces: Sequence[TrackedFace], moment: Moment | None = None) -> None:
+        """Add the next frame, and what is heard at its time."""
+        self.timeline.add(frame.number, frame.seconds, faces if self._keep else (), moment)
         if not self._annotated:
             return
         if self._writer is None:

@@ -60,7 +60,7 @@ def fuse(
         >>> voice = np.array([0.1, 0.1, 0.1, 0.5, 0.1, 0.1])  # happy
         >>> fuse(face, voice).round(2)
         array([0.04, 0.  , 0.04, 0.77, 0.15, 0.  , 0.  ], dtype=float32)
-        >>> bool(np.allclose(fuse(face, None), face))
+        >>> bool(np.allclose(fuse(face, None), face, atol=1e-6))
         True
     """
     if not 0 <= weight < np.inf:

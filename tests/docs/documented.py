@@ -69,6 +69,8 @@ NOT_RUN: dict[str, str] = {
     'network = keras.models.load_model("vggface2_mobilenet.h5",': "needs a file from the internet",
     "pip install": "needs the internet; .ci/run and tests/test_wheel.py install what the README says",
     "python -m benchmarks": "takes minutes; tests/benchmarks/ runs it on a small zoo",
+    "python -m benchmarks voice": "needs EmoDB; tests/voice/ has it trained on sounds made there",
+    "python -m export runs/voice --target voice": "needs EmoDB; tests/voice/ exports a small run",
     "python -m benchmarks robustness --dataset": "needs a labelled set; tests/benchmarks/test_robustness.py makes some",
     "python -m export": "takes a minute; tests/export/ runs it on a small model",
     "python -m fer_zoo.train --model mobilenet_face --warm-start": "takes long; the block own-pictures is run",
