@@ -444,6 +444,33 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     assert _modes(nodes[1]) == ["constant"]
 
 
+@pytest.mark.slow
+def test_maps_of_landmarks_are_in_onnx_and_tflite(tmp_path: Path) -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("export needs TensorFlow")
+    import onnxruntime
+    from ai_edge_litert.interpreter import Interpreter
+
+    from export.convert import to_onnx, to_tflite
+    from export.folding import fold
+
+    model = randomized(build_model("fernet_nano_landmark"))
+    batch = images(count=2)
+    maps = outputs(keras.Model(model.input, model.get_layer("landmark_maps").output), batch)
+    assert maps.max((1, 2)).min() > 0.1  # The landmarks lie in the image.
+    folded = fold(model)
+    to_onnx(folded, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(model, batch), atol=1e-5)
+    to_tflite(folded, tmp_path / "model.tflite")
+    interpreter = Interpreter(str(tmp_path / "model.tflite"))
+    run = interpreter.get_signature_runner()
+    one = np.concatenate([next(iter(run(image=image[None]).values())) for image in batch])
+    np.testing.assert_allclose(one, outputs(model, batch), atol=1e-5)
+
+
 def _modes(pad: Any) -> list[str]:
     """What a Pad says of its mode: where it says nothing, ncnn refuses what pnnx makes of it."""
     return [attribute.s.decode() for attribute in pad.attribute if attribute.name == "mode"]
