@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import shlex
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference.prior import parse_prior, prior_text
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import (
-    artifact_path,
-    artifacts_dir,
-    find_file,
-    load_manifest,
     original_path,
     run_config,
     training_prior,
 )
 
 from .destination import MOBILE, destination_of, sha_of_original
+from .original import (
+    CONVERTERS,
+    check_arguments,
+    installed_converter,
+    name_in_zoo,
+    original_file,
+    prepare_keras,
+)
+from .targets import RUNTIMES
 
 _FORMATS = ("onnx", "tflite")
 _FILES = ("onnx:fp32", "onnx:int8", "tflite:fp32", "tflite:fp16", "tflite:int8")
 _MORE_FILES = ("tflite:int8-full",)
 # Targets that repackage exported files, or have other inputs: modules with a command line of their own.
 _REPACKAGED = ("triton", "hub", "micro", "voice")
-_PACKAGES = ("tensorflow", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "sklearn", "matplotlib")
 
 
 def main(arguments: list[str]) -> int | None:
@@ -47,26 +46,25 @@ def main(arguments: list[str]) -> int | None:
         raise UsageError("comparing quantizers is a benchmark now: fer-zoo benchmark quantizers MODEL.keras")
     if (target := _target(arguments)) in _REPACKAGED:
         return import_module(f".{target}", __package__).main(arguments)
+    if target in RUNTIMES:
+        return import_module(".targets.command", __package__).main(arguments)
     options = _parser().parse_args(arguments)
-    formats = tuple(options.formats.split(","))
-    if not formats or set(formats) - set(_FORMATS):
-        raise UsageError(f"--formats is {options.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
-    if options.target == "mobile" and "tflite" not in formats:
-        raise UsageError("--target mobile writes TFLite; leave out --formats")
+    converter, formats = _choose_converter(options)
     if options.target == "mobile" and options.also:
         raise UsageError("--also is for the zoo's files; leave out --target mobile")
     if options.publish and options.output:
         raise UsageError("--publish writes into the zoo's own folder; leave out --output")
-    name = _name_in_zoo(options.model)
+    name = name_in_zoo(options.model)
     if options.also and name and not (options.output or options.force):
         raise UsageError(f"--also would add to the zoo's own files of {name}: give --output FOLDER, or pass --force")
     if options.prior is not None and (options.publish or (name is not None and options.output is None)):
         raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
-    original = original_path(name, absent=True) if name else None
-    if options.prior is not None and run_config((original or options.model).parent).get("members"):
+    listed = original_path(name, absent=True) if name else None
+    if options.prior is not None and run_config((listed or options.model).parent).get("members"):
         # Checked before the ensemble is built from its members, which may be missing.
         raise UsageError(f"{options.model} averages several models: it has no last bias; export one of them")
-    _prepare(original or options.model, options.calibration, restorable=original is not None)
+    check_arguments(listed or options.model, options.calibration, restorable=listed is not None)
+    prepare_keras(converter, *(("ai_edge_litert",) if "tflite" in formats else ()))
     # A model of the zoo is exported into the zoo, unless another folder is given.
     output = options.output
     if options.prior is not None and output is None:
@@ -74,14 +72,14 @@ def main(arguments: list[str]) -> int | None:
     into_zoo = options.publish or (name is not None and output is None)
     if into_zoo:
         destination_of(options.model, "", publish=True)
-        if name and options.target == "mobile" and not options.force and _has_phone_files(original):
+        if name and options.target == "mobile" and not options.force and _has_phone_files(listed):
             return 0
     with ExitStack() as stack:
-        model = stack.enter_context(_original(original or options.model))
+        model = stack.enter_context(original_file(listed or options.model))
         if options.prior is not None:
             from .population import adapted_to
 
-            model = stack.enter_context(adapted_to(model, options.prior, training_prior(original or options.model)))
+            model = stack.enter_context(adapted_to(model, options.prior, training_prior(listed or options.model)))
         settings: dict[str, Any] = {"data": options.data, "calibration_images": options.calibration}
         settings |= {"ferplus": options.ferplus, "report": _print}
         settings |= {"command": shlex.join(["python", "-m", "export", *arguments])}
@@ -113,14 +111,6 @@ def _target(arguments: list[str]) -> str | None:
     return parser.parse_known_args(arguments)[0].target
 
 
-def _name_in_zoo(model: Path) -> str | None:
-    """The name of a model of the zoo, given by its name or its `.keras` file; `None` for any other model."""
-    if not model.exists():
-        return str(model) if original_path(str(model), absent=True) else None
-    originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
-    return next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
-
-
 def _has_phone_files(original: Path | None) -> bool:
     """Whether the zoo has this model's files for phones already; prints where."""
     if original is None or not original.is_file():
@@ -132,36 +122,25 @@ def _has_phone_files(original: Path | None) -> bool:
     return True
 
 
-@contextmanager
-def _original(model: Path) -> Iterator[Path]:
-    """The `.keras` file; a missing one is downloaded, that of an ensemble is built from its members."""
-    if model.is_file():
-        yield model
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        for path in model.parent.glob("*.json"):
-            shutil.copyfile(path, folder / path.name)
-        if run_config(folder).get("members"):
-            from fer_zoo.training.ensembling import rebuild_ensemble
+def _choose_converter(options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    """The converter to ONNX and the formats to write.
 
-            yield rebuild_ensemble(model.parent / "config.json", folder, artifacts_dir())
-        else:
-            shutil.copyfile(find_file(f"{model.parent.name}:keras"), folder / model.name)
-            yield folder / model.name
-
-
-def _prepare(model: Path, calibration: int, restorable: bool = False) -> None:
-    """Check the requirements of an export and choose the backend."""
-    if calibration < 1:
-        raise UsageError(f"--calibration is {calibration}; it must be at least 1")
-    missing = [package for package in _PACKAGES if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UsageError(f"export needs {', '.join(missing)}; run `pip install 'fer-zoo[export]'`")
-    if not model.is_file() and not restorable:
-        raise UsageError(f"{model} does not exist; train a model first: python -m fer_zoo.train")
-    # TFLite and tf2onnx convert a TensorFlow SavedModel, whatever backend trained the model.
-    select_backend("tensorflow")
+    Keras has one backend in a process, and only on TensorFlow there are TFLite files.
+    """
+    formats = tuple(options.formats.split(",")) if options.formats is not None else _FORMATS
+    if not formats or set(formats) - set(_FORMATS):
+        raise UsageError(f"--formats is {options.formats!r}; it takes {', '.join(_FORMATS)} or both with a comma")
+    if options.target == "mobile" and "tflite" not in formats:
+        raise UsageError("--target mobile writes TFLite; leave out --formats")
+    tflite = options.target == "mobile" or bool(options.also) or (options.formats is not None and "tflite" in formats)
+    if options.onnx_converter == "torch" and tflite:
+        raise UsageError("TFLite files need TensorFlow, and Keras has one backend in a process: export them separately")
+    converter = options.onnx_converter or ("tf2onnx" if tflite else installed_converter())
+    if converter == "torch":
+        formats = ("onnx",)
+        if options.onnx_converter is None:
+            _print("TensorFlow or tf2onnx is not installed: torch converts to ONNX, and no TFLite files are written")
+    return converter, formats
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,14 +159,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="replace what lies there, another model's files too")
     parser.add_argument(
         "--target",
-        choices=("zoo", "mobile", *_REPACKAGED),
+        choices=("zoo", "mobile", *_REPACKAGED, *RUNTIMES),
         default="zoo",
         help="mobile: TFLite for MediaPipe Tasks on Android and iOS, in the folder mobile of the output; "
         "triton: a model repository for NVIDIA Triton; hub: a folder for a model hub and transformers.js; micro: a C "
-        "header for TensorFlow Lite Micro; voice: the files of a "
-        "voice model; these as `MODEL --target triton FOLDER`, whose --help tells more",
+        "header for TensorFlow Lite Micro; voice: the files of a voice model; openvino, ncnn, mnn, coreml: files of "
+        "these runtimes; all but mobile as `MODEL --target triton FOLDER`, whose --help tells more",
     )
-    parser.add_argument("--formats", default=",".join(_FORMATS), help="onnx, tflite, or both with a comma")
+    parser.add_argument("--formats", help="onnx, tflite, or both with a comma, which is the default")
+    parser.add_argument(
+        "--onnx-converter",
+        choices=tuple(CONVERTERS),
+        help="what converts to ONNX; else tf2onnx, or torch where TensorFlow or tf2onnx is not installed",
+    )
     parser.add_argument(
         "--leave-out",
         nargs="+",

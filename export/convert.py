@@ -1,4 +1,4 @@
-"""Keras to ONNX and TFLite in float, through TensorFlow."""
+"""Keras to float32 ONNX: on TensorFlow through tf2onnx, on torch through its own converter."""
 
 from __future__ import annotations
 
@@ -12,28 +12,42 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import onnx
-import tensorflow as tf
+import onnxruntime
 from onnx import helper, numpy_helper
 
 from fer_zoo.console import native_messages_dropped
 
-from . import flatbuffer
 from .portable import make_portable
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import torch
+
 OPSET = 17
+# The lowest that torch's converter writes without converting back from a later one.
+TORCH_OPSET = 18
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Write `model` as float32 ONNX: input `image` NHWC, output `probabilities`, both with any batch size."""
-    with quiet():
-        import tf2onnx
+    """Write `model` as float32 ONNX: input `image` NHWC, output `probabilities`, both with any batch size.
 
-        function = _function(model)
-        converted, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    Args:
+        model: What `fold` made, on TensorFlow (tf2onnx, opset 17) or torch (`torch.onnx`, opset 18).
+        path: The file to write.
+    """
+    with quiet():
+        converted = optimized(from_torch(model)) if keras.backend.backend() == "torch" else from_tensorflow(model)
+    finish(converted)
+    onnx.save(converted, path)
+
+
+def finish(converted: onnx.ModelProto) -> None:
+    """Bring what a converter made to the zoo's form: names, the image's shift in its padding, what runtimes need."""
     graph = converted.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -46,36 +60,86 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     # tf2onnx writes constants in the order of a set, which differs from one conversion to the next.
     graph.initializer.sort(key=lambda tensor: tensor.name)
     onnx.checker.check_model(converted, full_check=True)
-    onnx.save(converted, path)
 
 
-def to_tflite(model: keras.Model, path: Path, half: bool = False) -> None:
-    """Write `model` as TFLite, float32, or with the weights in float16 where `half`."""
-    with converter(model) as convert, quiet():
-        path.write_bytes(convert.convert())
-    small = flatbuffer.load(path)
-    flatbuffer.compact(small)
-    if half:
-        flatbuffer.halve(small)
-    flatbuffer.save(small, path)
+def from_tensorflow(model: keras.Model, opset: int = OPSET) -> onnx.ModelProto:
+    """What tf2onnx makes of a model on TensorFlow."""
+    import tf2onnx
+
+    function = tf_function(model)
+    return tf2onnx.convert.from_function(function, function.input_signature, opset=opset)[0]
 
 
-@contextlib.contextmanager
-def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
-    """A TFLite converter of `model` through a SavedModel, which lives as long as the context."""
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        archive = keras.export.ExportArchive()
-        archive.track(model)
-        archive.add_endpoint("serving_default", _function(model))
-        archive.write_out(folder, verbose=False)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+def from_torch(model: keras.Model, opset: int = TORCH_OPSET) -> onnx.ModelProto:
+    """What `torch.onnx` makes of a model on torch, by `torch.export`.
+
+    Not Keras's `model.export`: for any batch size it takes torch's older converter, whose graph has ten times as many
+    nodes, which compute the padding anew in each call.
+    """
+    import torch
+
+    program = torch.onnx.export(
+        torch_module(model),
+        (torch.zeros(2, *model.input_shape[1:]),),
+        input_names=[_input_name(model)],
+        output_names=["probabilities"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        opset_version=opset,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    program.optimize()
+    return program.model_proto
 
 
-def _function(model: keras.Model) -> tf.types.experimental.GenericFunction:
+def torch_module(model: keras.Model) -> torch.nn.Module:
+    """A model on torch as a module of one named input, for `torch.export`."""
+    import torch
+
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.model(inputs, training=False)
+
+    return Module().eval()
+
+
+def optimized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph as ONNX Runtime simplifies it for any processor.
+
+    Other converters than tf2onnx leave two transpositions around each convolution, and its bias behind them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(Path(folder) / "model.onnx")
+        onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        simple = onnx.load(options.optimized_model_filepath)
+    # ONNX Runtime adds every domain that it knows.
+    used = [opset for opset in simple.opset_import if opset.domain == ""]
+    del simple.opset_import[:]
+    simple.opset_import.extend(used)
+    for node in simple.graph.node:
+        del node.metadata_props[:]
+    simple.producer_name = model.producer_name
+    simple.producer_version = model.producer_version
+    return simple
+
+
+def tf_function(model: keras.Model) -> tf.types.experimental.GenericFunction:
     """The model with the contract's names: `image` in, of a voice `log_mel`, and `probabilities` out."""
-    name = "log_mel" if model.inputs[0].name == "log_mel" else "image"
-    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=name)]
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=_input_name(model))]
     return tf.function(lambda inputs: {"probabilities": model(inputs, training=False)}, input_signature=signature)
+
+
+def _input_name(model: keras.Model) -> str:
+    return "log_mel" if model.inputs[0].name == "log_mel" else "image"
 
 
 def _rename(graph: onnx.GraphProto) -> None:
@@ -144,7 +208,7 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the converters' chatter off the terminal; exceptions still say what failed."""
-    loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow")]
+    loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow", "torch", "coremltools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -61,9 +61,10 @@ class Affine(layers.Layer):
         self.shift = None if shift is None or np.all(shift == 0) else shift.astype(np.float32)
 
     def call(self, inputs: Any) -> Any:
+        # torch traces no arithmetic with arrays of NumPy.
         if self.multiplier is not None:
-            inputs = inputs * self.multiplier
-        return inputs if self.shift is None else inputs + self.shift
+            inputs = inputs * keras.ops.convert_to_tensor(self.multiplier)
+        return inputs if self.shift is None else inputs + keras.ops.convert_to_tensor(self.shift)
 
 
 def trace(model: keras.Model) -> tuple[list[Call], keras.Model]:

@@ -12,11 +12,11 @@ import tensorflow as tf
 from keras import layers
 
 from . import flatbuffer
-from .convert import converter, quiet
+from .convert import quiet
 from .folding import rebuild
 from .pairs import limit_pairs
 from .quantization import Prepared
-from .quantize import with_ranges
+from .tflite import converter, with_ranges
 
 
 def tflite_full_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:

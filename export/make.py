@@ -29,13 +29,12 @@ from fer_zoo.zoo.artifact import task_of
 from fer_zoo.zoo.keras_file import oldest_keras
 
 from . import metadata
-from .convert import to_onnx, to_tflite
+from .convert import to_onnx
 from .destination import Destination
 from .folding import fold
 from .gates import ParityCheck, Reporter, check_gates
-from .integers import tflite_full_int8
 from .quantization import Prepared, prepare, prepare_half
-from .quantize import onnx_int8, tflite_int8
+from .quantize import onnx_int8
 
 _SEED = 2025
 # Larger files of the zoo, in bytes, are not committed when they are new, since an export makes them again. The
@@ -246,6 +245,8 @@ def _write_files(
         elif target.format == "onnx":
             to_onnx(folded, path)
         else:
+            from .tflite import to_tflite
+
             half = target.precision == "fp16"
             to_tflite(prepare_half(folded, images) if half else folded, path, half)
     for target in targets:
@@ -256,12 +257,18 @@ def _write_files(
 
 def _writer(target: Target) -> Callable[[Prepared, Path, np.ndarray], None] | None:
     """The function that writes an int8 target, `None` for a float one."""
-    writers = {
-        ("onnx", "int8"): onnx_int8,
-        ("tflite", "int8"): tflite_int8,
-        ("tflite", "int8-full"): tflite_full_int8,
-    }
-    return writers.get((target.format, target.precision))
+    # Those of TFLite need TensorFlow, which an export of ONNX through torch does without.
+    if str(target) == "onnx:int8":
+        return onnx_int8
+    if str(target) == "tflite:int8":
+        from .tflite import tflite_int8
+
+        return tflite_int8
+    if str(target) == "tflite:int8-full":
+        from .integers import tflite_full_int8
+
+        return tflite_full_int8
+    return None
 
 
 def _input(precision: str) -> dict[str, Any]:

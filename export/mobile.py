@@ -24,7 +24,6 @@ from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import with_portable_paths
 
 from . import flatbuffer, metadata, task_metadata
-from .convert import to_tflite
 from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
 from .gates import ParityCheck, Reporter, check_gates, silent
@@ -32,7 +31,7 @@ from .make import calibration_sample, dataset_for, facts_of, load_model
 from .mobile_card import mobile_card
 from .phone import take_rgb
 from .quantization import Prepared, prepare, prepare_half
-from .quantize import tflite_int8
+from .tflite import tflite_int8, to_tflite
 
 _DESCRIPTION = (
     "Names the facial expression of one face that fills the picture, as {people} would. An "

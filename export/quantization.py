@@ -129,6 +129,11 @@ class _Stream:
     tensors: tuple[keras.KerasTensor, ...]
 
 
+def equal(found: np.ndarray | None, constant: np.ndarray) -> bool:
+    """Whether an array, where there is one, is a constant up to the rounding of float32."""
+    return found is not None and found.shape == constant.shape and bool(np.allclose(found, constant, rtol=1e-6))
+
+
 def _equalized(model: keras.Model, images: np.ndarray) -> keras.Model:
     calls, copy = trace(model)
     chains = [

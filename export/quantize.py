@@ -1,4 +1,4 @@
-"""Static int8: per-channel weights, calibrated activations, float input, swish, logits and softmax.
+"""Static int8 ONNX: per-channel weights, calibrated activations, float input, swish, logits and softmax.
 
 A softmax of 256 levels makes ties; swish and softmax on a vector cost nothing in float, and logits need more levels.
 """
@@ -7,33 +7,23 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
-import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from . import flatbuffer
-from .convert import converter, quiet, to_onnx
-from .dense import quantize_dense, scale_dense_outputs
-from .folding import Affine, rebuild
-from .pairs import limit_pairs
+from .convert import quiet, to_onnx
 from .portable import make_portable
-from .quantization import Prepared, SharedScale, int8_scales, pairs_of, row_limits
+from .quantization import Prepared, SharedScale, equal, int8_scales, pairs_of, row_limits
 
 _FLOAT_ONNX = ("Softmax", "Sigmoid", "Mul")
 _CHEAP_ONNX = ("Relu", "Clip", "MaxPool", "Add")
 _SHAPING_ONNX = ("Reshape", "Transpose", "Pad", "Resize", "Concat", "Add")
 # Products for each output of a convolution below which ONNX Runtime's int8 kernels are slower than its float32 ones.
 _FEW_PRODUCTS = 32
-_FLOAT_TFLITE = ("SOFTMAX", "LOGISTIC", "MUL", "FULLY_CONNECTED")
 
 
 def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
@@ -81,44 +71,6 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
     onnx.save(model, path)
 
 
-def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
-    """Quantize to TFLite: static int8 for all but the dense layers, whose inputs are quantized as they come.
-
-    No product overflows where the processor has no VNNI: see `quantization.row_limits`.
-
-    TensorFlow's converter and ai-edge-quantizer gave the same files here (agreement 97.07 % and 97.10 % with all layers
-    static), so that the one without further packages is used.
-
-    Args:
-        prepared: A model prepared for TFLite.
-        path: The file to write.
-        images: float32 `[n, 48, 48, 1]`, calibration images in 0..255.
-    """
-
-    def representative() -> Iterator[list[np.ndarray]]:
-        return ([image[None]] for image in images)
-
-    with converter(with_ranges(prepared)) as convert, quiet():
-        convert.optimizations = [tf.lite.Optimize.DEFAULT]
-        convert.representative_dataset = representative
-        # The converter itself has no way to leave operations in float; its debugger has, and gives the model.
-        options = partial(tf.lite.experimental.QuantizationDebugOptions, denylisted_ops=list(_FLOAT_TFLITE))
-        debugger = tf.lite.experimental.QuantizationDebugger(
-            converter=convert, debug_dataset=representative, debug_options=options()
-        )
-        path.write_bytes(debugger.calibrated_model)
-        if first := _until_depthwise(flatbuffer.load(path)):
-            debugger.options = options(denylisted_nodes=first)
-        path.write_bytes(debugger.get_nondebug_quantized_model())
-    model = flatbuffer.load(path)
-    limit_pairs(model, prepared.model)
-    quantize_dense(model)
-    scale_dense_outputs(model)
-    flatbuffer.compact(model)
-    flatbuffer.trim(model)
-    flatbuffer.save(model, path)
-
-
 def _always_float(graph: onnx.GraphProto) -> list[str]:
     """Names of the operations that always stay in float, those on probabilities (an ensemble's mean) among them."""
     probabilities, names = set[str](), []
@@ -148,55 +100,6 @@ def _first_in_float(graph: onnx.GraphProto) -> list[str]:
     return before + names if names else []
 
 
-def _until_depthwise(model: Any) -> list[str]:
-    """Names of the operations from the image to a depthwise convolution, with one other convolution between at most.
-
-    Of all layers of such networks these bear rounding worst (`python -m benchmarks sensitivity mobilenet_v2`), and in
-    float they take no longer: 0.88 ms for mobilenet_v2 either way.
-    """
-    (graph,) = model.subgraphs
-    convolution, depthwise = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D
-    paths: dict[int, list[str]] = {int(graph.inputs[0]): []}
-    past_convolution, names = set[int](), list[str]()
-    for operator in graph.operators:
-        kind, output = flatbuffer.kind(model.operatorCodes[operator.opcodeIndex]), int(operator.outputs[0])
-        inputs = [int(i) for i in operator.inputs if i >= 0 and model.buffers[graph.tensors[i].buffer].data is None]
-        if not inputs or not paths.keys() >= set(inputs):
-            continue
-        path = [name for index in inputs for name in paths[index]] + [graph.tensors[output].name.decode()]
-        past = not past_convolution.isdisjoint(inputs)
-        if kind == depthwise:
-            names += path
-        elif kind != convolution or not past:
-            paths[output] = path
-        if kind == convolution or past:
-            past_convolution.add(output)
-    return list(dict.fromkeys(names))
-
-
-class _Range(keras.layers.Layer):
-    """Fixes the range of a tensor for TensorFlow's converter."""
-
-    def __init__(self, limits: tuple[float, float]) -> None:
-        super().__init__()
-        self.limits = limits
-
-    def call(self, inputs: Any) -> Any:
-        return tf.quantization.fake_quant_with_min_max_args(inputs, *self.limits)
-
-
-def with_ranges(prepared: Prepared) -> keras.Model:
-    """The model with the range of every shared scale in its graph."""
-
-    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        for shared in prepared.shared_scales:
-            if isinstance(operation, Affine) and _equal(operation.shift, shared.constant):
-                return _Range(shared.after)(operation(_Range(shared.before)(*args)))
-        return operation(*args, **kwargs)
-
-    return rebuild(prepared.model, call)
-
-
 def _overrides(graph: onnx.GraphProto, shared_scales: tuple[SharedScale, ...]) -> dict[str, list[dict[str, Any]]]:
     """Ranges of the tensors around every added constant, which is found by its values."""
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor).ravel() for tensor in graph.initializer}
@@ -204,7 +107,7 @@ def _overrides(graph: onnx.GraphProto, shared_scales: tuple[SharedScale, ...]) -
     overrides = {}
     for shared in shared_scales:
         for node in graph.node:
-            names = [name for name in node.input if _equal(constants.get(name), shared.constant)]
+            names = [name for name in node.input if equal(constants.get(name), shared.constant)]
             if node.op_type != "Add" or len(names) != 1:
                 continue
             overrides[node.output[0]] = _limits(shared.after)
@@ -238,10 +141,6 @@ def _weight_ranges(graph: onnx.GraphProto, in_float: list[str]) -> dict[str, lis
 
 def _limits(limits: tuple[float, float]) -> list[dict[str, Any]]:
     return [{"rmin": np.float32(limits[0]), "rmax": np.float32(limits[1])}]
-
-
-def _equal(values: np.ndarray | None, constant: np.ndarray) -> bool:
-    return values is not None and values.shape == constant.shape and bool(np.allclose(values, constant, rtol=1e-6))
 
 
 def _compact(model: onnx.ModelProto) -> None:

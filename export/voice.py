@@ -68,7 +68,8 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
     from fer_zoo.zoo import read_keras
 
     from . import metadata
-    from .convert import to_onnx, to_tflite
+    from .convert import to_onnx
+    from .tflite import to_tflite
 
     facts: dict[str, Any] = json.loads((run / "voice.json").read_text("utf-8"))
     model = read_keras(run / ORIGINAL)

@@ -51,5 +51,7 @@ def _convert(original: Path, path: Path) -> None:
     import keras
 
     folded = export_module("folding").fold(keras.models.load_model(original, compile=False))
-    convert = export_module("convert")
-    (convert.to_onnx if path.suffix == ".onnx" else convert.to_tflite)(folded, path)
+    if path.suffix == ".onnx":
+        export_module("convert").to_onnx(folded, path)
+    else:
+        export_module("tflite").to_tflite(folded, path)

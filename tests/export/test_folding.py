@@ -453,8 +453,9 @@ def test_maps_of_landmarks_are_in_onnx_and_tflite(tmp_path: Path) -> None:
     import onnxruntime
     from ai_edge_litert.interpreter import Interpreter
 
-    from export.convert import to_onnx, to_tflite
+    from export.convert import to_onnx
     from export.folding import fold
+    from export.tflite import to_tflite
 
     model = randomized(build_model("fernet_nano_landmark"))
     batch = images(count=2)

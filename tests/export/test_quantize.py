@@ -45,7 +45,7 @@ def prepared() -> Any:
 
 @pytest.fixture(scope="module")
 def tflite(prepared: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from export.quantize import tflite_int8
+    from export.tflite import tflite_int8
 
     path = tmp_path_factory.mktemp("quantized") / "model.tflite"
     tflite_int8(prepared, path, IMAGES)
@@ -165,7 +165,7 @@ def test_trimmed_tflite_takes_any_batch_and_gives_the_same_answers(
     prepared: Any, tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from export import flatbuffer
-    from export.quantize import tflite_int8
+    from export.tflite import tflite_int8
     from fer_zoo.inference import load_classifier
 
     monkeypatch.setattr(flatbuffer, "trim", lambda model: None)

@@ -59,7 +59,7 @@ def compare_quantizers(
     with tempfile.TemporaryDirectory() as folder, console.progress() as bar:
         full = {name: Path(folder) / f"full.{name}" for name in ("onnx", "tflite")}
         _convert.to_onnx(models.folded, full["onnx"])
-        _convert.to_tflite(models.folded, full["tflite"])
+        export_module("tflite").to_tflite(models.folded, full["tflite"])
         for quantizer in bar.track(quantizers(), description="quantizers"):
             row = finished.pop((quantizer.name, quantizer.format), None)
             file = Path(folder) / f"model.{quantizer.format}"

@@ -29,6 +29,7 @@ from fer_zoo.inference import load_classifier
 from ... import export_module
 
 _convert, _quantization, _quantize = (export_module(name) for name in ("convert", "quantization", "quantize"))
+_tflite_files = export_module("tflite")
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
@@ -168,7 +169,7 @@ def _probabilities(models: Models, path: Path) -> np.ndarray:
 
 
 def _tflite(in_float: tuple[str, ...], models: Models, path: Path) -> str:
-    with _convert.converter(models.folded) as convert, _convert.quiet():
+    with _tflite_files.converter(models.folded) as convert, _convert.quiet():
         convert.optimizations = [tf.lite.Optimize.DEFAULT]
         convert.representative_dataset = partial(_one_by_one, models.images)
         if in_float:
@@ -184,7 +185,7 @@ def _tflite(in_float: tuple[str, ...], models: Models, path: Path) -> str:
 
 def _tflite_16x8(models: Models, path: Path) -> str:
     operations = tf.lite.OpsSet
-    with _convert.converter(models.folded) as convert, _convert.quiet():
+    with _tflite_files.converter(models.folded) as convert, _convert.quiet():
         convert.optimizations = [tf.lite.Optimize.DEFAULT]
         convert.representative_dataset = partial(_one_by_one, models.images)
         convert.target_spec.supported_ops = [
@@ -203,7 +204,7 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
 
     with tempfile.TemporaryDirectory() as folder, _convert.quiet():
         converted = Path(folder) / "float.tflite"
-        _convert.to_tflite(models.folded, converted)
+        _tflite_files.to_tflite(models.folded, converted)
         tool = quantizer.Quantizer(str(converted), getattr(recipes, recipe)())
         in_float = [TFLOperationName.INPUT, TFLOperationName.OUTPUT]
         for operation in [*in_float, TFLOperationName.SOFTMAX] if float_softmax else in_float:
@@ -215,7 +216,7 @@ def _edge(recipe: str, float_softmax: bool, models: Models, path: Path) -> str:
 
 
 def _ours_tflite(models: Models, path: Path) -> str:
-    _quantize.tflite_int8(models.prepared, path, models.images)
+    _tflite_files.tflite_int8(models.prepared, path, models.images)
     return ""
 
 

@@ -1,0 +1,92 @@
+"""The Keras original that is meant by a name or a path, and the converter of its ONNX files."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fer_zoo.backend import select_backend
+from fer_zoo.console import native_messages_dropped
+from fer_zoo.errors import UsageError
+from fer_zoo.zoo import artifact_path, artifacts_dir, find_file, load_manifest, original_path, run_config
+
+# What each converter to ONNX needs, by the name that `--onnx-converter` takes; the first one that is installed is used.
+CONVERTERS = {"tf2onnx": ("tensorflow", "tf2onnx"), "torch": ("torch", "onnxscript")}
+_BACKENDS = {"tf2onnx": "tensorflow", "torch": "torch"}
+_COMMON = ("onnx", "onnxruntime", "sklearn", "matplotlib")
+
+
+def name_in_zoo(model: Path) -> str | None:
+    """The name of the zoo's model that is meant, by its name or its file; `None` for any other."""
+    if not model.exists():
+        return str(model) if original_path(str(model), absent=True) else None
+    originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
+    return next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
+
+
+@contextmanager
+def original_file(model: Path) -> Iterator[Path]:
+    """The `.keras` file; where it is not there, an ensemble is made again from its members, another is downloaded."""
+    if model.is_file():
+        yield model
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for path in model.parent.glob("*.json"):
+            shutil.copyfile(path, folder / path.name)
+        if run_config(folder).get("members"):
+            from fer_zoo.training.ensembling import rebuild_ensemble
+
+            yield rebuild_ensemble(model.parent / "config.json", folder, artifacts_dir())
+        else:
+            shutil.copyfile(find_file(f"{model.parent.name}:keras"), folder / model.name)
+            yield folder / model.name
+
+
+def installed_converter() -> str:
+    """The first converter to ONNX whose packages are installed; tf2onnx where none is, which is what to install."""
+    return next((name for name, packages in CONVERTERS.items() if not _missing(packages)), "tf2onnx")
+
+
+def check_arguments(model: Path, calibration: int, restorable: bool = False) -> None:
+    """Check what an export is asked for before anything is loaded.
+
+    Args:
+        model: The Keras original.
+        calibration: Number of images that int8 is calibrated on.
+        restorable: Whether it can be downloaded or built where it is missing.
+
+    Raises:
+        UsageError: There is no such file, or no image.
+    """
+    if calibration < 1:
+        raise UsageError(f"--calibration is {calibration}; it must be at least 1")
+    if not model.is_file() and not restorable:
+        raise UsageError(f"{model} does not exist; train a model first: python -m fer_zoo.train")
+
+
+def prepare_keras(converter: str, *packages: str) -> None:
+    """Check that what an export needs is installed, and run Keras on the backend of the converter to ONNX.
+
+    Args:
+        converter: Key of `CONVERTERS`.
+        packages: What is needed besides.
+
+    Raises:
+        UsageError: Something is missing.
+    """
+    if missing := _missing((*CONVERTERS[converter], *_COMMON, *packages)):
+        hint = "pip install 'fer-zoo[export]'" if converter == "tf2onnx" else "pip install 'fer-zoo[export-torch]'"
+        raise UsageError(f"export needs {', '.join(missing)}; run `{hint}`")
+    select_backend(_BACKENDS[converter])
+    # Keras imports TensorFlow on any backend where it is installed, and its C++ code prints.
+    with native_messages_dropped():
+        import keras  # noqa: F401
+
+
+def _missing(packages: tuple[str, ...]) -> list[str]:
+    return [package for package in packages if importlib.util.find_spec(package) is None]
