@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,7 +57,7 @@ def _pairs(axes: Axes, report: VoiceReport) -> None:
         axes.bar(places, [100 * row.accuracy for row in rows], width, yerr=spread, color=color, label=source)
     axes.set_xticks(
         np.arange(len(conditions)),
-        [condition.replace(" of ", "\nof ").replace(" in ", "\nin ") for condition in conditions],
+        [textwrap.fill(condition, 12) for condition in conditions],
     )
     axes.set_ylabel("accuracy in %, simulated pairs")
     axes.set_ylim(0, 100)

@@ -106,4 +106,8 @@ def test_the_report(faces: Faces, voices: folds.Predictions, monkeypatch, tmp_pa
     page = to_markdown(report)
     assert page.startswith("**The pairs of faces and voices on this page are simulated**")
     assert "voice of another expression" in page
-    assert len(plot_voice(report).axes) == 2
+    assert "some 30 combinations" in page
+    axes = plot_voice(report).axes
+    assert len(axes) == 2
+    # Seven conditions share the width of the figure.
+    assert max(len(line) for label in axes[1].get_xticklabels() for line in label.get_text().splitlines()) <= 12
