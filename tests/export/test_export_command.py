@@ -209,5 +209,7 @@ def test_wrong_arguments(arguments: list[str], message: str) -> None:
 def test_a_missing_package_names_the_pip_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name))
+    model = tmp_path / "model.keras"
+    model.touch()
     with pytest.raises(UsageError, match=r"export needs tensorflow; run `pip install 'fer-zoo\[export\]'`"):
-        main([str(tmp_path)])
+        main([str(model), "--formats", "tflite"])
