@@ -10,7 +10,7 @@ import pytest
 from benchmarks.studies.generalization.measure import TESTS, VARIANTS, measure
 from benchmarks.studies.generalization.page import to_markdown
 from benchmarks.studies.generalization.plot import plot_generalization
-from benchmarks.studies.generalization.rows import Generalization, GeneralizationRow
+from benchmarks.studies.generalization.rows import Generalization, GeneralizationRow, PublishedRow
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.errors import UsageError
 
@@ -42,6 +42,12 @@ def test_halves_share_no_face_and_finished_runs_are_kept(dataset: Dataset, tmp_p
     clear, ambiguous = (rows[half, "strong augmentation", "own half"] for half in ("clear", "ambiguous"))
     assert rows["clear", "strong augmentation", "other half"].n == ambiguous.n
     assert rows["clear", "strong augmentation", "own half, corrupted"].n == 15 * clear.n
+    published = {(row.model, row.half, row.prior): row for row in record.published}
+    base = published["fernet_base", "clear", "training"]
+    assert (base.n, base.ours) == (clear.n, True)
+    assert base.accuracy > published["fernet_base", "ambiguous", "training"].accuracy + 0.1 > 0.6
+    tiny = [published["fernet_tiny", "clear", prior].macro_recall for prior in ("training", "uniform")]
+    assert tiny[1] > tiny[0] + 0.02
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")}
     assert measure(dataset, tmp_path, **settings) == record
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")} == written
@@ -77,9 +83,15 @@ def test_the_page_has_changes_of_equal_seeds() -> None:
         for test in TESTS
         for prior in ("training", "uniform")
     )
+    published = tuple(
+        PublishedRow("ours", True, half, prior, 100, 0.7 + bonus, 0.6 + bonus)
+        for half in ("clear", "ambiguous")
+        for prior, bonus in (("training", 0), ("uniform", 0.05))
+    )
     images, agreeing = {"clear": 1200, "ambiguous": 900}, {"clear": 0.8, "ambiguous": 0.4}
-    record = Generalization("faces.zip", "f", "fernet_nano", 8, 0.8, images, agreeing, rows)
+    record = Generalization("faces.zip", "f", "fernet_nano", 8, 0.8, images, agreeing, rows, published)
     page = to_markdown(record)
     assert "| no augmentation | -2.0 ± 1.2 |" in page.replace("  ", " ")
     assert "55.0 % ± 7.1" in page
+    assert "**ours** | 70.0 % (75.0 %) | 70.0 % (75.0 %) | 60.0 % (65.0 %)" in page
     assert len(plot_generalization(record).axes) == 2

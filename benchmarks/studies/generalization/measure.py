@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,20 +19,24 @@ from PIL import Image
 from fer_zoo.backend import select_backend
 from fer_zoo.console import progress
 from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.data.ferplus import BUNDLED_VOTES, join_ferplus
 from fer_zoo.errors import UsageError
 from fer_zoo.evaluation.metrics import evaluate_predictions
 from fer_zoo.files import atomic_path
+from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import adapt, normalized
 from fer_zoo.training import TrainingConfig, train
 from fer_zoo.training.run_folder import is_finished
-from fer_zoo.zoo import read_keras
+from fer_zoo.zoo import load_manifest, read_keras
 
+from ...peers.catalogue import find_peers
+from ...peers.peer_classifier import PeerClassifier, converted
 from ...robustness.corruptions import CORRUPTIONS, corrupt
 from ...robustness.votes import majority, vote_shares
-from .rows import Generalization, GeneralizationRow
+from .rows import Generalization, GeneralizationRow, PublishedRow
 
 HALVES = ("clear", "ambiguous")
 BASE = "strong augmentation"
@@ -81,6 +85,7 @@ def measure(
     epochs: int,
     backend: str,
     ferplus: Path | None = None,
+    peers: Path | None = None,
 ) -> Generalization:
     """Train what is not trained yet, and test everything on PrivateTest.
 
@@ -92,6 +97,7 @@ def measure(
         epochs: Of each training.
         backend: Of Keras.
         ferplus: FER+'s votes; `None` is the bundled file.
+        peers: Folder of the peers' files, of which those that were trained on FER2013's train images are measured, too.
 
     Raises:
         UsageError: A half has no image of an expression, or `runs` has trainings with other settings.
@@ -131,7 +137,42 @@ def measure(
         {half: int((training & mask).sum()) for half, mask in masks.items()},
         {half: float((dataset.labels == raters)[training & mask].mean()) for half, mask in masks.items()},
         tuple(rows),
+        tuple(_published(dataset, masks, peers)),
     )
+
+
+def _published(dataset: Dataset, masks: dict[str, np.ndarray], peers: Path | None) -> Iterator[PublishedRow]:
+    """The zoo's int8 ONNX files of seven expressions, and peers that were trained on the same images."""
+    private = dataset.splits == "private_test"
+    images, labels = dataset.images[private], dataset.labels[private]
+    counts = np.bincount(dataset.labels[dataset.splits == "train"], minlength=len(EXPRESSIONS))
+    classifiers: list[tuple[str, Callable[[np.ndarray], np.ndarray], np.ndarray | None]] = []
+    for artifact in sorted(load_manifest(), key=lambda artifact: artifact.macs):
+        if (artifact.format, artifact.precision) == ("onnx", "int8") and tuple(
+            artifact.output["labels"]
+        ) == EXPRESSIONS:
+            name = f"{artifact.model}:onnx:int8"
+            classifiers.append((artifact.model, load_classifier(name).predict_proba, artifact.output["prior"]))
+    if peers:
+        for peer in find_peers(peers)[0]:
+            if peer.seen == "chosen" and peer.same_as is None:
+                classifier = PeerClassifier(peer, converted(peer, peers), cores())
+                classifiers.append((peer.name, classifier.predict_proba, None))
+    for model, predict, own_prior in classifiers:
+        predictions = predict(images)
+        for half, mask in masks.items():
+            mine = mask[private]
+            prior = normalized(counts if own_prior is None else own_prior)
+            for name, adapted in _adapted(predictions[mine], prior):
+                found = evaluate_predictions(adapted, labels[mine], EXPRESSIONS)
+                ours = own_prior is not None
+                yield PublishedRow(model, ours, half, name, found.n, found.accuracy, found.macro_recall)
+
+
+def _adapted(probabilities: np.ndarray, prior: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Predictions by the name of the prior that they are for."""
+    uniform = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS))
+    return [("training", probabilities), ("uniform", adapt(probabilities, prior, uniform))]
 
 
 def _refuse_missing(dataset: Dataset, mask: np.ndarray, half: str) -> None:
@@ -184,7 +225,6 @@ def _tested(
     }
     for test, (images, labels) in tests.items():
         probabilities = np.asarray(predict(images[..., None]))
-        uniform = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS))
-        for name, adapted in (("training", probabilities), ("uniform", adapt(probabilities, prior, uniform))):
+        for name, adapted in _adapted(probabilities, prior):
             found = evaluate_predictions(adapted, labels, EXPRESSIONS)
             yield GeneralizationRow(*key, test, name, found.n, found.accuracy, found.macro_recall, found.nll, found.ece)

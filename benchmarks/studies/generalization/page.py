@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from ...cells import percent
 from ...table import Columns, markdown_table
 from .measure import BASE, HALVES, TESTS
-from .rows import Generalization, GeneralizationRow
+from .rows import Generalization, GeneralizationRow, PublishedRow
 
 # One figure for each seed, by variant.
 Figures = dict[str, list[float]]
@@ -39,6 +39,10 @@ def to_markdown(record: Generalization) -> str:
         "Accuracy, mean and standard deviation over the seeds. **macro recall**: on the other half, in brackets with "
         "the predictions adapted to a population in which all expressions occur alike.",
         "\n".join(f"- **{test}**: {text}." for test, text in TESTS.items()),
+        "## Published models",
+        "PrivateTest's faces of both halves: accuracy, macro recall; in brackets with the predictions adapted to a "
+        "population in which all expressions occur alike, as in posed sets. All were trained on both halves.",
+        markdown_table(_PUBLISHED, _by_model(record.published)),
         f"`python -m benchmarks generalization --epochs {record.epochs}` trains and measures it again; all figures are "
         "in `generalization.csv`.",
     ]
@@ -89,6 +93,31 @@ def _columns(rows: Sequence[GeneralizationRow]) -> Columns[str]:
         *((test, accuracy(test)) for test in TESTS),
         ("macro recall", lambda variant: f"{_spread(recall[variant])} ({percent(mean(adapted[variant]), 1)})"),
     ]
+
+
+def _by_model(rows: Sequence[PublishedRow]) -> list[dict[tuple[str, str], PublishedRow]]:
+    found: dict[str, dict[tuple[str, str], PublishedRow]] = {}
+    for row in rows:
+        found.setdefault(row.model, {})[row.half, row.prior] = row
+    return list(found.values())
+
+
+def _published_cell(
+    half: str, measure: Callable[[PublishedRow], float]
+) -> Callable[[dict[tuple[str, str], PublishedRow]], str]:
+    return lambda rows: f"{percent(measure(rows[half, 'training']), 1)} ({percent(measure(rows[half, 'uniform']), 1)})"
+
+
+def _model_cell(rows: dict[tuple[str, str], PublishedRow]) -> str:
+    row = rows["clear", "training"]
+    return f"**{row.model}**" if row.ours else row.model
+
+
+_PUBLISHED: Columns[dict[tuple[str, str], PublishedRow]] = [
+    ("model", _model_cell),
+    *((f"{half}, accuracy", _published_cell(half, lambda row: row.accuracy)) for half in HALVES),
+    *((f"{half}, macro recall", _published_cell(half, lambda row: row.macro_recall)) for half in HALVES),
+]
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -36,6 +36,29 @@ class GeneralizationRow:
 
 
 @dataclass(frozen=True)
+class PublishedRow:
+    """One published model on PrivateTest's faces of one half, with its predictions adapted to one prior.
+
+    Attributes:
+        model: Name in the zoo, of its int8 ONNX file, or of a peer.
+        ours: Whether it is of the zoo.
+        half: `clear` or `ambiguous`.
+        prior: `training` or `uniform`, as in `GeneralizationRow`.
+        n: Number of images.
+        accuracy: Share of right predictions, 0 to 1.
+        macro_recall: Mean recall of the expressions, 0 to 1.
+    """
+
+    model: str
+    ours: bool
+    half: str
+    prior: str
+    n: int
+    accuracy: float
+    macro_recall: float
+
+
+@dataclass(frozen=True)
 class Generalization:
     """The record of a study.
 
@@ -48,6 +71,7 @@ class Generalization:
         training_images: By half.
         agreeing_labels: By half, share of the train images whose FER2013 label is the raters' majority.
         rows: One for each training, test and prior.
+        published: One for each published model, half and prior.
     """
 
     source: str
@@ -58,3 +82,4 @@ class Generalization:
     training_images: dict[str, int]
     agreeing_labels: dict[str, float]
     rows: tuple[GeneralizationRow, ...]
+    published: tuple[PublishedRow, ...] = ()
