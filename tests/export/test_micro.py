@@ -37,12 +37,12 @@ def test_a_header_holds_the_file_and_what_a_program_must_know(exported, tmp_path
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("model.int8.tflite", "takes floats"), ("model.int8.onnx", "is no TFLite file"), (None, "fernet_nano")],
+    [("model.int8.tflite", "takes floats"), ("model.int8.onnx", "is no TFLite file"), (None, "fernet_base")],
 )
 def test_other_files_are_refused(model: str | None, message: str, tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     from export.micro import write_header
 
     with pytest.raises(UsageError, match=message):
-        write_header(str(artifacts_dir() / "fernet_nano" / model) if model else "fernet_nano", tmp_path)
+        write_header(str(artifacts_dir() / "fernet_nano" / model) if model else "fernet_base", tmp_path)
     assert not list(tmp_path.iterdir())
