@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.studies.generalization.measure import TESTS, VARIANTS, measure
+from benchmarks.studies.generalization import measure as study
+from benchmarks.studies.generalization.measure import HALVES, TESTS, VARIANTS, measure
 from benchmarks.studies.generalization.page import to_markdown
 from benchmarks.studies.generalization.plot import plot_generalization
 from benchmarks.studies.generalization.rows import Generalization, GeneralizationRow, PublishedRow
@@ -20,13 +21,13 @@ def dataset() -> Dataset:
     return load_dataset()
 
 
-def test_halves_share_no_face_and_finished_runs_are_kept(dataset: Dataset, tmp_path: Path) -> None:
-    settings = {
-        "variants": ["strong augmentation", "raters' votes"],
-        "seeds": [1],
-        "epochs": 1,
-        "backend": "tensorflow",
-    }
+def test_halves_share_no_face_and_finished_runs_are_kept(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # One corruption in place of fifteen, and one published model, to save time.
+    monkeypatch.setattr(study, "CORRUPTIONS", {"jpeg": None})
+    settings = {"variants": ["raters' votes"], "seeds": [1], "epochs": 1, "backend": "tensorflow"}
+    settings |= {"models": ["fernet_tiny"]}
     record = measure(dataset, tmp_path, **settings)
     assert 0.5 < record.agreement < 1
     assert record.agreeing_labels["clear"] > record.agreeing_labels["ambiguous"] + 0.2
@@ -38,14 +39,13 @@ def test_halves_share_no_face_and_finished_runs_are_kept(dataset: Dataset, tmp_p
         np.testing.assert_array_equal(images.images, dataset.images[index])
         assert record.training_images[half] == len(images.subset("train"))
     rows = {(row.half, row.variant, row.test): row for row in record.rows if row.prior == "training"}
-    assert len(rows) == 2 * 2 * len(TESTS)
-    clear, ambiguous = (rows[half, "strong augmentation", "own half"] for half in ("clear", "ambiguous"))
-    assert rows["clear", "strong augmentation", "other half"].n == ambiguous.n
-    assert rows["clear", "strong augmentation", "own half, corrupted"].n == 15 * clear.n
+    assert len(rows) == 2 * len(TESTS)
+    clear, ambiguous = (rows[half, "raters' votes", "own half"] for half in ("clear", "ambiguous"))
+    assert rows["clear", "raters' votes", "other half"].n == ambiguous.n
+    assert rows["clear", "raters' votes", "own half, corrupted"].n == clear.n
     published = {(row.model, row.half, row.prior): row for row in record.published}
-    base = published["fernet_base", "clear", "training"]
-    assert (base.n, base.ours) == (clear.n, True)
-    assert base.accuracy > published["fernet_base", "ambiguous", "training"].accuracy + 0.1 > 0.6
+    assert set(published) == {("fernet_tiny", half, prior) for half in HALVES for prior in ("training", "uniform")}
+    assert published["fernet_tiny", "clear", "training"].n == clear.n
     tiny = [published["fernet_tiny", "clear", prior].macro_recall for prior in ("training", "uniform")]
     assert tiny[1] > tiny[0] + 0.02
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")}

@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--backend", choices=BACKENDS, default="tensorflow", help="of Keras; else tensorflow")
     parser.add_argument("--runs", type=Path, default=Path("runs", "generalization"), help="folder for the trainings")
     parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes; else those of the bundled images")
+    parser.add_argument("--models", nargs="+", default=[], metavar="NAME", help="only these of the published models")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="measure the published models too")
     add_data(parser)
     add_output(parser)
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> int:
         options.backend,
         options.ferplus,
         options.peers,
+        options.models,
     )
     figure, folder = plot_generalization(record), output_folder(options)
     page = write_outputs(folder, "generalization", to_markdown(record), figure, record, record.rows)

@@ -86,6 +86,7 @@ def measure(
     backend: str,
     ferplus: Path | None = None,
     peers: Path | None = None,
+    models: Sequence[str] = (),
 ) -> Generalization:
     """Train what is not trained yet, and test everything on PrivateTest.
 
@@ -98,6 +99,7 @@ def measure(
         backend: Of Keras.
         ferplus: FER+'s votes; `None` is the bundled file.
         peers: Folder of the peers' files, of which those that were trained on FER2013's train images are measured, too.
+        models: Of the zoo, to be measured beside the trainings; empty is all.
 
     Raises:
         UsageError: A half has no image of an expression, or `runs` has trainings with other settings.
@@ -137,17 +139,20 @@ def measure(
         {half: int((training & mask).sum()) for half, mask in masks.items()},
         {half: float((dataset.labels == raters)[training & mask].mean()) for half, mask in masks.items()},
         tuple(rows),
-        tuple(_published(dataset, masks, peers)),
+        tuple(_published(dataset, masks, peers, models)),
     )
 
 
-def _published(dataset: Dataset, masks: dict[str, np.ndarray], peers: Path | None) -> Iterator[PublishedRow]:
+def _published(
+    dataset: Dataset, masks: dict[str, np.ndarray], peers: Path | None, models: Sequence[str]
+) -> Iterator[PublishedRow]:
     """The zoo's int8 ONNX files of seven expressions, and peers that were trained on the same images."""
     private = dataset.splits == "private_test"
     images, labels = dataset.images[private], dataset.labels[private]
     counts = np.bincount(dataset.labels[dataset.splits == "train"], minlength=len(EXPRESSIONS))
     classifiers: list[tuple[str, Callable[[np.ndarray], np.ndarray], np.ndarray | None]] = []
-    for artifact in sorted(load_manifest(), key=lambda artifact: artifact.macs):
+    files = [artifact for artifact in load_manifest() if not models or artifact.model in models]
+    for artifact in sorted(files, key=lambda artifact: artifact.macs):
         if (artifact.format, artifact.precision) == ("onnx", "int8") and tuple(
             artifact.output["labels"]
         ) == EXPRESSIONS:
