@@ -85,5 +85,6 @@ def _card(published: Path, folder: Path, model: str) -> str:
         shutil.copy(path, folder)
     artifacts = [a for a in load_manifest(published, absent=True) if a.model == model]
     splits = json.loads((published / model / "evaluation.json").read_text())["splits"]
-    write_card(folder, artifacts, {split: Evaluation(**values) for split, values in splits.items()})
+    evaluations = {split: Evaluation(**values) for split, values in splits.items()}
+    write_card(folder, artifacts, evaluations, published / "reports")
     return (folder / "README.md").read_text()
