@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from fer_zoo import __version__
 from fer_zoo.backend import select_backend
 from fer_zoo.console import HelpFormatter, out
 from fer_zoo.errors import FerZooError, UsageError
-from fer_zoo.files import atomic_path, sha256, write_json, write_text
+from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 
 if TYPE_CHECKING:
     from fer_zoo.voice.emodb import Sentence
@@ -59,7 +61,7 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
         What `voice.json` has.
 
     Raises:
-        FerZooError: A file misses the gate of its precision.
+        FerZooError: A file misses the gate of its precision; nothing is written then.
     """
     from fer_zoo.evaluation.parity import compare, failures
     from fer_zoo.inference.predictor import Predictor
@@ -92,20 +94,22 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
         "license": facts["license"],
         "made_by": f"fer_zoo {__version__}",
     }
-    with atomic_path(folder / ORIGINAL) as temporary:
-        temporary.write_bytes((run / ORIGINAL).read_bytes())
-    files: dict[str, Any] = {ORIGINAL: _file(folder / ORIGINAL)}
-    for name, (precision, write) in writers.items():
-        with atomic_path(folder / name) as temporary:
-            write(temporary)
-            metadata.write(temporary, embedded)
-            parity = compare(expected, VoiceClassifier(temporary).predict_proba(inputs), truth, labels)
+    with temporary_folder(folder.absolute().parent) as new:
+        shutil.copyfile(run / ORIGINAL, new / ORIGINAL)
+        files: dict[str, Any] = {ORIGINAL: _file(new / ORIGINAL)}
+        for name, (precision, write) in writers.items():
+            write(new / name)
+            metadata.write(new / name, embedded)
+            parity = compare(expected, VoiceClassifier(new / name).predict_proba(inputs), truth, labels)
             if failed := failures(parity, precision):
                 raise FerZooError(f"{name} misses its gate: {'; '.join(map(str, failed))}")
-        files[name] = _file(folder / name) | {"precision": precision, "parity": parity.to_json()}
-    facts["files"] = files
-    write_json(folder / "voice.json", facts)
-    write_text(folder / "README.md", card(facts))
+            files[name] = _file(new / name) | {"precision": precision, "parity": parity.to_json()}
+        facts["files"] = files
+        write_json(new / "voice.json", facts)
+        write_text(new / "README.md", card(facts))
+        folder.mkdir(exist_ok=True)
+        for path in new.iterdir():
+            os.replace(path, folder / path.name)
     return facts
 
 

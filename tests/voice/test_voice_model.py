@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,26 @@ def test_an_export_has_every_file_that_holds_its_gate(made_once, on_backend) -> 
     assert "acted German sentences" in card
     assert "Burkhardt" in card
     assert "No recording is shipped" in card
+
+
+def test_an_export_that_fails_leaves_its_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
+        pytest.importorskip(package)
+    from export import convert, tflite
+    from export.voice import export_voice
+
+    def refuse(model: object, path: Path) -> None:
+        raise FerZooError("no such operator")
+
+    folder = tmp_path / "voice"
+    folder.mkdir()
+    (folder / "model.onnx").write_text("an earlier file")
+    monkeypatch.setattr(convert, "to_onnx", lambda model, path: shutil.copyfile(SHIPPED / "model.onnx", path))
+    monkeypatch.setattr(tflite, "to_tflite", refuse)
+    with pytest.raises(FerZooError, match="no such operator"):
+        export_voice(SHIPPED, folder, make_sentences(1))
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"model.onnx": "an earlier file"}
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_the_shipped_files_are_those_of_voice_json_and_hold_their_gates() -> None:
