@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +29,15 @@ from fer_zoo.evaluation.metrics import evaluate_predictions
 from fer_zoo.files import atomic_path
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import adapt, normalized
-from fer_zoo.training import TrainingConfig, train
-from fer_zoo.training.run_folder import is_finished
-from fer_zoo.zoo import load_manifest, read_keras
+from fer_zoo.training import TrainingConfig
+from fer_zoo.zoo import artifacts_dir, read_keras, verified_path
 
 from ...peers.catalogue import find_peers
 from ...peers.peer_classifier import PeerClassifier, converted
 from ...robustness.corruptions import CORRUPTIONS, corrupt
 from ...robustness.votes import majority, vote_shares
+from ..populations.measure import int8_files
+from ..trained import trained
 from .rows import Generalization, GeneralizationRow, PublishedRow
 
 HALVES = ("clear", "ambiguous")
@@ -112,24 +114,22 @@ def measure(
     clear = shares.max(1) > agreement
     masks = {"clear": counted & clear, "ambiguous": counted & ~clear}
     raters = majority(shares)
-    configs: dict[tuple[str, str, int], TrainingConfig] = {}
     for half, mask in masks.items():
         _refuse_missing(dataset, mask, half)
-        file = runs / f"{half}.zip"
-        _write_zip(dataset, mask, file)
-        for variant in variants:
-            config = replace(VARIANTS[variant], data=str(file), epochs=epochs, backend=backend)
-            if config.vote_weight and ferplus:
-                config = replace(config, ferplus=str(ferplus))
-            configs |= {(half, variant, seed): replace(config, seed=seed) for seed in seeds}
+    for half, mask in masks.items():
+        _write_zip(dataset, mask, runs / f"{half}.zip")
     rows: list[GeneralizationRow] = []
     with progress() as bar:
-        for (half, variant, seed), config in bar.track(configs.items(), description="trainings"):
-            folder = runs / f"{half}-{variant.replace(' ', '-')}-{seed}".replace("'", "")
-            if not ((folder / "config.json").exists() and is_finished(folder)):
-                train(config, folder)
+        for half in bar.track(HALVES, description="halves"):
+            tests = _tests(dataset, masks, half, raters)
             prior = normalized(np.bincount(dataset.labels[training & masks[half]], minlength=len(EXPRESSIONS)))
-            rows += _tested(folder, dataset, masks, half, raters, prior, (half, variant, seed))
+            for variant, seed in bar.track(list(product(variants, seeds)), description=f"trainings on {half} faces"):
+                config = replace(VARIANTS[variant], data=str(runs / f"{half}.zip"), epochs=epochs, backend=backend)
+                if config.vote_weight and ferplus:
+                    config = replace(config, ferplus=str(ferplus))
+                folder = runs / f"{half}-{variant.replace(' ', '-')}-{seed}".replace("'", "")
+                model = trained(replace(config, seed=seed), folder)
+                rows += _tested(model, tests, prior, (half, variant, seed))
     return Generalization(
         dataset.source,
         dataset.fingerprint,
@@ -151,13 +151,9 @@ def _published(
     images, labels = dataset.images[private], dataset.labels[private]
     counts = np.bincount(dataset.labels[dataset.splits == "train"], minlength=len(EXPRESSIONS))
     classifiers: list[tuple[str, Callable[[np.ndarray], np.ndarray], np.ndarray | None]] = []
-    files = [artifact for artifact in load_manifest() if not models or artifact.model in models]
-    for artifact in sorted(files, key=lambda artifact: artifact.macs):
-        if (artifact.format, artifact.precision) == ("onnx", "int8") and tuple(
-            artifact.output["labels"]
-        ) == EXPRESSIONS:
-            name = f"{artifact.model}:onnx:int8"
-            classifiers.append((artifact.model, load_classifier(name).predict_proba, artifact.output["prior"]))
+    for artifact in int8_files(artifacts_dir(), models):
+        own = load_classifier(verified_path(artifact, artifacts_dir()), threads=cores())
+        classifiers.append((artifact.model, own.predict_proba, artifact.output["prior"]))
     if peers:
         for peer in find_peers(peers)[0]:
             if peer.seen == "chosen" and peer.same_as is None:
@@ -205,31 +201,30 @@ def _write_zip(dataset: Dataset, mask: np.ndarray, path: Path) -> None:
             archive.writestr(f"{folder}/{EXPRESSIONS[dataset.labels[i]]}/{name}", png.getvalue())
 
 
-def _tested(
-    folder: Path,
-    dataset: Dataset,
-    masks: dict[str, np.ndarray],
-    half: str,
-    raters: np.ndarray,
-    prior: np.ndarray,
-    key: tuple[str, str, int],
-) -> Iterator[GeneralizationRow]:
-    from fer_zoo.inference.predictor import Predictor
-
-    predict = Predictor(read_keras(folder / "model.keras"))
+def _tests(
+    dataset: Dataset, masks: dict[str, np.ndarray], half: str, raters: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of each of `TESTS`, for networks that are trained on `half`."""
     private = dataset.splits == "private_test"
     (other,) = (name for name in HALVES if name != half)
     own, others = private & masks[half], private & masks[other]
     decided = others & (raters >= 0)
     corrupted = np.concatenate([corrupt(dataset.images[own], name, _SEVERITY) for name in CORRUPTIONS])
-    tests = {
+    return {
         "own half": (dataset.images[own], dataset.labels[own]),
         "other half": (dataset.images[others], dataset.labels[others]),
         "other half, other labels": (dataset.images[decided], raters[decided]),
         "own half, corrupted": (corrupted, np.tile(dataset.labels[own], len(CORRUPTIONS))),
     }
+
+
+def _tested(
+    model: Path, tests: dict[str, tuple[np.ndarray, np.ndarray]], prior: np.ndarray, key: tuple[str, str, int]
+) -> Iterator[GeneralizationRow]:
+    from fer_zoo.inference.predictor import Predictor
+
+    predict = Predictor(read_keras(model))
     for test, (images, labels) in tests.items():
-        probabilities = np.asarray(predict(images[..., None]))
-        for name, adapted in _adapted(probabilities, prior):
+        for name, adapted in _adapted(predict(images[..., None]), prior):
             found = evaluate_predictions(adapted, labels, EXPRESSIONS)
             yield GeneralizationRow(*key, test, name, found.n, found.accuracy, found.macro_recall, found.nll, found.ece)

@@ -19,6 +19,7 @@ from fer_zoo.evaluation.metrics import wilson_interval
 from fer_zoo.faces.landmarks import crop_landmarks
 from fer_zoo.files import atomic_path
 from fer_zoo.training.reporter import SILENT, Reporter
+from fer_zoo.zoo import read_keras
 
 from ...options import evenly
 from ...robustness.corruptions import corrupt
@@ -150,9 +151,7 @@ def _outcomes(variant: str, run: Path, sets: dict[str, list[np.ndarray]], privat
 
 
 def _model(run: Path) -> keras.Model:
-    import keras
-
-    return keras.models.load_model(run / "model.keras", compile=False)
+    return read_keras(run / "model.keras")
 
 
 def _outputs(model: keras.Model, variant: str, images: np.ndarray) -> tuple[np.ndarray, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +11,11 @@ from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.faces.landmarks import crop_landmarks
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.reporter import Reporter
-from fer_zoo.training.run_folder import is_finished
+
+from ..trained import trained
+
+if TYPE_CHECKING:
+    import keras
 
 NONE, GIVEN = "none", "given"
 
@@ -60,17 +65,11 @@ def config_of(variant: str, seed: int, epochs: int, data: str | None, backend: s
 
 def train_variant(variant: str, config: TrainingConfig, folder: Path, reporter: Reporter) -> Path:
     """The model of one run, trained if `folder` has none, or trained on if it has an unfinished one."""
-    path = folder / "model.keras"
     if variant == GIVEN:
-        if not path.exists():
+        if not (folder / "model.keras").exists():
             _train_given(config, folder, reporter)
-        return path
-    from fer_zoo.training.loop import train
-
-    begun = (folder / "config.json").exists()
-    if not begun or not is_finished(folder):
-        train(config, folder, resume=begun, reporter=reporter)
-    return path
+        return folder / "model.keras"
+    return trained(config, folder, reporter)
 
 
 def inputs_of(variant: str, images: np.ndarray) -> np.ndarray:
@@ -142,7 +141,7 @@ def _train_given(config: TrainingConfig, folder: Path, reporter: Reporter) -> No
             save_keras(model, temporary, splits.record.labels)
 
 
-def _given_model(classes: int):  # type: ignore[no-untyped-def]
+def _given_model(classes: int) -> keras.Model:
     """fernet_nano_landmark, gated by the maps in its input, `[batch, 48, 48, 6]`."""
     import keras
     from keras import layers

@@ -6,6 +6,7 @@ images are labelled by other people (FER+).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from fer_zoo.data import Dataset, majority_labels
 from fer_zoo.evaluation.metrics import evaluate_predictions
 from fer_zoo.inference import load_classifier
 from fer_zoo.inference.prior import FACES_PER_CLASS, adapt, estimate_prior, normalized
-from fer_zoo.zoo import load_manifest, verified_path
+from fer_zoo.zoo import Artifact, load_manifest, verified_path
 
 from .rows import PopulationRow, Populations
 
@@ -48,14 +49,24 @@ def measure(dataset: Dataset, artifacts: Path, models: list[str], ferplus: Path 
     labels = {name: test.labels[index] for name, index in sets.items()}
     sets[OTHER_RATERS], labels[OTHER_RATERS] = _other_raters(test, ferplus)
     rows = []
-    files = [a for a in load_manifest(artifacts) if (a.format, a.precision) == ("onnx", "int8")]
-    files = [a for a in files if tuple(a.output["labels"]) == EXPRESSIONS and (not models or a.model in models)]
-    for artifact in track(sorted(files, key=lambda a: a.macs), "models"):
+    for artifact in track(int8_files(artifacts, models), "models"):
         predictions = load_classifier(verified_path(artifact, artifacts), threads=cores()).predict_proba(test.images)
         training = normalized(artifact.output["prior"])
         for name, index in sets.items():
             rows += rows_by_prior(artifact.model, artifact.sha256, name, predictions[index], labels[name], training)
     return Populations(dataset.source, dataset.fingerprint, _DRAWN, tuple(rows))
+
+
+def int8_files(artifacts: Path, models: Sequence[str]) -> list[Artifact]:
+    """The int8 ONNX files of the seven-expression models, cheapest first.
+
+    Args:
+        artifacts: Folder of the manifest.
+        models: Names of models; empty is all.
+    """
+    files = [a for a in load_manifest(artifacts) if (a.format, a.precision) == ("onnx", "int8")]
+    files = [a for a in files if tuple(a.output["labels"]) == EXPRESSIONS and (not models or a.model in models)]
+    return sorted(files, key=lambda a: a.macs)
 
 
 def rows_by_prior(

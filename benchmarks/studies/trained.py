@@ -1,0 +1,20 @@
+"""Trainings of studies, which are long and are kept from one call to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fer_zoo.training import TrainingConfig, train
+from fer_zoo.training.reporter import SILENT, Reporter
+from fer_zoo.training.run_folder import is_finished
+
+
+def trained(config: TrainingConfig, folder: Path, reporter: Reporter = SILENT) -> Path:
+    """The model of a run: trained if `folder` has none, trained on if the run there was stopped.
+
+    Raises:
+        UsageError: The unfinished run in `folder` has other settings.
+    """
+    if not ((folder / "config.json").exists() and is_finished(folder)):
+        train(config, folder, reporter=reporter)
+    return folder / "model.keras"
