@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference.prior import parse_prior, prior_text
-from fer_zoo.tables import print_table
-from fer_zoo.zoo import (
-    original_path,
-    run_config,
-    training_prior,
-)
+from fer_zoo.zoo import original_path, run_config, training_prior
 
+from .command import add_shared_options, print_report, shared_options
 from .destination import MOBILE, destination_of, sha_of_original
-from .original import (
-    CONVERTERS,
-    check_arguments,
-    installed_converter,
-    name_in_zoo,
-    original_file,
-    prepare_keras,
-)
+from .original import check_arguments, installed_converter, name_in_zoo, original_file, prepare_keras
 from .targets import RUNTIMES
 
 _FORMATS = ("onnx", "tflite")
@@ -80,29 +66,24 @@ def main(arguments: list[str]) -> int | None:
             from .population import adapted_to
 
             model = stack.enter_context(adapted_to(model, options.prior, training_prior(listed or options.model)))
-        settings: dict[str, Any] = {"data": options.data, "calibration_images": options.calibration}
-        settings |= {"ferplus": options.ferplus, "report": _print}
-        settings |= {"command": shlex.join(["python", "-m", "export", *arguments])}
+        export = replace(
+            shared_options(options, arguments),
+            formats=formats,
+            leave_out=tuple(options.leave_out),
+            also=tuple(options.also),
+        )
         if options.target == "mobile":
             from .mobile import publish_mobile
 
-            publish_mobile(model, output, **settings, into_zoo=into_zoo, force=options.force)
+            publish_mobile(model, export, output, into_zoo)
             return 0
         from .publish import complete, publish
 
-        settings |= {"formats": formats, "leave_out": tuple(options.leave_out)}
         if name and into_zoo and not options.force:
-            complete(name, model, **settings)
+            complete(name, model, export)
         else:
-            publish(model, output, **settings, also=tuple(options.also), into_zoo=into_zoo, force=options.force)
+            publish(model, export, output, into_zoo)
     return 0
-
-
-def _print(part: str | Table) -> None:
-    if isinstance(part, Table):
-        print_table(part, optional=["mean |Δp|", "kB"])
-    else:
-        out.print(part, markup=False)
 
 
 def _target(arguments: list[str]) -> str | None:
@@ -139,7 +120,9 @@ def _choose_converter(options: argparse.Namespace) -> tuple[str, tuple[str, ...]
     if converter == "torch":
         formats = ("onnx",)
         if options.onnx_converter is None:
-            _print("TensorFlow or tf2onnx is not installed: torch converts to ONNX, and no TFLite files are written")
+            print_report(
+                "TensorFlow or tf2onnx is not installed: torch converts to ONNX, and no TFLite files are written"
+            )
     return converter, formats
 
 
@@ -156,7 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="else the folder export beside the model")
     parser.add_argument("--publish", action="store_true", help="write into the zoo instead: artifacts/<model's name>")
-    parser.add_argument("--force", action="store_true", help="replace what lies there, another model's files too")
     parser.add_argument(
         "--target",
         choices=("zoo", "mobile", *_REPACKAGED, *RUNTIMES),
@@ -167,11 +149,6 @@ def _parser() -> argparse.ArgumentParser:
         "these runtimes; all but mobile as `MODEL --target triton FOLDER`, whose --help tells more",
     )
     parser.add_argument("--formats", help="onnx, tflite, or both with a comma, which is the default")
-    parser.add_argument(
-        "--onnx-converter",
-        choices=tuple(CONVERTERS),
-        help="what converts to ONNX; else tf2onnx, or torch where TensorFlow or tf2onnx is not installed",
-    )
     parser.add_argument(
         "--leave-out",
         nargs="+",
@@ -192,17 +169,10 @@ def _parser() -> argparse.ArgumentParser:
         "--prior",
         type=parse_prior,
         metavar="PRIOR",
-        help="write files that answer for another population: uniform, or such as happy=0.2,sad=0.1; in the folder "
-        "export-PRIOR beside the model",
+        help="write files whose predictions are for another population: uniform, or such as happy=0.2,sad=0.1; in the "
+        "folder export-PRIOR beside the model",
     )
-    parser.add_argument("--ferplus", type=Path, metavar="CSV", help="FER+'s votes, for a model of its expressions")
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder, zip or CSV with images of the model's classes; else the bundled sample, and for classes of your "
-        "own what the model was trained on",
-    )
-    parser.add_argument("--calibration", type=int, default=512, metavar="N", help="train images to calibrate int8 on")
+    add_shared_options(parser, force="replace what is there, another model's files too")
     return parser
 
 

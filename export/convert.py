@@ -22,6 +22,7 @@ from onnx import helper, numpy_helper
 
 from fer_zoo.console import native_messages_dropped
 
+from .onnx_graph import remove_unread, rename_tensors
 from .portable import make_portable
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ def to_onnx(model: keras.Model, path: Path) -> None:
 
 
 def finish(converted: onnx.ModelProto) -> None:
-    """Bring what a converter made to the zoo's form: names, the image's shift in its padding, what runtimes need."""
+    """Change a converted graph to the zoo's form: names, the image's shift in its padding, what other runtimes need."""
     graph = converted.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    # Shapes say nothing new, and the description has a number that differs with each conversion of a process.
+    # Shapes are redundant, and the description has a number that differs with each conversion of a process.
     del graph.value_info[:]
     graph.doc_string = ""
     _rename(graph)
@@ -155,17 +156,15 @@ def _rename(graph: onnx.GraphProto) -> None:
             names.setdefault(tensor, f"{node.name}.in{index}")
         for index, tensor in enumerate(node.output):
             names.setdefault(tensor, node.name if index == 0 else f"{node.name}.out{index}")
-        node.input[:] = [names[tensor] for tensor in node.input]
-        node.output[:] = [names[tensor] for tensor in node.output]
-    for initializer in graph.initializer:
-        initializer.name = names[initializer.name]
+    rename_tensors(graph, names)
 
 
 def _pad_with_shift(graph: onnx.GraphProto) -> None:
-    """Have a padded convolution of the shifted image take the shift into its bias, and pad with what becomes zero.
+    """Move the addition of a constant to the image into the bias of the padded convolution behind it.
 
-    Folding cannot, since zeros around the image would have to be shifted too. ONNX Runtime adds a constant to 48x48
-    values in 46 µs, a third of fernet_nano's time, and pads them in 4.
+    The image is then padded with minus that constant, in an operation of its own. Folding cannot do that in Keras,
+    whose layers pad with zeros. ONNX Runtime adds a constant to 48x48 values in 46 µs, a third of fernet_nano's time,
+    and pads them in 4.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     readers = Counter(name for node in graph.node for name in node.input)
@@ -200,14 +199,12 @@ def _pad_with_shift(graph: onnx.GraphProto) -> None:
         conv.attribute.remove(pads)
         graph.node.remove(add)
         graph.node.insert(next(i for i, node in enumerate(graph.node) if node.name == conv.name), padded)
-    read = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
-        graph.initializer.remove(tensor)
+    remove_unread(graph)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the converters' chatter off the terminal; exceptions still say what failed."""
+    """Suppress what the converters print and log; exceptions still say what failed."""
     loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow", "torch", "coremltools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,8 +1,8 @@
-"""Where an export is decided on: every file's parity with the Keras original, as a table and against its gates."""
+"""Parity gates: how far a file may differ from its Keras original; a file that misses one is not published."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,7 @@ from rich.table import Table
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import Parity, failures
 
-# Shows a sentence or a table to the person who waits for the export.
-Reporter = Callable[[str | Table], None]
-
-
-def silent(message: str | Table) -> None:
-    """A reporter that shows nothing."""
+from .options import Reporter
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ from . import metadata
 from .convert import to_onnx
 from .destination import Destination
 from .folding import fold
-from .gates import ParityCheck, Reporter, check_gates
+from .gates import ParityCheck, check_gates
+from .options import ExportOptions
 from .quantization import Prepared, prepare, prepare_half
 from .quantize import onnx_int8
 
@@ -142,10 +143,8 @@ def export_files(
     folder: Path,
     dataset: Dataset,
     targets: list[Target],
-    calibration_images: int,
+    options: ExportOptions,
     bar: Progress,
-    command: str,
-    report: Reporter,
 ) -> ExportedFiles:
     """Write `targets` to `folder`, and compare each with the original on all test images.
 
@@ -156,7 +155,8 @@ def export_files(
     training_data = TrainingData.of_config(run_config(source.parent))
     copies = copies_of_train(dataset, test, training_data)
     facts = facts_of(model, source)
-    quantization = _write_files(model, folder, dataset, targets, calibration_images, facts, bar)
+    images, _ = calibration_sample(dataset, options.calibration_images)
+    quantization = _write_files(model, folder, images, targets, facts, bar)
     predictions = model.predict(_batch(test.images), batch_size=256, verbose=0)
     parities, evaluations = {}, {"model.keras": evaluate_splits(test, predictions, copies)}
     for target in bar.track(targets, description="parity"):
@@ -165,7 +165,7 @@ def export_files(
             probabilities = classifier.predict_proba(test.images)
         parities[target.file] = compare(predictions, probabilities, test.labels, test.expressions)
         evaluations[target.file] = evaluate_splits(test, probabilities, copies)
-    check_gates([ParityCheck(folder / t.file, t.precision, parities[t.file]) for t in targets], report)
+    check_gates([ParityCheck(folder / t.file, t.precision, parities[t.file]) for t in targets], options.report)
     return ExportedFiles(
         model=model,
         folder=folder,
@@ -178,7 +178,7 @@ def export_files(
         training_data=training_data,
         train_copies=copies,
         prior=training_prior(source),
-        command=command,
+        command=options.command,
     )
 
 
@@ -199,41 +199,38 @@ def load_model(path: Path) -> keras.Model:
     return model
 
 
-def dataset_for(model: keras.Model, source: Path, data: str | None, ferplus: Path | None, report: Reporter) -> Dataset:
+def dataset_for(model: keras.Model, source: Path, options: ExportOptions) -> Dataset:
     """The images to calibrate and to test on, labelled with the model's classes.
+
+    Notes on them, such as how many images were left out, go to `options.report`.
 
     Args:
         model: The Keras original.
         source: Its file.
-        data: Folder, zip or CSV; `None` as in `images_for`.
-        ferplus: FER+'s votes, for a model of its expressions; `None` is the bundled file.
-        report: Receives notes on the data, such as images that were left out.
+        options: Name the data.
 
     Raises:
         UsageError: The data cannot be read, or has no images of a class.
     """
-    labels = labels_of(source, model.output_shape[1])
-    dataset = images_for(source, labels, data, ferplus)
+    dataset = images_for(source, labels_of(source, model.output_shape[1]), options.data, options.ferplus)
     for note in dataset.notes:
-        report(note)
+        options.report(note)
     return dataset
 
 
 def _write_files(
     model: keras.Model,
     folder: Path,
-    dataset: Dataset,
+    images: np.ndarray,
     targets: list[Target],
-    calibration_images: int,
     facts: dict[str, Any],
     bar: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Write every target.
+    """Write every target, calibrated on `images`.
 
     Returns:
         How each int8 file was quantized, by file name.
     """
-    images, _ = calibration_sample(dataset, calibration_images)
     folded = fold(model)
     prepared = prepare(folded, images) if any(_writer(target) for target in targets) else None
     quantization: dict[str, dict[str, Any]] = {}

@@ -26,9 +26,10 @@ from fer_zoo.zoo import with_portable_paths
 from . import flatbuffer, metadata, task_metadata
 from .destination import MOBILE, agreed, destination_of, sha_of_original
 from .folding import fold, rebuild
-from .gates import ParityCheck, Reporter, check_gates, silent
+from .gates import ParityCheck, check_gates
 from .make import calibration_sample, dataset_for, facts_of, load_model
 from .mobile_card import mobile_card
+from .options import ExportOptions, Reporter
 from .phone import take_rgb
 from .quantization import Prepared, prepare, prepare_half
 from .tflite import tflite_int8, to_tflite
@@ -56,17 +57,7 @@ class Phone:
 PHONES = (Phone("fp32", "float32"), Phone("fp16", "float32"), Phone("int8", "uint8"))
 
 
-def publish_mobile(
-    source: Path,
-    output: Path | None = None,
-    data: str | None = None,
-    calibration_images: int = 512,
-    ferplus: Path | None = None,
-    into_zoo: bool = False,
-    force: bool = False,
-    command: str = "",
-    report: Reporter = silent,
-) -> Path:
+def publish_mobile(source: Path, options: ExportOptions, output: Path | None = None, into_zoo: bool = False) -> Path:
     """Export a trained model for phones, beside its run or into the zoo, if every file passes its parity gates.
 
     The gates are checked on all test images twice: gray, and tinted at random, which fails where a file reads the
@@ -74,14 +65,9 @@ def publish_mobile(
 
     Args:
         source: A `model.keras` with the zoo's input and output.
+        options: From which data; `formats`, `leave_out` and `also` are not used.
         output: The model's folder; the default is `export` beside `source`.
-        data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
-        calibration_images: Train images that static quantization is calibrated on.
-        ferplus: FER+'s votes, for a model of its expressions.
         into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
-        force: Replace files of another model.
-        command: The command line, which `mobile.json` records.
-        report: Receives the table of parities, and a sentence on what was written.
 
     Returns:
         The folder `mobile` in `output`: a TFLite file for each precision, its labels in each language, which are in
@@ -93,22 +79,22 @@ def publish_mobile(
     """
     model = load_model(source)
     output = destination_of(source, model.name, output, into_zoo).folder
-    _refuse_replacing(output, source, force)
-    dataset = dataset_for(model, source, data, ferplus, report)
+    _refuse_replacing(output, source, options.force)
+    dataset = dataset_for(model, source, options)
     facts = facts_of(model, source)
     del facts["input"]  # Each file has its own.
     with temporary_folder(output.parent) as folder, console.progress() as bar:
-        _write_files(model, folder, calibration_sample(dataset, calibration_images)[0], facts, bar)
-        entries = _measure(model, folder, dataset.subset("test"), bar, report)
+        _write_files(model, folder, calibration_sample(dataset, options.calibration_images)[0], facts, bar)
+        entries = _measure(model, folder, dataset.subset("test"), bar, options.report)
         for name, content in task_metadata.label_files(_translations(facts["labels"])).values():
             write_text(folder / name, content)
-        facts = {"schema": 1, **facts, "command": with_portable_paths(command), "files": entries}
+        facts = {"schema": 1, **facts, "command": with_portable_paths(options.command), "files": entries}
         write_json(folder / "mobile.json", facts)
         write_text(folder / "README.md", mobile_card(facts))
         (output / MOBILE).mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             os.replace(path, output / MOBILE / path.name)
-    report(f"{len(PHONES)} files for phones are in {output / MOBILE}")
+    options.report(f"{len(PHONES)} files for phones are in {output / MOBILE}")
     return output / MOBILE
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .onnx_graph import remove_unread
+
 
 def make_portable(graph: onnx.GraphProto) -> None:
-    """Rewrite what other runtimes refuse or compute wrongly; can be repeated.
+    """Rewrite operations that other runtimes refuse or compute wrongly; a second call changes nothing.
 
     Args:
         graph: Float, or quantized in QDQ format.
@@ -30,9 +32,9 @@ def _write_pad_modes(graph: onnx.GraphProto) -> None:
 def _add_dense_biases_in_float(graph: onnx.GraphProto) -> None:
     """Add an int32 bias of a quantized Gemm behind it, in float.
 
-    OpenCV 4 takes it wrongly for batches above 1, without an error (`findings/opencv_int8_gemm_batch.sh`). With a float
-    bias inside, ONNX Runtime would multiply floats; so it still multiplies bytes, and the answers differ by 2e-7, those
-    of baseline_cnn by up to 8e-4 where a value behind its hidden layer rounds the other way.
+    OpenCV 4 applies it wrongly to batches above 1, without an error (`findings/opencv_int8_gemm_batch.sh`). With a
+    float bias inside the Gemm, ONNX Runtime would multiply floats; behind it, it still multiplies bytes, and outputs
+    differ by 2e-7, those of baseline_cnn by up to 8e-4 where a value after its hidden layer is rounded the other way.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     makers = {node.output[0]: node for node in graph.node}
@@ -47,14 +49,12 @@ def _add_dense_biases_in_float(graph: onnx.GraphProto) -> None:
         gemm.output[0] = f"{result}.products"
         addition = helper.make_node("Add", [gemm.output[0], values.name], [result], f"{result}.Add")
         graph.node.insert(list(graph.node).index(gemm) + 1, addition)
-    _remove_unread(graph)
+    _remove_unread_constants(graph)
 
 
-def _remove_unread(graph: onnx.GraphProto) -> None:
-    """Remove dequantized constants that nothing reads, and constants."""
+def _remove_unread_constants(graph: onnx.GraphProto) -> None:
+    """Remove dequantized constants that no node reads, then the constants themselves."""
     read = {name for node in graph.node for name in node.input}
     for node in [node for node in graph.node if node.op_type == "DequantizeLinear" and node.output[0] not in read]:
         graph.node.remove(node)
-    read = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
-        graph.initializer.remove(tensor)
+    remove_unread(graph)

@@ -18,8 +18,8 @@ from fer_zoo.zoo import Artifact, artifact_path, run_config, update_manifest, wi
 
 from .card import write_card
 from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
-from .gates import Reporter, silent
 from .make import ALL_TARGETS, MORE_TARGETS, TARGETS, Target, dataset_for, export_files, load_model
+from .options import ExportOptions, Reporter
 from .plots import plot_parity
 
 # Files that a training run writes beside model.keras and that belong to the model.
@@ -29,20 +29,7 @@ _PLOTS_IN_GIT = ("confusion.png",)
 _ORDER = ("model.keras", *(target.file for target in ALL_TARGETS))
 
 
-def publish(
-    source: Path,
-    output: Path | None = None,
-    data: str | None = None,
-    calibration_images: int = 512,
-    formats: tuple[str, ...] = ("onnx", "tflite"),
-    ferplus: Path | None = None,
-    leave_out: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-    into_zoo: bool = False,
-    force: bool = False,
-    command: str = "",
-    report: Reporter = silent,
-) -> list[Artifact]:
+def publish(source: Path, options: ExportOptions, output: Path | None = None, into_zoo: bool = False) -> list[Artifact]:
     """Export a trained model, beside its run or into the zoo, if every file passes its parity gates.
 
     Everything is made in a temporary folder beside the output, so that a failure at any point leaves the output and
@@ -50,17 +37,9 @@ def publish(
 
     Args:
         source: A `model.keras` with the zoo's input and output; the other files of its run are copied with it.
+        options: Which files to make, from which data.
         output: Folder of the files, their manifest and card; the default is `export` beside `source`.
-        data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
-        calibration_images: Train images that static quantization is calibrated on.
-        formats: `onnx`, `tflite` or both.
-        ferplus: FER+'s votes, for a model of its expressions.
-        leave_out: Files not to write, each `format:precision`.
-        also: Files to write besides, which are made on request only, likewise.
         into_zoo: Publish in the artifacts folder, `artifacts/<model name>`, in place of `output`.
-        force: Replace another model in that folder.
-        command: The command line, which the manifest records.
-        report: Receives the table of parities, and sentences on what was written.
 
     Returns:
         The manifest's entries, the Keras original first.
@@ -71,10 +50,10 @@ def publish(
     """
     model = load_model(source)
     destination = destination_of(source, model.name, output, into_zoo)
-    refuse_replacing(destination, source, force)
-    targets = [t for t in TARGETS if t.format in formats and str(t) not in leave_out]
-    targets += [t for t in MORE_TARGETS if str(t) in also]
-    dataset = dataset_for(model, source, data, ferplus, report)
+    refuse_replacing(destination, source, options.force)
+    targets = [t for t in TARGETS if options.includes(t)]
+    targets += [t for t in MORE_TARGETS if str(t) in options.also]
+    dataset = dataset_for(model, source, options)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
     others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
     retained, removed = (others, []) if destination.holds(source) else ([], others)
@@ -85,7 +64,7 @@ def publish(
                 shutil.copyfile(source.parent / name, folder / name)
         if destination.in_zoo and (folder / "config.json").exists():
             write_json(folder / "config.json", with_portable_paths(run_config(folder)))
-        export = export_files(model, source, folder, dataset, targets, calibration_images, bar, command, report)
+        export = export_files(model, source, folder, dataset, targets, options, bar)
         artifacts = export.artifacts(destination) + retained
         artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
         details = {
@@ -103,30 +82,20 @@ def publish(
         _move(folder, destination.folder)
     for artifact in removed:
         artifact_path(artifact, destination.root).unlink(missing_ok=True)
-        report(f"removed {artifact.path}, of another model")
-    remove_outdated_mobile(destination.folder, source, report)
+        options.report(f"removed {artifact.path}, of another model")
+    remove_outdated_mobile(destination.folder, source, options.report)
     update_manifest(artifacts, destination.root, removed)
-    _report_results(destination, artifacts, report)
+    _report_results(destination, artifacts, options.report)
     return artifacts
 
 
-def complete(
-    name: str,
-    source: Path,
-    data: str | None = None,
-    calibration_images: int = 512,
-    formats: tuple[str, ...] = ("onnx", "tflite"),
-    ferplus: Path | None = None,
-    leave_out: tuple[str, ...] = (),
-    command: str = "",
-    report: Reporter = silent,
-) -> list[Artifact]:
+def complete(name: str, source: Path, options: ExportOptions) -> list[Artifact]:
     """Make the missing files of a model of the zoo: those that its manifest lists and git leaves out, being large.
 
     Args:
         name: As in the manifest.
         source: Its `.keras` file, or that of an ensemble made again from its members.
-        data: This and the other arguments are those of `publish`.
+        options: Which files to make, from which data; `also` and `force` are not used.
 
     Returns:
         The entries of the files that were made.
@@ -138,19 +107,21 @@ def complete(
     destination = destination_of(source, name, publish=True)
     missing = [a for a in destination.entries() if not artifact_path(a, destination.root).exists()]
     files = {Path(artifact.path).name for artifact in missing}
-    targets = [t for t in ALL_TARGETS if t.file in files and t.format in formats and str(t) not in leave_out]
+    targets = [t for t in ALL_TARGETS if t.file in files and options.includes(t)]
     original = "model.keras" in files
     if not targets and not original:
-        report(f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again")
+        options.report(
+            f"every file of {name} that was asked for is in {destination.folder}; --force makes all of them again"
+        )
         _renew_card(destination)
         return []
     model = load_model(source)
-    dataset = dataset_for(model, source, data, ferplus, report)
+    dataset = dataset_for(model, source, options)
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
         for path in destination.folder.glob("*.json"):
             shutil.copyfile(path, folder / path.name)
-        export = export_files(model, source, folder, dataset, targets, calibration_images, bar, command, report)
+        export = export_files(model, source, folder, dataset, targets, options, bar)
         artifacts = [a for a in export.artifacts(destination) if original or a.format != "keras"]
         for artifact in artifacts:
             os.replace(folder / Path(artifact.path).name, artifact_path(artifact, destination.root))
@@ -161,7 +132,7 @@ def complete(
     ]
     update_manifest(entries, destination.root)
     _renew_card(destination)
-    report(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}")
+    options.report(f"made {', '.join(Path(a.path).name for a in entries)} in {destination.folder}")
     return entries
 
 

@@ -47,7 +47,7 @@ _HOMOGENEOUS = (
 )
 
 
-# Weights below it are none: float32 has no product of two such scales.
+# Smaller weights count as zero: the product of two such scales is below float32's range.
 _NOTHING = 1e-15
 
 # Which sums of two weights stay within 8 bits: `row_limits`.
@@ -275,7 +275,7 @@ def round_to_int8(weights: np.ndarray, second_moment: np.ndarray, pairs: Pairs =
     limits = row_limits(weights, pairs)
     scale = int8_scales(limits)
     whole = np.round(weights / scale[:, None])
-    # What sets the limit stays where it is: the largest weight, or two.
+    # The weights that set the limit are not changed: the largest one, or two neighbours.
     rows, largest = np.arange(len(weights)), np.abs(weights).argmax(1)
     fixed = np.zeros(weights.shape, bool)
     fixed[rows, largest] = True

@@ -1,6 +1,6 @@
-"""Static int8 ONNX: per-channel weights, calibrated activations, float input, swish, logits and softmax.
+"""Static int8 ONNX: per-channel weights, calibrated activations; input, swish, logits and softmax stay in float.
 
-A softmax of 256 levels makes ties; swish and softmax on a vector cost nothing in float, and logits need more levels.
+A softmax of 256 levels makes ties, logits need more levels, and in float these cost next to nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from .convert import quiet, to_onnx
+from .onnx_graph import remove_unread, rename_tensors
 from .portable import make_portable
 from .quantization import Prepared, SharedScale, equal, int8_scales, pairs_of, row_limits
 
@@ -33,11 +34,12 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
     fusion: U8S8 took 0.202 ms where S8S8 took 0.210 at batch 1, and 6.6 where S8S8 took 10.7 at batch 32 (an EPYC with
     VNNI, one thread, float32 0.412 and 21.1).
 
-    A convolution of few channels on the image stays in float, with what is cheap after it: in int8 that of
-    baseline_cnn took 68 µs of the 205 µs of a query, in float 19, which made 151 µs of the query (4.80 ms instead of
-    6.18 at batch 32) and left the predictions as good. So does a depthwise one behind it: it bears rounding worst.
+    A convolution of few channels on the image stays in float, with the cheap operations after it: in int8 that of
+    baseline_cnn took 68 µs of the 205 µs of a query, in float 19, so that the query took 151 µs (at batch 32, 4.80 ms
+    instead of 6.18), with predictions as good. A depthwise one behind it stays in float too: it suffers most from
+    rounding.
 
-    No product overflows where the processor has no VNNI: see `quantization.row_limits`.
+    No product overflows on processors without VNNI: see `quantization.row_limits`.
 
     Args:
         prepared: A model prepared for ONNX.
@@ -72,7 +74,7 @@ def onnx_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
 
 
 def _always_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of the operations that always stay in float, those on probabilities (an ensemble's mean) among them."""
+    """Names of the operations that always stay in float, such as those on probabilities (an ensemble's mean)."""
     probabilities, names = set[str](), []
     for node in graph.node:
         if node.op_type == "Softmax" or probabilities.intersection(node.input):
@@ -84,7 +86,7 @@ def _always_float(graph: onnx.GraphProto) -> list[str]:
 
 
 def _first_in_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of the convolutions that read the image and multiply little, and of the cheap operations around them."""
+    """Names of the convolutions on the image with few products, and of the cheap operations around them."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     image, in_float, before, names = {graph.input[0].name}, set[str](), list[str](), list[str]()
     for node in graph.node:
@@ -101,7 +103,7 @@ def _first_in_float(graph: onnx.GraphProto) -> list[str]:
 
 
 def _overrides(graph: onnx.GraphProto, shared_scales: tuple[SharedScale, ...]) -> dict[str, list[dict[str, Any]]]:
-    """Ranges of the tensors around every added constant, which is found by its values."""
+    """Ranges of the tensors before and after every added constant, which is identified by its values."""
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor).ravel() for tensor in graph.initializer}
     makers = {output: node for node in graph.node for output in node.output}
     overrides = {}
@@ -167,22 +169,17 @@ def _compact(model: onnx.ModelProto) -> None:
             same[tensor.name] = first.setdefault(key, tensor.name)
     for node in graph.node:
         node.input[:] = [same.get(name, name) for name in node.input]
+    remove_unread(graph)
+    del graph.value_info[:]
     used = [name for node in graph.node for name in node.input]
-    initializers = [tensor for tensor in graph.initializer if tensor.name in set(used)]
-    del graph.initializer[:], graph.value_info[:]
-    graph.initializer.extend(initializers)
     names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
     for name in (*used, *(output for node in graph.node for output in node.output)):
         names.setdefault(name, np.base_repr(len(names), 36))
-    for node in graph.node:
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-    for tensor in graph.initializer:
-        tensor.name = names[tensor.name]
+    rename_tensors(graph, names)
 
 
 def _leave_out_defaults(model: onnx.ModelProto) -> None:
-    """Attributes that the specification takes for granted were a third of a convolution's node."""
+    """Remove attributes that have their default value: they were a third of a convolution's node."""
     (version,) = (opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx"))
     for node in model.graph.node:
         node.ClearField("doc_string")
@@ -192,7 +189,7 @@ def _leave_out_defaults(model: onnx.ModelProto) -> None:
             default = defaults[attribute.name].default_value
             ones = attribute.name in ("dilations", "strides") and set(value) == {1}
             if attribute.name == "mode" and node.op_type == "Pad":
-                continue  # What `make_portable` has written.
+                continue  # `make_portable` wrote it.
             if ones or (default.type and value == onnx.helper.get_attribute_value(default)):
                 node.attribute.remove(attribute)
 

@@ -85,10 +85,10 @@ def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
 
 
 def _until_depthwise(model: Any) -> list[str]:
-    """Names of the operations from the image to a depthwise convolution, with one other convolution between at most.
+    """Names of the operations from the image to a depthwise convolution, with at most one other convolution between.
 
-    Of all layers of such networks these bear rounding worst (`python -m benchmarks sensitivity mobilenet_v2`), and in
-    float they take no longer: 0.88 ms for mobilenet_v2 either way.
+    Of all layers of such networks these suffer most from rounding (`python -m benchmarks sensitivity mobilenet_v2`),
+    and in float they take no longer: mobilenet_v2 takes 0.88 ms either way.
     """
     (graph,) = model.subgraphs
     convolution, depthwise = schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D

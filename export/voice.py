@@ -71,7 +71,8 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
 
     from . import metadata
     from .convert import to_onnx
-    from .gates import ParityCheck, check_gates, silent
+    from .gates import ParityCheck, check_gates
+    from .options import silent
     from .tflite import to_tflite
 
     facts: dict[str, Any] = json.loads((run / "voice.json").read_text("utf-8"))

@@ -15,23 +15,13 @@ from fer_zoo.files import temporary_folder, write_json, write_text
 from fer_zoo.zoo import with_portable_paths
 
 from ..folding import fold
-from ..gates import ParityCheck, Reporter, check_gates, silent
+from ..gates import ParityCheck, check_gates
 from ..make import calibration_sample, dataset_for, facts_of, load_model
+from ..options import ExportOptions
 from .target import Source, Target
 
 
-def publish_target(
-    target: Target,
-    source: Path,
-    folder: Path,
-    precision: str,
-    data: str | None = None,
-    ferplus: Path | None = None,
-    calibration_images: int = 512,
-    force: bool = False,
-    command: str = "",
-    report: Reporter = silent,
-) -> Path:
+def publish_target(target: Target, source: Path, folder: Path, precision: str, options: ExportOptions) -> Path:
     """Write a model's files for a runtime, its labels, and `fer_zoo.json` with what was measured.
 
     Args:
@@ -39,12 +29,7 @@ def publish_target(
         source: The Keras original, a `model.keras` on the zoo's contract.
         folder: Where the files go.
         precision: One of the target's.
-        data: Folder, zip or CSV; `None` is the bundled sample. Parity is measured on all its test images.
-        ferplus: FER+'s votes, for a model of its expressions.
-        calibration_images: Train images that int8 is calibrated on.
-        force: Replace what is in the folder.
-        command: What made the files, for `fer_zoo.json`.
-        report: Receives the table of parities.
+        options: From which data; `formats`, `leave_out` and `also` are not used.
 
     Returns:
         The folder.
@@ -54,10 +39,10 @@ def publish_target(
         FerZooError: The model does not fit the contract, the runtime's converter refuses it, or the gate is missed;
             nothing is written then.
     """
-    if folder.exists() and any(folder.iterdir()) and not force:
+    if folder.exists() and any(folder.iterdir()) and not options.force:
         raise UsageError(f"{folder} is not empty; choose another folder, or pass --force to replace it")
     model = load_model(source)
-    dataset = dataset_for(model, source, data, ferplus, report)
+    dataset = dataset_for(model, source, options)
     test = dataset.subset("test")
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder.absolute().parent) as temporary, console.progress() as bar:
@@ -65,7 +50,7 @@ def publish_target(
         new.mkdir()
         between.mkdir()
         metadata = facts_of(model, source) | {"precision": precision, "input": target.input}
-        images = calibration_sample(dataset, calibration_images)[0]
+        images = calibration_sample(dataset, options.calibration_images)[0]
         made_of = Source(fold(model), metadata, precision, images, between)
         bar.add_task(f"{target.title}: writing and comparing on {len(test)} images", total=None)
         target.write(made_of, new)
@@ -73,12 +58,12 @@ def publish_target(
             gray = test.images[..., None].astype(np.float32)
             reference = model.predict(gray, batch_size=256, verbose=0)
             parity = compare(reference, target.load(new)(gray), test.labels, test.expressions)
-            check_gates([ParityCheck(new / target.file, precision, parity)], report)
+            check_gates([ParityCheck(new / target.file, precision, parity)], options.report)
             metadata["parity"] = parity.to_json()
         if target.check is not None:
-            report(target.check(made_of, new))
+            options.report(target.check(made_of, new))
         write_text(new / "labels.txt", "\n".join(metadata["labels"]) + "\n")
-        write_json(new / "fer_zoo.json", {"schema": 1, **metadata, "command": with_portable_paths(command)})
+        write_json(new / "fer_zoo.json", {"schema": 1, **metadata, "command": with_portable_paths(options.command)})
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(new, folder)
