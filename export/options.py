@@ -1,4 +1,4 @@
-"""How an export makes its files, and who is told of it; imports no more than a command line needs."""
+"""The options of an export: its data, its files, and the function that receives its messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Keras original that is meant by a name or a path, and the converter of its ONNX files."""
+"""Finds the Keras original for a name or a path, and the installed converter to ONNX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMON = ("onnx", "onnxruntime", "sklearn", "matplotlib")
 
 
 def name_in_zoo(model: Path) -> str | None:
-    """The name of the zoo's model that is meant, by its name or its file; `None` for any other."""
+    """The name of the zoo's model for its name or its file; `None` if it is not in the zoo."""
     if not model.exists():
         return str(model) if original_path(str(model), absent=True) else None
     originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
@@ -30,7 +30,7 @@ def name_in_zoo(model: Path) -> str | None:
 
 @contextmanager
 def original_file(model: Path) -> Iterator[Path]:
-    """The `.keras` file; where it is not there, an ensemble is made again from its members, another is downloaded."""
+    """The `.keras` file; if it is missing, an ensemble is built from its members, another model is downloaded."""
     if model.is_file():
         yield model
         return
@@ -48,17 +48,17 @@ def original_file(model: Path) -> Iterator[Path]:
 
 
 def installed_converter() -> str:
-    """The first converter to ONNX whose packages are installed; tf2onnx where none is, which is what to install."""
+    """The first converter to ONNX whose packages are installed; tf2onnx if there is none, so that errors name it."""
     return next((name for name, packages in CONVERTERS.items() if not _missing(packages)), "tf2onnx")
 
 
 def check_arguments(model: Path, calibration: int, restorable: bool = False) -> None:
-    """Check what an export is asked for before anything is loaded.
+    """Check the arguments of an export before anything is loaded.
 
     Args:
         model: The Keras original.
         calibration: Number of images that int8 is calibrated on.
-        restorable: Whether it can be downloaded or built where it is missing.
+        restorable: Whether it can be downloaded or built if it is missing.
 
     Raises:
         UsageError: There is no such file, or no image.
@@ -70,11 +70,11 @@ def check_arguments(model: Path, calibration: int, restorable: bool = False) -> 
 
 
 def prepare_keras(converter: str, *packages: str) -> None:
-    """Check that what an export needs is installed, and run Keras on the backend of the converter to ONNX.
+    """Check that all packages are installed, and run Keras on the backend of the converter to ONNX.
 
     Args:
         converter: Key of `CONVERTERS`.
-        packages: What is needed besides.
+        packages: Further packages that are needed.
 
     Raises:
         UsageError: Something is missing.

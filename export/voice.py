@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict[str, Any]:
-    """Write ONNX and TFLite files of a trained voice model, each held against the original.
+    """Write ONNX and TFLite files of a trained voice model, each compared with the original.
 
     There are none of less precision: with six thousand weights nothing is gained by it.
 

@@ -12,7 +12,7 @@ EXPRESSIONS_INDONESIAN = ("Marah", "Jijik", "Takut", "Senang", "Netral", "Sedih"
 # FER+ (Barsoum et al., 2016) has contempt as an eighth expression.
 FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")
 
-# What the voice model tells apart: the expressions that EmoDB's speakers acted, all but surprise.
+# The classes of the voice model: the expressions that EmoDB's speakers acted, all but surprise.
 VOICE_EXPRESSIONS = EXPRESSIONS[:6]
 
 # Labels by language, in the order of FERPLUS_EXPRESSIONS, which begins with the order of EXPRESSIONS.

@@ -65,7 +65,7 @@ def process_count() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this is the only process, or JAX's number 0, which writes and tells what all have computed."""
+    """Whether this is the only process, or JAX's number 0, which writes and reports what all have computed."""
     if keras.backend.backend() != "jax":
         return True
     import jax

@@ -268,9 +268,9 @@ def test_an_output_that_was_cut_off_is_gone_on_with(predict, faces, tmp_path, fo
 @pytest.mark.parametrize(
     ("arguments", "content", "words"),
     [
-        (["--resume"], "", "--resume goes on with an --output"),
-        (["--resume", "--output", "r.json"], "", "--resume goes on with an --output"),
-        (["--resume", "--output", "r.csv", "--prior", "estimate"], "", "--resume goes on with an --output"),
+        (["--resume"], "", "--resume continues an --output"),
+        (["--resume", "--output", "r.json"], "", "--resume continues an --output"),
+        (["--resume", "--output", "r.csv", "--prior", "estimate"], "", "--resume continues an --output"),
         (["--resume", "--output", "r.csv"], "name,size\n", "has other columns"),
         (["--resume", "--output", "r.jsonl"], "no json\n", "is no earlier output in JSON lines"),
         (["--resume", "--output", "r.jsonl"], "[1]\n", "is no earlier output in JSON lines"),

@@ -1,4 +1,4 @@
-"""Trainings of studies, which are long and are kept from one call to the next."""
+"""Trainings of studies, which take long and are reused by later calls."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def check(source: Source, folder: Path) -> str:
 
 
 def _sorted(weights: np.ndarray, bits: bool = False) -> bytes:
-    """What tells weights, in whatever order of axes."""
+    """A key that identifies weights whatever the order of their axes."""
     return np.sort((weights.view(np.float16) if bits else weights).ravel()).tobytes()
 
 

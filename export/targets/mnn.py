@@ -15,7 +15,7 @@ from .target import Predict, Source, Target
 
 # A value of MNN's HintMode, which its Python package does not name.
 _WINOGRAD_MEMORY_LEVEL = 3
-# The program mnnconvert does the same, and besides installs a package for its statistics of use with pip.
+# The program mnnconvert does the same, and also installs a package for usage statistics with pip.
 _CONVERT = "import sys, _tools; _tools.mnnconvert(sys.argv)"
 
 

@@ -1,6 +1,6 @@
-"""What a runtime's module says of itself, and what it is given.
+"""The description of a runtime that files are exported for, and the model that they are made from.
 
-What these modules need of Keras they import when it is used: its backend is chosen after they are read.
+Modules of runtimes import Keras inside of functions, since its backend is chosen after these modules are imported.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Source:
-    """The model that a file is made of.
+    """The model that files are made from.
 
     Attributes:
-        model: What `fold` made of the Keras original.
-        metadata: What the file says of itself: `make.facts_of`.
+        model: The Keras original after `fold`.
+        metadata: The metadata of the files: `make.facts_of`.
         precision: `fp32`, `fp16` or `int8`.
         images: Calibration images, float32 `[n, 48, 48, 1]` in 0..255.
-        folder: An empty folder for files in between.
+        folder: An empty folder for intermediate files.
     """
 
     model: keras.Model
@@ -65,17 +65,17 @@ class Target:
     """A runtime.
 
     Attributes:
-        name: As `--target` takes it.
-        title: As its makers write it.
-        packages: Modules that write and read its files, each of which pip installs by the name in `install`.
+        name: Value of `--target`.
+        title: Name as its makers write it.
+        packages: Modules that write and read its files; `install` has the names that pip installs them by.
         install: Arguments of `pip install`.
-        precisions: What there are files of, the default first.
-        converter: The converter to ONNX whose Keras backend it needs; `None` where any will do.
-        file: The file that holds the weights, whose size is told.
-        input: What the file takes.
+        precisions: The precisions that files can have, the default first.
+        converter: The converter to ONNX whose Keras backend it needs; `None` if any will do.
+        file: The file with the weights, whose size is reported.
+        input: Name, shape, dtype, range and layout of the files' input.
         write: Writes the files into a folder.
-        load: Loads them from there; `None` where the runtime does not run here.
-        check: Holds the files against the model where they do not run; returns a sentence on what was found.
+        load: Loads them from there; `None` if the runtime does not run here.
+        check: Compares the files with the model if they cannot be run; returns a sentence on the result.
     """
 
     name: str

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     form = form_of(options.format, options.output)
     estimated = options.prior == "estimate"
     if options.resume and (options.output is None or form not in ("csv", "jsonl") or estimated):
-        raise UsageError("--resume goes on with an --output in CSV or JSON lines, and not with --prior estimate")
+        raise UsageError("--resume continues an --output in CSV or JSON lines, and not with --prior estimate")
     inputs = find_inputs(options.files)
     check_targets(inputs.files, output=options.output)
     single = len(options.files) == 1 and inputs.files == options.files

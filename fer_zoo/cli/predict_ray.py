@@ -57,7 +57,7 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
         backend=options.backend,
         isolated=options.isolated,
     )
-    # This opens the model: what is wrong with it is told before Ray starts.
+    # This opens the model, so that its errors are reported before Ray starts.
     schema = arrow_table(predictor({"file": np.array([], np.str_)})).schema
     output = ParquetFolder(str(options.output), schema, resume=options.resume)
     photos = _find(options.files)
@@ -84,7 +84,7 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
                 bar.update(task, completed=done)
                 output.add(table if options.empty else without_empty(table))
         except (KeyboardInterrupt, FerZooError):
-            err.print(f"stopped after {done:,} of {plural(len(files), 'file')}; --resume goes on")
+            err.print(f"stopped after {done:,} of {plural(len(files), 'file')}; --resume continues")
             raise
     if done != len(files):
         raise FerZooError(f"Ray classified {done:,} of {plural(len(files), 'file')}; --resume does the others")

@@ -22,7 +22,7 @@ from fer_zoo.errors import FerZooError, LostProcessError
 
 # What the others have, once one has failed, to end by themselves and tell why.
 _GRACE_SECONDS = 10
-# Exit code of a process of this machine that ends since another one has ended; that one's reason is told.
+# Exit code of a process that ends because another one has ended; the reason of the other one is reported.
 _LOST = 3
 
 
@@ -37,7 +37,7 @@ def run_processes(arguments: list[str], count: int, folder: Path) -> int:
         folder: Of the run.
 
     Returns:
-        The exit code of process 0, which tells what it does as a single process would.
+        The exit code of process 0, which reports its progress as a single process would.
 
     Raises:
         FerZooError: A process ended before the run had; says which, and why.

@@ -27,7 +27,7 @@ _Row = list[Any]
 
 @dataclass
 class FacePredictor:
-    """Finds the faces in batches of photos and tells their expressions, as `fer-zoo predict` does.
+    """Finds the faces in batches of photos and predicts their expressions, as `fer-zoo predict` does.
 
     It can be pickled and is small: each process opens the model at its first batch. A model of the zoo must be named,
     or have the same path, on every machine.
@@ -52,7 +52,7 @@ class FacePredictor:
         isolated: Run the model in a process of its own, as `load_classifier` does.
 
     Raises:
-        UsageError: An argument is out of its range. What is wrong with the model is told at the first batch.
+        UsageError: An argument is out of its range. Errors of the model are raised at the first batch.
 
     Examples:
         >>> import numpy as np

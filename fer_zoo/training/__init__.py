@@ -25,7 +25,7 @@ def train(
     tensorboard: bool = False,
     reporter: Reporter = SILENT,
 ) -> dict[str, Evaluation]:
-    """Train a model, as `python -m fer_zoo.train` does, or go on from the checkpoint of a stopped run.
+    """Train a model, as `python -m fer_zoo.train` does, or resume a stopped run from its checkpoint.
 
     Nothing is printed, unless `reporter` does; `fer_zoo.training.loop.train` returns the model and the history too.
 
@@ -34,11 +34,12 @@ def train(
         folder: Where the run is written: `model.keras` (of the best epoch), `config.json`, history, plots and the
             report of the evaluation.
         tensorboard: Also write TensorBoard event files.
-        reporter: Hears of each epoch; `fer_zoo.cli.console_reporter.ConsoleReporter()` prints as the command does.
+        reporter: Receives messages and the record of each epoch; the command prints them with
+            `fer_zoo.cli.console_reporter.ConsoleReporter()`.
 
     Returns:
         The evaluation of the trained model on each test split: `test` (all test images), and `public_test` and
-        `private_test` where the data tells them apart.
+        `private_test` where the data has these splits.
 
     Raises:
         UsageError: The backend is not installed or Keras runs on another one, the data cannot be used or has changed,

@@ -1,4 +1,4 @@
-"""Weight averaging (model soups): one model from several trainings of it, where PublicTest prefers the average."""
+"""Weight averaging (model soups): the mean of the weights of several trainings, if it is better on PublicTest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def average(
 ) -> dict[str, Evaluation]:
     """Average the weights of several trainings of one model, and write the calibrated result to `folder/model.keras`.
 
-    Trainings that start from the same weights end in one valley of the loss, whose middle is lower than its sides.
+    Trainings that start from the same weights end in the same basin of the loss, which is often lower in its middle.
     This is the greedy soup of Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482): beginning with
     the model of the lowest loss on PublicTest, each next model joins the average if that lowers the loss. Losses are
     compared after calibration, since an average that is not calibrated would lose against a calibrated model.
@@ -42,9 +42,9 @@ def average(
         paths: `.keras` files of one architecture. Config and curves beside the first one that joins are copied.
         folder: Where to write; an evaluation report is written beside the model.
         data: Folder, zip or CSV; `None` as in `images_for`.
-        class_offsets: Whether an offset for each class is fitted besides the temperature.
+        class_offsets: Whether an offset for each class is fitted together with the temperature.
         command: The command line, for `config.json`.
-        reporter: Hears of each loss.
+        reporter: Receives a message for each loss.
 
     Returns:
         The evaluation on each test split.
@@ -64,7 +64,7 @@ def average(
     test, chosen = dataset.subset("test"), dataset.subset("public_test")
     images, labels = chosen.images, np.asarray(chosen.labels)
     weights = [other.get_weights() for other in models]
-    logits = logits_of(models[0])  # Of all, as one network is compiled once whatever weights it has.
+    logits = logits_of(models[0])  # Used for all models, since it is compiled only once.
 
     def loss_of(weights: list[np.ndarray]) -> float:
         models[0].set_weights(weights)

@@ -17,7 +17,7 @@ _IMAGES = 24 * _BATCH
 
 
 def limit_momentum(model: keras.Model, steps: int) -> None:
-    """Have the moving averages of batch normalization span at most half an epoch.
+    """Limit the momentum of batch normalization, so that its moving averages span at most half an epoch.
 
     At Keras's momentum of 0.99 they span 100 steps, two epochs of a small set: what is evaluated after an epoch then
     normalizes with the statistics of weights from long before.
@@ -32,10 +32,10 @@ def limit_momentum(model: keras.Model, steps: int) -> None:
 
 
 def correct_bias(model: keras.Model, steps: int) -> None:
-    """Take the rest of the initial mean 0 and variance 1 out of the moving averages, as Adam does for its moments.
+    """Correct the moving averages for their initial mean 0 and variance 1, as Adam corrects its moments.
 
-    A short run would otherwise publish a model that normalizes with them: after 276 steps at momentum 0.99 it predicted
-    `happy` for nearly every image, with an accuracy of 56 % on its training batches.
+    Without this a short run would publish a model that normalizes with the initial values: after 276 steps at momentum
+    0.99 it predicted `happy` for nearly every image, with an accuracy of 56 % on its training batches.
 
     Args:
         model: Trained from random weights; changed in place.
@@ -90,7 +90,7 @@ def recalibrate_batch_norm(model: keras.Model, images: np.ndarray, seed: int) ->
     Args:
         model: Changed in place; layers that are not trainable keep their statistics.
         images: uint8 `[n, 48, 48]`, training images; 6,144 of them are used.
-        seed: Of their choice.
+        seed: Seed of their choice.
     """
     norms = _batch_norms(model)
     momenta = [layer.momentum for layer in norms]
@@ -136,8 +136,8 @@ def recalibrate_if_better(model: keras.Model, images: np.ndarray, selection: Dat
     Args:
         model: Changed in place.
         images: uint8 `[n, 48, 48]`, training images.
-        selection: Images that choose.
-        seed: Of the choice of training images.
+        selection: The selection images.
+        seed: Seed of the choice of training images.
     """
 
     def accuracy() -> float:

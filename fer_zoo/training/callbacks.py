@@ -1,4 +1,4 @@
-"""What happens after each epoch, in both phases of a run."""
+"""Callbacks that run after each epoch, in both phases of a run."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from fer_zoo.training.reporter import Advance, Reporter
 
 @dataclass(frozen=True)
 class Phase:
-    """One training of a run: of the head, of all layers after it, or, from random weights, the only one.
+    """One phase of a run: the training of the head, then that of all layers; from random weights there is only one.
 
     Attributes:
         name: `head`, `fine-tuning`, or `None` for the only one.
         epochs: Passes over the training images.
-        seed: Of dropout on torch.
+        seed: Seed of dropout on torch.
         publish: Copies the weights of the training model, its argument, into the published model.
         predict: The published model's probabilities of the selection images, float32 `[n, classes]`.
-        labels: int `[n]`, those of the selection images.
+        labels: int `[n]`, the labels of the selection images.
     """
 
     name: str | None
@@ -84,11 +84,11 @@ class EpochEnd(keras.callbacks.Callback):
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes what is recorded of each epoch to TensorBoard event files, without TensorFlow.
+    """Writes the record of each epoch to TensorBoard event files, without TensorFlow.
 
     Args:
-        folder: Of the event files.
-        checkpoint: Of the run; its last entry is the epoch that ends.
+        folder: Folder of the event files.
+        checkpoint: The run's checkpoint; the last entry of its history is the epoch that ends.
 
     Raises:
         UsageError: TensorBoard is not installed.

@@ -22,13 +22,14 @@ class Checkpoint:
     """The state of a run after its last finished epoch, in memory and in its folder.
 
     `checkpoint.npz` has all of it: the training model's variables (weights, moments, random states), the history and
-    the best weights, so that a killed run goes on as if it never stopped. The other files are for people and are never
-    read: `best.keras`, the model of the best epoch so far, `history.json`, `history.csv` and `curves.png`.
+    the best weights, so that a resumed run gives the same result as an uninterrupted one. The other files are for
+    people and never read: `best.keras`, the model of the best epoch so far, `history.json`, `history.csv` and
+    `curves.png`.
 
     Args:
-        folder: Of the run.
+        folder: The run's folder.
         model: The published model, whose weights are those of the last finished epoch.
-        resume: Go on from what is in the folder, if there is any: `model` gets the weights of the last finished epoch.
+        resume: Read the state in the folder, if there is any: `model` gets the weights of the last finished epoch.
 
     Attributes:
         history: The finished epochs, of both phases of transfer learning.

@@ -40,8 +40,8 @@ class Transfer:
 
     Attributes:
         weights: `imagenet` for keras.applications' download, or a .h5 or .npz file.
-        head_epochs: Of the first phase, in which the backbone is frozen and its features are computed once.
-        head_learning_rate: Adam's, constant.
+        head_epochs: Epochs of the first phase, in which the backbone is frozen and its features are computed once.
+        head_learning_rate: Learning rate of the first phase, whose optimizer is Adam; constant.
         head_views: With augmentation, number of augmented views of each image whose features are computed.
         cache: Compute the features of the layers that the second phase leaves frozen only once, too, for as many
             augmented views of each image.
@@ -80,12 +80,12 @@ class TrainingConfig:
         model: Registry name.
         backend: `tensorflow`, `jax` or `torch`.
         data: Folder, zip or CSV; `None` is the bundled sample.
-        classes: Of the data, in the order of the model's outputs; empty as `load_dataset` finds them.
+        classes: Class names of the data, in the order of the model's outputs; if empty, those `load_dataset` finds.
         crop: Which images are searched for faces, as `load_dataset` takes it.
         epochs: Passes over the training images.
-        batch_size: Images a step.
+        batch_size: Images in a step.
         optimizer: `adam`, `adamw` or `sgd` (Nesterov momentum 0.9).
-        learning_rate: The highest of the schedule.
+        learning_rate: The highest rate of the schedule.
         schedule: `constant`, or `cosine` down to 0.
         warmup_epochs: Epochs of linear increase from 0, before the cosine; cut to half of the epochs.
         weight_decay: Decoupled (Loshchilov and Hutter, 2017, https://arxiv.org/abs/1711.05101), on all weights but
@@ -94,11 +94,11 @@ class TrainingConfig:
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         ema: Decay a step of the exponential moving average of the weights, which is then what is evaluated and
             published; 0 for none.
-        dropout: Rate in place of the model's own; `None` for that.
-        augmentation: `None` for none.
+        dropout: Rate of the dropout; `None` for the model's own.
+        augmentation: Random changes of the training images; `None` for none.
         mixup: Alpha of the beta distribution that two images of a batch are mixed by; 0 for none.
         landmark_weight: Weight of a second loss beside that of the expressions, for a model that finds landmarks: their
-            mean absolute error in shares of the image's side, against where the detector finds them; 0 for none.
+            mean absolute error, as a fraction of the image's side, from those that the detector finds; 0 for none.
         class_weights: Weigh the loss inversely to class frequency.
         clean: Leave out training images that are copies of test images, and those that FER+ voters call no face.
         ferplus: FER+'s file of votes for these images.
@@ -123,9 +123,9 @@ class TrainingConfig:
         model_options: Arguments of the model's function, each `name=value`; the number of classes follows the labels.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
-        precision: Of the compute in a training step: `float32`, `bfloat16`, or `auto` for what is faster on this CPU
-            and backend, which is what `config.json` records.
-        seed: Of weights, dropout, shuffling and augmentation.
+        precision: Number format of a training step: `float32`, `bfloat16`, or `auto` for the faster one on this CPU and
+            backend; `config.json` records which.
+        seed: Seed of initial weights, dropout, shuffling and augmentation.
 
     Raises:
         UsageError: A setting is out of its range, or two exclude each other.
@@ -232,9 +232,11 @@ class TrainingConfig:
         if self.teachers and self.augmentation and not self.augmented_views:
             raise UsageError("teachers predict a fixed number of augmented views; pass --augmented-views")
         if self.landmark_weight and (self.mixup or self.transfer):
-            raise UsageError("landmarks are learned from scratch and of one face; leave --mixup and --weights out")
+            raise UsageError("--landmark-weight is for training from scratch without mixup; drop --weights and --mixup")
         if self.landmark_weight and self.augmented_views and not self.average_views:
-            raise UsageError("landmarks move with new views alone; pass --average-views, or no --landmark-weight")
+            raise UsageError(
+                "views that are computed once have no landmarks; pass --average-views, or leave --landmark-weight out"
+            )
         if self.transfer and self.transfer.cache and self.mixup:
             raise UsageError("mixup mixes images, but --cache keeps features of frozen layers; leave one of them out")
 
@@ -285,7 +287,7 @@ class TrainingConfig:
 
 
 def current_names(settings: dict[str, Any]) -> dict[str, Any]:
-    """The entry `training` of a `config.json`, with fields of former names under their present ones."""
+    """The entry `training` of a `config.json`, with old field names replaced by the present ones."""
     present = {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
     if FORMER_FERPLUS_LABELS in (options := present.get("model_options", ())):
         present["model_options"] = [option for option in options if option != FORMER_FERPLUS_LABELS]
@@ -294,7 +296,7 @@ def current_names(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The entry `training` of a `config.json`, with the defaults of what an older run did not record."""
+    """The entry `training` of a `config.json`; settings that an older run did not record have their defaults."""
     return json.loads(json.dumps(asdict(TrainingConfig()))) | current_names(settings)
 
 

@@ -34,10 +34,10 @@ class Run:
         model: The published model, perhaps with landmarks as a second output; with pretrained weights in its backbone
             where the config has `transfer`.
         batches: Training images.
-        selection: Images that choose the best epoch.
-        checkpoint: Of the run.
-        reporter: Hears of each epoch.
-        callbacks: More of Keras's.
+        selection: Images on which the best epoch is chosen.
+        checkpoint: The run's state after its last finished epoch.
+        reporter: Receives the record of each epoch.
+        callbacks: Further callbacks of Keras.
     """
 
     config: TrainingConfig
@@ -49,7 +49,7 @@ class Run:
     callbacks: Sequence[keras.callbacks.Callback] = ()
 
     def selection_inputs(self) -> np.ndarray:
-        """What the model predicts the selection images from, `[n, 48, 48, channels]`."""
+        """The selection images as inputs of the model, `[n, 48, 48, channels]`."""
         return self.selection.images[..., None]
 
 

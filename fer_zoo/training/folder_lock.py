@@ -12,11 +12,10 @@ from fer_zoo.errors import FerZooError
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of `folder`, which is made where it does not exist, for as long as the context lives.
+    """Lock `folder` for this run within the context; it is created if it does not exist.
 
-    The lock is on the folder itself, and the operating system releases it when the process ends, in whatever way.
-    Nothing is locked where the system or the file system has no such locks. A folder in which nothing was written is
-    removed again.
+    The lock is on the folder itself, and the operating system releases it whenever the process ends. Systems and file
+    systems without such locks lock nothing. A created folder in which nothing was written is removed again.
 
     Raises:
         FerZooError: Another run holds the lock.

@@ -25,10 +25,10 @@ _STATISTICS_IMAGES = 2048
 
 
 def fit_head(run: Run) -> None:
-    """Train the head and leave the backbone as it is; see `fer_zoo.models.rgb.expression_head`.
+    """Train the head on the features of the frozen backbone; see `fer_zoo.models.rgb.expression_head`.
 
     In the end, the model has the head of the best epoch, and a backbone whose batch normalization is ready for the
-    second phase. Nothing is done where the second phase has begun already.
+    second phase. If the second phase has begun already, nothing is done.
 
     Raises:
         FerZooError: The loss became infinite, or the checkpoint does not fit.

@@ -1,4 +1,4 @@
-"""What is recorded of every epoch."""
+"""The record of each epoch: loss, accuracy and the measures on the selection images."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class EpochRecord:
         phase: `head` or `fine-tuning`; `None` for a run of one phase.
         seconds: Wall time of the training steps.
         learning_rate: After the last step.
-        loss: Mean over the training batches, as is the accuracy.
-        accuracy: 0 to 1.
-        selection_loss: Cross-entropy on the selection images, which choose the best epoch.
-        selection_accuracy: 0 to 1.
-        selection_macro_f1: 0 to 1.
+        loss: Mean over the training batches.
+        accuracy: Mean over the training batches, 0 to 1.
+        selection_loss: Cross-entropy on the selection images, on which the best epoch is chosen.
+        selection_accuracy: Accuracy on the selection images, 0 to 1.
+        selection_macro_f1: Macro-F1 on the selection images, 0 to 1.
     """
 
     epoch: int
@@ -42,7 +42,7 @@ class EpochRecord:
     selection_macro_f1: float
 
     def row(self) -> dict[str, Any]:
-        """As it is written: without a phase where the run has but one."""
+        """The record as it is written: without `phase` if the run has only one."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
@@ -57,7 +57,7 @@ def best_epoch(history: list[EpochRecord]) -> EpochRecord:
 
 
 def selection_measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """How good a model is on the images that choose the epoch.
+    """Loss, accuracy and macro-F1 on the selection images.
 
     Args:
         probabilities: float `[n, classes]`.

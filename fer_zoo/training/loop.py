@@ -31,7 +31,7 @@ from fer_zoo.training.curves import plot_curves
 from fer_zoo.training.fit import Run, fit_network
 from fer_zoo.training.head import fit_head
 from fer_zoo.training.history import EpochRecord, best_epoch
-from fer_zoo.training.processes import lost_processes_told, refuse_disagreement, workplace
+from fer_zoo.training.processes import process_folder, refuse_disagreement, report_lost_processes
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.run_folder import delete_run, mark_finished, refuse_changed_images, write_config
 from fer_zoo.training.seed import seeded
@@ -48,9 +48,9 @@ class TrainResult:
     Attributes:
         model: The published model, of the best epoch, recalibrated and calibrated as the settings say.
         history: All epochs, of both phases of transfer learning.
-        best: The epoch that the model is of.
-        recalibration: Of batch normalization; `None` where it was not asked for.
-        calibration: Of the probabilities; `None` where it was not asked for.
+        best: The epoch whose weights the model has.
+        recalibration: Result of recalibrating batch normalization; `None` if the config does not ask for it.
+        calibration: Temperature and offsets of the probabilities; `None` if the config does not ask for it.
         evaluations: By test split; empty where there are no test images.
     """
 
@@ -80,21 +80,21 @@ def train(
         config: The run's settings; its backend is the one Keras runs on.
         folder: Gets `config.json`, `history.csv` and `.json`, `curves.png`, and in the end `model.keras` (best epoch on
             the selection split) and the evaluation report. Until then `best.keras` is the best model so far.
-        resume: Go on with the unfinished run in `folder`, from its last epoch; otherwise that run is replaced.
+        resume: Continue the unfinished run in `folder` after its last epoch; otherwise that run is replaced.
         tensorboard: Also write event files to `folder/tensorboard`.
         command: The command line, for `config.json`; `None` records this call.
-        reporter: Hears what the run does.
+        reporter: Receives messages and the record of each epoch.
 
     Raises:
-        UsageError: The data cannot be used, or has changed since the run that is resumed began; or several processes
-            were not called alike, or cannot share a batch.
+        UsageError: The data cannot be used, or has changed since the resumed run began; or several processes have
+            different arguments, or cannot share a batch.
         FerZooError: The loss became infinite, a checkpoint does not fit, another run writes to `folder`, or one of
             several processes has ended.
     """
     with (
-        lost_processes_told(),
+        report_lost_processes(),
         all_cores(config.batch_size),
-        workplace(folder, resume) as folder,
+        process_folder(folder, resume) as folder,
         seeded(config.seed),
     ):
         reporter = reporter if is_first_process() else SILENT
@@ -121,7 +121,7 @@ def train(
                 splits,
                 command or f"fer_zoo.train({config!r}, {str(folder)!r})",
             )
-        _introduce(config, model, splits, reporter)
+        _report_start(config, model, splits, reporter)
 
         callbacks = [TensorBoard(folder / "tensorboard", checkpoint)] if tensorboard else []
         run = Run(config, model, batches, splits.selection, checkpoint, reporter, callbacks)
@@ -173,7 +173,7 @@ def _load_initial_weights(config: TrainingConfig, model: keras.Model, labels: tu
 
 
 def _make_batches(config: TrainingConfig, splits: Splits, reporter: Reporter) -> Batches:
-    """The training images with their soft labels and weights, in the views that the config asks for."""
+    """The training images with their soft labels and weights, in the views of the config."""
     training = splits.training
     views = augmented_views(training.images, config.augmentation, config.augmented_views, config.seed)
     targets = soft_labels(training, config)
@@ -198,11 +198,11 @@ def _make_batches(config: TrainingConfig, splits: Splits, reporter: Reporter) ->
 def _landmarks(training: Dataset, reporter: Reporter) -> np.ndarray:
     landmarks = crop_landmarks(training.images, reporter.track)
     known = ~np.isnan(landmarks).any((1, 2))
-    reporter.message(f"landmarks: the detector finds {known.mean():.1%} of the training faces; the rest teaches none")
+    reporter.message(f"landmarks: found on {known.mean():.1%} of the training faces; the others have no target")
     return landmarks
 
 
-def _introduce(config: TrainingConfig, model: keras.Model, splits: Splits, reporter: Reporter) -> None:
+def _report_start(config: TrainingConfig, model: keras.Model, splits: Splits, reporter: Reporter) -> None:
     if config.precision == "bfloat16" and has_fast_bfloat16() is False:
         reporter.message("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
     reporter.message(

@@ -60,7 +60,7 @@ def build_optimizer(
     Args:
         config: The run's settings.
         steps: Batches an epoch.
-        factors: Of the learning rate, for each trainable variable; `None` for the same rate everywhere.
+        factors: Factor of the learning rate for each trainable variable; `None` for the same rate everywhere.
     """
     rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
     if config.schedule == "cosine":

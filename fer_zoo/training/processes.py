@@ -24,19 +24,19 @@ from fer_zoo.training.splits import Splits
 
 
 @contextmanager
-def workplace(folder: Path, resume: bool) -> Iterator[Path]:
-    """The folder that this process writes to: the run's own, locked; in all but the first one that is thrown away.
+def process_folder(folder: Path, resume: bool) -> Iterator[Path]:
+    """The folder that this process writes to: for the first process the run's, locked; for others a temporary one.
 
     Args:
-        folder: Of the run; where it is resumed, all processes must see it.
-        resume: Whether the run goes on from its checkpoint.
+        folder: The run's folder; if the run is resumed, all processes must be able to read it.
+        resume: Whether the run is resumed from its checkpoint.
 
     Raises:
         FerZooError: Another run writes to `folder`.
     """
     if is_first_process():
         with locked(folder):
-            if process_count() > 1:  # All compute them together, and the others have none.
+            if process_count() > 1:  # All processes compute them together, and the others have no files of them.
                 delete_features(folder)
             yield folder
         return
@@ -48,8 +48,8 @@ def workplace(folder: Path, resume: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def lost_processes_told() -> Iterator[None]:
-    """Raise `LostProcessError` where what the processes compute together fails."""
+def report_lost_processes() -> Iterator[None]:
+    """Raise `LostProcessError` if a computation that all processes share fails."""
     if keras.backend.backend() != "jax":
         yield
         return
@@ -58,7 +58,7 @@ def lost_processes_told() -> Iterator[None]:
     try:
         yield
     except (jax.errors.JaxRuntimeError, ValueError) as error:
-        # What fails in gloo is a ValueError where JAX finds out at once.
+        # A failure in gloo is a ValueError if JAX notices it at once.
         if process_count() == 1 or (isinstance(error, ValueError) and "gloo" not in str(error).lower()):
             raise
         raise LostProcessError(
@@ -68,7 +68,7 @@ def lost_processes_told() -> Iterator[None]:
 
 
 def refuse_disagreement(config: TrainingConfig, splits: Splits, checkpoint: Checkpoint) -> None:
-    """Have no processes train together that do not do the same.
+    """Refuse to train together with processes that have other settings, images or checkpoints.
 
     Raises:
         UsageError: Settings, images or checkpoint of this process are not those of all others.

@@ -17,7 +17,7 @@ class Recipe:
     """Settings to train a model with.
 
     Attributes:
-        about: One sentence.
+        about: A description of one sentence.
         config: The settings; backend, data and paths (the pretrained weights' and FER+'s too) are the user's.
         cost: Core-minutes, on a CPU with bfloat16 instructions (fernet_base: 87 minutes on two cores); `None` where the
             recipe was not run to its end.

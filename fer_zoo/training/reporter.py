@@ -21,13 +21,13 @@ class Reporter:
         """One line of text."""
 
     def epoch(self, record: EpochRecord, number: int, epochs: int) -> None:
-        """Epoch `number` of the `epochs` of a phase is finished."""
+        """Called after epoch `number` of the `epochs` of a phase."""
 
     def progress(self, description: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
         """Show a progress bar while the context lives.
 
         Args:
-            description: Of the work, such as "features".
+            description: Name of the work, such as "features".
             total: Number of steps.
             done: Steps that are done already.
         """

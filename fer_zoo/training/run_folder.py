@@ -1,4 +1,4 @@
-"""A run's folder: its `config.json`, and how far the run has come."""
+"""A run's folder: its `config.json`, and whether the run is unfinished, finished or can be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fer_zoo.training.splits import Splits
 
-# What an unfinished run goes on from; deleted when it has finished.
+# What an unfinished run is resumed from; deleted when it has finished.
 CHECKPOINT, BEST = "checkpoint.npz", "best.keras"
 HEAD_FEATURES, FROZEN_FEATURES = "features", "frozen_features"
 # Runs of the first release had a checkpoint of their own for the head.
@@ -34,11 +34,11 @@ def write_config(folder: Path, config: TrainingConfig, model: keras.Model, split
     """Write `config.json`, the record of a run that begins.
 
     Args:
-        folder: Of the run.
+        folder: The run's folder.
         config: Its settings.
         model: The network.
         splits: The images that it is trained on.
-        command: What started it, as a user would repeat it.
+        command: The command line or call that started it, as a user would repeat it.
     """
     training = asdict(config)
     packages = ("fer-zoo", "keras", "numpy", config.backend)
@@ -61,7 +61,7 @@ def write_config(folder: Path, config: TrainingConfig, model: keras.Model, split
 
 
 def read_config(folder: Path) -> TrainingConfig:
-    """The settings of the run in `folder`, its relative paths found again wherever the command is repeated.
+    """The settings of the run in `folder`; relative paths are resolved from where the run was started.
 
     Raises:
         FerZooError: `folder` holds no run.
@@ -72,7 +72,7 @@ def read_config(folder: Path) -> TrainingConfig:
 
 
 def refuse_changed_images(folder: Path, splits: Splits) -> None:
-    """Have no run go on with other images or labels than those it began with.
+    """Refuse to resume a run on other images or labels than those it began with.
 
     Raises:
         UsageError: They are not those of the run in `folder`.
@@ -95,7 +95,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def mark_finished(folder: Path) -> None:
-    """Say in `config.json` that the run has finished, and delete what only an unfinished one needs."""
+    """Record in `config.json` that the run has finished, and delete what only an unfinished one needs."""
     write_json(folder / "config.json", run_config(folder) | {"finished": True})
     delete_state(folder)
 
@@ -108,7 +108,7 @@ def delete_run(folder: Path) -> None:
 
 
 def delete_state(folder: Path) -> None:
-    """Delete what an unfinished run goes on from, if there is any."""
+    """Delete what an unfinished run would be resumed from, if there is any."""
     for name in _WORKING_FILES:
         (folder / name).unlink(missing_ok=True)
     delete_features(folder)
@@ -121,19 +121,19 @@ def delete_features(folder: Path) -> None:
 
 
 def refuse_occupied(folder: Path) -> None:
-    """Have nobody start a run in a folder that holds a finished one, or one that can go on.
+    """Refuse to start a run in a folder with a finished run, or with one that can be resumed.
 
     Raises:
-        UsageError: It does; names the commands for both.
+        UsageError: There is such a run; the message names the option to replace it or the command to resume it.
     """
     if not (folder / "config.json").exists():
         return
     if is_finished(folder):
-        delete_state(folder)  # Of a run that was killed after its end.
+        delete_state(folder)  # Of a run that was killed after its last step.
         raise UsageError(f"{folder} already holds a run; choose another --output, or replace it with --overwrite")
     if any((folder / name).exists() for name in _WORKING_FILES):
         raise UsageError(
-            f"{folder} already holds a run that has not finished; go on with "
+            f"{folder} already holds a run that has not finished; resume it with "
             f"`python -m fer_zoo.train --resume {folder}`, or replace it with --overwrite"
         )
 

@@ -1,4 +1,4 @@
-"""The random numbers that Keras draws on its own, made to follow from a run's seed."""
+"""Seeds the random numbers that Keras draws by itself from the run's seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Make initial weights and dropout follow from `seed` within the context; global generators are put back after it.
+    """Derive initial weights and dropout from `seed` within the context; afterwards global generators are restored.
 
     Keras seeds each initializer and dropout layer from Python's `random`; on torch, dropout draws from torch's global
     generator. `keras.utils.set_random_seed` would set more of them, for good, and import TensorFlow on every backend.

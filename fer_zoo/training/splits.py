@@ -1,4 +1,4 @@
-"""The images of a run: those that it is trained on, those that choose the epoch, those that it is tested on."""
+"""The images of a run: training images, selection images (which choose the epoch) and test images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Splits:
     Attributes:
         dataset: All of them, with the labels that the model predicts.
         training: Those that it is trained on.
-        selection: Those that choose the epoch: PublicTest, else a tenth held out of the training images.
+        selection: Those on which the epoch is chosen: PublicTest, else a tenth held out of the training images.
         test: All test images, PublicTest among them; `None` where there are none.
         record: Their description in `config.json`.
         votes: FER+'s file of votes, if the run has one.
@@ -54,7 +54,7 @@ def load_splits(config: TrainingConfig, reporter: Reporter) -> Splits:
 
     Args:
         config: The run's settings.
-        reporter: Hears the notes on the data.
+        reporter: Receives the notes on the data.
 
     Raises:
         UsageError: The data cannot be used, or is too little.
@@ -64,7 +64,7 @@ def load_splits(config: TrainingConfig, reporter: Reporter) -> Splits:
         reporter.message(note)
     kind = kind_of(dataset)
     if dataset.expressions != EXPRESSIONS:
-        _refuse_classes_of_ones_own(config, dataset)
+        _check_own_classes(config, dataset)
     if config.ferplus_labels:
         if config.data and not config.ferplus:
             raise UsageError("FER+'s eight expressions need its votes for these images; pass them with --ferplus")
@@ -86,8 +86,8 @@ def load_splits(config: TrainingConfig, reporter: Reporter) -> Splits:
     return Splits(dataset, training, selection, test, record, config.ferplus)
 
 
-def _refuse_classes_of_ones_own(config: TrainingConfig, dataset: Dataset) -> None:
-    """Refuse what knows FER2013's expressions only, and classes that nothing can be learned of."""
+def _check_own_classes(config: TrainingConfig, dataset: Dataset) -> None:
+    """Refuse settings that are for FER2013's expressions only, and classes without training images."""
     if config.ferplus or config.ferplus_labels:
         raise UsageError(
             f"FER+'s votes are for FER2013's expressions, not for {', '.join(dataset.expressions)}; leave --ferplus "

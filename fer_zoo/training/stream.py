@@ -1,4 +1,4 @@
-"""Batches for `fit`, made ahead."""
+"""The batches of `fit`, prepared ahead in a thread."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fer_zoo.training.features import FeatureBatches
 
 
 class Stream(keras.utils.PyDataset):
-    """The batches of all remaining epochs in order, those ahead made in a thread.
+    """The batches of all remaining epochs in order; the next ones are prepared in a thread.
 
-    Keras looks at the first batch before it trains; only what can be indexed, unlike a generator, gets it back then.
+    Not a generator: Keras reads the first batch before it trains, and must be able to read it again.
     """
 
     def __init__(self, batches: Batches | FeatureBatches, first: int, last: int, ahead: int = 8) -> None:

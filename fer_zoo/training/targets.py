@@ -56,8 +56,8 @@ def distilled(
         labels: Soft labels, float32 `[n, classes]`.
         views: Views of the training images, uint8 `[n, 48, 48]` each.
         config: The run's settings.
-        training: The training images, for their names and labels.
-        selection: Images that are not trained on, for the exponents.
+        training: The training images; their names identify their votes.
+        selection: Images that are not trained on; the exponents are fitted to them.
         reporter: Shows the progress.
 
     Returns:

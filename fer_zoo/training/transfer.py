@@ -19,7 +19,7 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 
 def freeze(model: keras.Model, transfer: Transfer) -> None:
-    """Freeze the backbone's lower layers for the second phase, and all of its normalization if `transfer` says so.
+    """Freeze the backbone's lower layers for the second phase, and its normalization if `batch_norm` is `frozen`.
 
     A frozen batch normalization runs in inference mode. A learned stem is trained in any case, as is the head.
     """
@@ -35,7 +35,7 @@ def freeze(model: keras.Model, transfer: Transfer) -> None:
 
 
 def unfreeze(model: keras.Model) -> None:
-    """Make all layers trainable again, as those of a published model are."""
+    """Make all layers trainable again, as they are in a published model."""
     for layer in model.layers:
         layer.trainable = True
 

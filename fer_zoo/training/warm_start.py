@@ -1,4 +1,4 @@
-"""A run that begins with the weights of a trained model: on other images, longer, or for other classes."""
+"""Starts a run from the weights of a trained model: for other images, more epochs, or other classes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None
     """Give a model the weights of a trained one of the same architecture, layer by layer.
 
     Args:
-        model: The same network as the trained one, or its first layers; its layer `logits` keeps its own weights where
-            the trained one has another input or has other classes.
+        model: The same network as the trained one, or the first layers of it; its layer `logits` keeps its own weights
+            if the trained one has another input or other classes.
         source: A `.keras` file, or the name of a model in the artifacts.
         labels: The model's classes.
 

@@ -26,7 +26,7 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def facts(path: str) -> dict[str, float]:
-    """It only tells whether the delegate has all operators."""
+    """Whether the delegate has all operators; the runtime reports no more."""
     return {"accelerated": 1.0} if _model(path).is_fully_accelerated() else {}
 
 

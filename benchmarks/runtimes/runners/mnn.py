@@ -14,7 +14,7 @@ import numpy as np
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     target = Path(tempfile.mkdtemp(dir=".")) / "model.mnn"
     kind = "TFLITE" if path.endswith(".tflite") else "ONNX"
-    # The program mnnconvert does the same, and besides installs a package for its statistics of use with pip.
+    # The program mnnconvert does the same, and also installs a package for usage statistics with pip.
     program = "import sys, _tools; _tools.mnnconvert(sys.argv)"
     arguments = ["-f", kind, "--modelFile", path, "--MNNModel", str(target), "--bizCode", "fer"]
     converted = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The reference evaluator of onnx: plain NumPy, which says what an operator means."""
+"""The reference evaluator of onnx: plain NumPy, which defines the result of each operator."""
 
 from collections.abc import Callable
 

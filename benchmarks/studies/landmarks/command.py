@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--epochs", type=positive, default=6, metavar="N", help="of each run")
     parser.add_argument("--images", type=positive, metavar="N", help="of PrivateTest; else all")
     parser.add_argument("--runs", type=Path, default=Path("runs", "landmarks"), metavar="FOLDER", help="of the runs")
-    parser.add_argument("--backend", choices=BACKENDS, help="that trains; else as KERAS_BACKEND says")
+    parser.add_argument("--backend", choices=BACKENDS, help="of the trainings; else the environment's KERAS_BACKEND")
     add_data(parser)
     add_output(parser)
     options = parser.parse_args(arguments)

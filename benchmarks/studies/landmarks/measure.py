@@ -75,7 +75,7 @@ def measure(
         epochs: Of every run.
         images: Number of PrivateTest images that are corrupted and measured, evenly spread; `None` is all.
         backend: That trains; Keras runs on it.
-        reporter: Hears what the runs do.
+        reporter: Receives messages and the record of each epoch.
 
     Returns:
         The study, and faces for its plot.
