@@ -15,9 +15,9 @@ from fer_zoo.files import sha256
 from fer_zoo.inference.prior import parse_prior, prior_text
 from fer_zoo.zoo import original_path, run_config, training_prior
 
-from .command import add_shared_options, print_report, shared_options
+from .arguments import add_shared_options, print_report, shared_options
 from .destination import MOBILE, destination_of, sha_of_original
-from .original import check_arguments, installed_converter, name_in_zoo, original_file, prepare_keras
+from .keras_original import check_arguments, installed_converter, name_in_zoo, original_file, prepare_keras
 from .targets import RUNTIMES
 
 _FORMATS = ("onnx", "tflite")

@@ -262,7 +262,7 @@ def _writer(target: Target) -> Callable[[Prepared, Path, np.ndarray], None] | No
 
         return tflite_int8
     if str(target) == "tflite:int8-full":
-        from .integers import tflite_full_int8
+        from .full_int8 import tflite_full_int8
 
         return tflite_full_int8
     return None

@@ -18,7 +18,7 @@ from . import flatbuffer
 from .convert import quiet, tf_function
 from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
-from .pairs import limit_pairs
+from .overflow import limit_pairs
 from .quantization import Prepared, equal
 
 _IN_FLOAT = ("SOFTMAX", "LOGISTIC", "MUL", "FULLY_CONNECTED")

@@ -16,8 +16,8 @@ from fer_zoo.data.batches import Batches, one_hot
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 from fer_zoo.training import TrainingConfig
+from fer_zoo.training.backbone_features import FeatureBatches
 from fer_zoo.training.config import Transfer
-from fer_zoo.training.features import FeatureBatches
 from fer_zoo.training.optimizer import compile_model, compiled
 from fer_zoo.training.stream import Stream
 from fer_zoo.training.transfer import freeze, split, split_frozen

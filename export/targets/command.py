@@ -10,8 +10,8 @@ from fer_zoo.console import HelpFormatter, out
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo import original_path
 
-from ..command import add_shared_options, shared_options
-from ..original import (
+from ..arguments import add_shared_options, shared_options
+from ..keras_original import (
     check_arguments,
     installed_converter,
     name_in_zoo,
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"--target {target.name} is not made from ONNX; leave out --onnx-converter")
     target.require()
     prepare_keras(target.converter or options.onnx_converter or installed_converter())
-    from .publish import publish_target
+    from .publish_target import publish_target
 
     with original_file(listed or options.model) as source:
         publish_target(target, source, options.folder, options.precision, shared_options(options, arguments))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fer_zoo.distributed.predictor import FacePredictor
+from fer_zoo.distributed.face_predictor import FacePredictor
 
 __all__ = ["FacePredictor"]

@@ -11,8 +11,8 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from fer_zoo.distributed.face_predictor import FacePredictor
 from fer_zoo.distributed.parquet import arrow_table
-from fer_zoo.distributed.predictor import FacePredictor
 from fer_zoo.errors import FerZooError
 from fer_zoo.memory import keep_memory
 

@@ -12,11 +12,11 @@ from fer_zoo.data import Dataset
 from fer_zoo.data.batches import Batches
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.models.guidance import without_landmarks
+from fer_zoo.training.backbone_features import FeatureBatches
 from fer_zoo.training.batch_norm import correct_bias, limit_momentum
 from fer_zoo.training.callbacks import EpochEnd, Phase
 from fer_zoo.training.checkpoint import Checkpoint
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.features import FeatureBatches
 from fer_zoo.training.optimizer import compiled
 from fer_zoo.training.reporter import Reporter
 from fer_zoo.training.run_folder import FROZEN_FEATURES

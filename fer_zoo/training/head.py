@@ -12,9 +12,9 @@ from scipy.special import softmax
 from fer_zoo.data.augment import augment
 from fer_zoo.inference.predictor import Predictor
 from fer_zoo.text import plural
+from fer_zoo.training.backbone_features import FeatureBatches, write_features
 from fer_zoo.training.batch_norm import reestimate_statistics
 from fer_zoo.training.callbacks import Phase
-from fer_zoo.training.features import FeatureBatches, write_features
 from fer_zoo.training.fit import Run, fit
 from fer_zoo.training.optimizer import compile_model
 from fer_zoo.training.run_folder import HEAD_FEATURES

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import keras
 
 from fer_zoo.data.batches import Batch, Batches
-from fer_zoo.training.features import FeatureBatches
+from fer_zoo.training.backbone_features import FeatureBatches
 
 
 class Stream(keras.utils.PyDataset):

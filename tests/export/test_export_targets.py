@@ -11,7 +11,7 @@ import pytest
 from commands import run_command
 
 from export.__main__ import main
-from export.original import CONVERTERS, installed_converter
+from export.keras_original import CONVERTERS, installed_converter
 from fer_zoo.contract import EXPRESSIONS
 from fer_zoo.errors import UsageError
 from fer_zoo.zoo import original_path

@@ -154,7 +154,7 @@ def _parts(settings: Transfer) -> dict[str, Any]:
 def _features(model: keras.Model, folder: Path) -> dict[str, Any]:
     """How far cached features and targets are from those of the backbone."""
     from fer_zoo.training import transfer
-    from fer_zoo.training.features import FeatureBatches
+    from fer_zoo.training.backbone_features import FeatureBatches
 
     images = np.random.default_rng(0).integers(0, 256, (40, 48, 48)).astype("uint8")
     batches = Batches(images, one_hot(np.arange(40) % 7), 16, 1)

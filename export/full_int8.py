@@ -14,7 +14,7 @@ from keras import layers
 from . import flatbuffer
 from .convert import quiet
 from .folding import rebuild
-from .pairs import limit_pairs
+from .overflow import limit_pairs
 from .quantization import Prepared
 from .tflite import converter, with_ranges
 

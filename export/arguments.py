@@ -11,8 +11,8 @@ from rich.table import Table
 from fer_zoo.console import out
 from fer_zoo.tables import print_table
 
+from .keras_original import CONVERTERS
 from .options import ExportOptions
-from .original import CONVERTERS
 
 
 def add_shared_options(parser: argparse.ArgumentParser, force: str) -> None:
