@@ -27,6 +27,7 @@ import pytest
 from commands import run_command
 from filelock import FileLock
 from make_models import make_models
+from needs import EXPORT, need
 from PIL import Image
 from workers import Workers, collect_once, undrawn_plot
 
@@ -220,7 +221,5 @@ def command(on_backend: Workers) -> Callable[..., CompletedProcess[str]]:
 @pytest.fixture(scope="session")
 def model_files(made_once: MakeOnce, on_backend: Workers) -> Path:
     """A folder with one untrained model as `model.keras`, `model.onnx`, `model.tflite`, and some that do not fit."""
-    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
+    need(*EXPORT)
     return made_once("models", lambda folder: on_backend("tensorflow", make_models, folder))

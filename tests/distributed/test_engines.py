@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import need
 
 pytestmark = pytest.mark.slow
 
@@ -71,8 +71,7 @@ def test_spark_classifies_crops(folder: Path, spark: None, page_code: Callable[[
 
 
 def test_dask_takes_photos_to_faces(folder: Path, page_code: Callable[[str], str]) -> None:
-    if importlib.util.find_spec("dask") is None:
-        pytest.skip("dask is not installed; run `pip install 'dask[dataframe]'`")
+    need("dask")
     names, _ = run_page("map_partitions(", page_code)
     rows = names["faces"].compute(scheduler="threads").sort_values("path")  # type: ignore[attr-defined]
     assert [Path(path).name for path in rows["path"]] == ["a.jpg", "b.jpg", "text.jpg"]

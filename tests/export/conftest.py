@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from make_run import make_run
+from needs import EXPORT, need
 from workers import Workers
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
@@ -31,9 +31,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def made(made_once: MakeOnce, on_backend: Workers) -> Path:
     """A folder with `run/model.keras` and `small.zip`."""
-    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
+    need(*EXPORT)
     return made_once("run", lambda folder: on_backend("tensorflow", make_run, folder))
 
 

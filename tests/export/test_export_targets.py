@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import run_command
+from needs import need
 
 from export.__main__ import main
 from export.keras_original import CONVERTERS, installed_converter
@@ -29,9 +30,7 @@ PACKAGES = {
 def backend_of(target: str) -> str:
     """The backend that Keras runs on; skips the test where something is not installed."""
     on_torch = target == "coreml" or installed_converter() == "torch"
-    for package in (*PACKAGES[target], *(CONVERTERS["torch" if on_torch else "tf2onnx"])):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+    need(*PACKAGES[target], *CONVERTERS["torch" if on_torch else "tf2onnx"])
     return "torch" if on_torch else "tensorflow"
 
 

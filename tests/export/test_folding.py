@@ -56,6 +56,20 @@ def outputs(model: Any, batch: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(batch, training=False))
 
 
+def onnx_outputs(path: Path, batch: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"image": batch})[0]
+
+
+@pytest.fixture
+def on_tensorflow() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("export needs TensorFlow")
+
+
 def kinds(model: Any) -> list[str]:
     from export.folding import trace
 
@@ -411,13 +425,10 @@ def test_multiply_accumulates_of_other_layers() -> None:
 
 
 @pytest.mark.slow
-def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_float(tmp_path: Path) -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("export needs TensorFlow")
+def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_float(
+    on_tensorflow: None, tmp_path: Path
+) -> None:
     import onnx
-    import onnxruntime
 
     from export.convert import to_onnx
     from export.folding import fold
@@ -431,13 +442,11 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
     nodes = onnx.load(tmp_path / "float.onnx").graph.node
     assert [node.op_type for node in nodes][:3] == ["Reshape", "Pad", "Conv"]
     assert _modes(nodes[1]) == ["constant"]
-    session = onnxruntime.InferenceSession(tmp_path / "float.onnx", providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(model, batch), atol=1e-5)
+    np.testing.assert_allclose(onnx_outputs(tmp_path / "float.onnx", batch), outputs(model, batch), atol=1e-5)
     # The members' shifts may be one constant.
     both = fold(ensemble(members=[randomized(build_model("fernet_nano")), randomized(build_model("fernet_tiny"))]))
     to_onnx(both, tmp_path / "both.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "both.onnx", providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(both, batch), atol=1e-5)
+    np.testing.assert_allclose(onnx_outputs(tmp_path / "both.onnx", batch), outputs(both, batch), atol=1e-5)
     onnx_int8(prepare(model, batch), tmp_path / "int8.onnx", batch)
     nodes = [node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type != "DequantizeLinear"]
     assert [node.op_type for node in nodes][:5] == ["Reshape", "Pad", "Conv", "Relu", "QuantizeLinear"]
@@ -445,12 +454,8 @@ def test_a_shifted_image_is_padded_with_the_shift_and_its_convolution_stays_in_f
 
 
 @pytest.mark.slow
-def test_maps_of_landmarks_are_in_onnx_and_tflite(tmp_path: Path) -> None:
+def test_maps_of_landmarks_are_in_onnx_and_tflite(on_tensorflow: None, tmp_path: Path) -> None:
     import keras
-
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("export needs TensorFlow")
-    import onnxruntime
     from ai_edge_litert.interpreter import Interpreter
 
     from export.convert import to_onnx
@@ -463,8 +468,7 @@ def test_maps_of_landmarks_are_in_onnx_and_tflite(tmp_path: Path) -> None:
     assert maps.max((1, 2)).min() > 0.1  # The landmarks lie in the image.
     folded = fold(model)
     to_onnx(folded, tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    np.testing.assert_allclose(session.run(None, {"image": batch})[0], outputs(model, batch), atol=1e-5)
+    np.testing.assert_allclose(onnx_outputs(tmp_path / "model.onnx", batch), outputs(model, batch), atol=1e-5)
     to_tflite(folded, tmp_path / "model.tflite")
     interpreter = Interpreter(str(tmp_path / "model.tflite"))
     run = interpreter.get_signature_runner()
@@ -473,16 +477,12 @@ def test_maps_of_landmarks_are_in_onnx_and_tflite(tmp_path: Path) -> None:
 
 
 def _modes(pad: Any) -> list[str]:
-    """What a Pad says of its mode: where it says nothing, ncnn refuses what pnnx makes of it."""
+    """The attribute mode of a Pad; without one, pnnx converts it to a layer that ncnn does not have."""
     return [attribute.s.decode() for attribute in pad.attribute if attribute.name == "mode"]
 
 
 @pytest.mark.slow
-def test_converting_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("export needs TensorFlow")
+def test_converting_again_gives_the_same_bytes(on_tensorflow: None, tmp_path: Path) -> None:
     from export.convert import to_onnx
     from export.folding import fold
     from export.quantization import prepare

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from make_mobile import make_mobile
+from needs import EXPORT, need
 from PIL import Image
 
 from export.__main__ import main
@@ -60,9 +61,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mobile(small: Path, root: Path, on_backend) -> Mobile:
-    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed; run `pip install 'fer-zoo[export]'`")
+    need(*EXPORT)
     right = small.with_name("right")
     made = on_backend("tensorflow", make_mobile, root / "artifacts" / "baseline_cnn" / "model.keras", small, right)
     return Mobile(right / "baseline_cnn" / "mobile", *made)

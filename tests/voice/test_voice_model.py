@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from make_voice import keras_predictions, make_export, make_sentences
+from needs import EXPORT, need
 
 from fer_zoo import FerZooError, load_voice
 from fer_zoo.contract import VOICE_EXPRESSIONS
@@ -77,9 +78,7 @@ def test_the_fitted_temperature_is_that_of_the_labels() -> None:
 
 @pytest.mark.slow
 def test_an_export_has_every_file_that_holds_its_gate(made_once, on_backend) -> None:
-    for package in ("tensorflow", "tf2onnx", "ai_edge_litert"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+    need(*EXPORT)
     folder = made_once("voice", lambda target: on_backend("tensorflow", make_export, target)) / "voice_nano"
     facts = voice_facts(folder)
     assert list(facts["files"]) == ["model.keras", "model.onnx", "model.tflite"]
