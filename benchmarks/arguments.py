@@ -11,6 +11,7 @@ from typing import Any
 from fer_zoo.console import HelpFormatter
 from fer_zoo.cpu import cores
 from fer_zoo.errors import UsageError
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.zoo import artifacts_dir
 
 from . import BENCHMARK, EXPORT
@@ -69,7 +70,9 @@ def add_timing(parser: argparse.ArgumentParser) -> None:
         "--threads", nargs="+", type=_threads, metavar="N", help="1, all, or both, which is the default"
     )
     parser.add_argument("--queries", type=positive, help=f"timed queries of each file; else {usual.queries:,}")
-    parser.add_argument("--seconds", type=seconds, help=f"or timed seconds, if over first; else {usual.seconds:g}")
+    parser.add_argument(
+        "--seconds", type=positive_number, help=f"or timed seconds, if over first; else {usual.seconds:g}"
+    )
     parser.add_argument("--cold-starts", type=positive, help=f"fresh processes for each file; else {usual.cold_starts}")
 
 
@@ -106,30 +109,6 @@ def _timing(parsed: argparse.Namespace) -> Timing:
         threads=tuple(sorted(set(getattr(parsed, "threads", None) or (1, cores())))),
         **{name: value for name, value in chosen.items() if value is not None},
     )
-
-
-def positive(text: str) -> int:
-    """The type of an option that is a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def price(text: str) -> float:
-    """The type of an option that is a finite number of at least 0."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("must be at least 0")
-    return value
-
-
-def seconds(text: str) -> float:
-    """The type of an option that is a finite number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
 
 
 def _threads(text: str) -> int:

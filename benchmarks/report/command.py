@@ -10,13 +10,14 @@ from fer_zoo.backend import installed_backends
 from fer_zoo.console import err, out
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_text
+from fer_zoo.option_types import not_negative
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.text import plural
 from fer_zoo.zoo import artifacts_dir
 
 from .. import BENCHMARK
-from ..arguments import add_depth, add_output, add_selection, add_timing, command_parser, options_of, price
+from ..arguments import add_depth, add_output, add_selection, add_timing, command_parser, options_of
 from ..latency.rows import LatencyReport
 from ..options import REPORT_PACKAGES, manifest_of, reports_folder, select
 from ..table import read_record, terminal_table
@@ -61,7 +62,7 @@ def main(arguments: list[str], other_commands: str) -> int:
     add_timing(parser)
     parser.add_argument("--keras", action="store_true", help="time the .keras originals too, each in its own process")
     parser.add_argument("--own-only", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--price", type=price, default=0.04, metavar="USD", help="of a core for an hour")
+    parser.add_argument("--price", type=not_negative, default=0.04, metavar="USD", help="of a core for an hour")
     parsed = parser.parse_args(arguments)
     require(*REPORT_PACKAGES, "ai_edge_litert")
     everything = parsed.full and not parsed.own_only

@@ -9,9 +9,10 @@ from fer_zoo.console import err, out
 from fer_zoo.data.ferplus import BUNDLED_VOTES
 from fer_zoo.errors import UsageError
 from fer_zoo.inference.prior import parse_prior, prior_text
+from fer_zoo.option_types import positive
 from fer_zoo.packages import require
 
-from ..arguments import add_depth, add_selection, command_parser, options_of, positive
+from ..arguments import add_depth, add_selection, command_parser, options_of
 from ..options import REPORT_PACKAGES
 from .datasets import LAYOUTS, load_faces
 from .measure import run_robustness

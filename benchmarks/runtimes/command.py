@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from fer_zoo.console import out
 from fer_zoo.files import write_text
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 
-from ..arguments import add_depth, add_selection, command_parser, options_of, positive, seconds
+from ..arguments import add_depth, add_selection, command_parser, options_of
 from ..drawing import save_figure
 from ..options import REPORT_PACKAGES
 from ..table import terminal_table, write_csv
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument(
         "--seconds",
-        type=seconds,
+        type=positive_number,
         help=f"of the processor for single images, and half as many for batches; else {usual.seconds:g}",
     )
     add_depth(parser, f"the smallest models, 100 images, {' and '.join(CORE)}", "all test images one at a time too")

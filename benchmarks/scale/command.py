@@ -7,10 +7,11 @@ from pathlib import Path
 from fer_zoo.console import out
 from fer_zoo.distributed.ray_start import running_ray
 from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.option_types import positive
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 
-from ..arguments import add_depth, add_output, command_parser, output_folder, positive
+from ..arguments import add_depth, add_output, command_parser, output_folder
 from ..options import REPORT_PACKAGES
 from ..outputs import write_outputs
 from ..table import terminal_table

@@ -9,11 +9,12 @@ from fer_zoo.console import out
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import UsageError
 from fer_zoo.inference import load_classifier
+from fer_zoo.option_types import positive
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import artifacts_dir, find_file, load_manifest, local_path
 
-from ..arguments import add_data, add_output, command_parser, output_folder, positive
+from ..arguments import add_data, add_output, command_parser, output_folder
 from ..options import evenly, reports_folder
 from ..outputs import write_outputs
 from ..table import terminal_table

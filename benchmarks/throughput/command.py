@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fer_zoo.console import out
 from fer_zoo.inference import DEFAULT_MODEL
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 from fer_zoo.zoo import find_file
 
-from ..arguments import add_depth, add_output, command_parser, output_folder, positive, seconds
+from ..arguments import add_depth, add_output, command_parser, output_folder
 from ..options import REPORT_PACKAGES
 from ..outputs import write_outputs
 from ..table import terminal_table
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--photos", nargs="+", choices=[kind.name for kind in KINDS], help="else all kinds")
     parser.add_argument("--cores", nargs="+", type=positive, default=[1, 2], metavar="N")
     parser.add_argument("--rounds", type=positive, help="of which the fastest counts; else 3")
-    parser.add_argument("--seconds", type=seconds, help="of processor time for each row and round; else 3")
+    parser.add_argument("--seconds", type=positive_number, help="of processor time for each row and round; else 3")
     parser.add_argument("--fer-python", metavar="PYTHON", help="interpreter with the package fer, to measure it too")
     add_output(parser)
     add_depth(parser, "one round of half a second", "five rounds of six seconds")

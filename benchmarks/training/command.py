@@ -6,10 +6,11 @@ from pathlib import Path
 
 from fer_zoo.backend import BACKENDS, require_backends
 from fer_zoo.console import out
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 
-from ..arguments import add_depth, add_output, command_parser, output_folder, positive, seconds
+from ..arguments import add_depth, add_output, command_parser, output_folder
 from ..options import REPORT_PACKAGES
 from ..outputs import write_outputs
 from ..table import terminal_table
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="else all that are installed")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, help="else all")
     parser.add_argument("--rounds", type=positive, help="each combination is timed once a round; else 1")
-    parser.add_argument("--seconds", type=seconds, help="timed, after five steps of warm-up; else 3")
+    parser.add_argument("--seconds", type=positive_number, help="timed, after five steps of warm-up; else 3")
     parser.add_argument("--runs", nargs="*", type=Path, default=[], metavar="RUN", help="folders of training runs")
     add_output(parser)
     add_depth(parser, "one network on one backend for a second: 35 s of one core", "two rounds of six seconds each")

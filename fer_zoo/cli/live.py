@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_zoo.cli.model_options import fixed_prior
-from fer_zoo.cli.predict import add_model_options, positive
+from fer_zoo.cli.predict import add_model_options
 from fer_zoo.console import err, out
 from fer_zoo.contract import translated
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces import FaceDetector
 from fer_zoo.files import check_writable, write_json, write_text
 from fer_zoo.inference import load_classifier
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.text import plural
 from fer_zoo.video.camera import Camera, Latest
 from fer_zoo.video.frames import Video
@@ -91,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         default="0",
         help="number of the camera, a URL (rtsp://…), or a video file in place of a camera (default: %(default)s)",
     )
-    parser.add_argument("--duration", type=_seconds, default=math.inf, metavar="SECONDS", help="stop after this time")
+    parser.add_argument(
+        "--duration", type=positive_number, default=math.inf, metavar="SECONDS", help="stop after this time"
+    )
     parser.add_argument("--frames", type=positive, default=sys.maxsize, metavar="N", help="stop after N frames")
     parser.add_argument("--annotate", type=Path, metavar="VIDEO", help="write an annotated copy of the video")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the timeline as .csv or .json")
@@ -103,13 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model_options(parser)
     return parser
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
 
 
 def _view(window: bool | None, labels: Sequence[str], title: str) -> View | None:

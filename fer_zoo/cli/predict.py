@@ -26,6 +26,7 @@ from fer_zoo.inference import DEFAULT_MODEL, Classifier, load_classifier
 from fer_zoo.inference.photo_predictor import PhotoPredictor, PhotoResult
 from fer_zoo.inference.prior import adapt, estimate_prior
 from fer_zoo.memory import keep_memory
+from fer_zoo.option_types import not_negative, positive
 from fer_zoo.text import plural, printable, some
 from fer_zoo.video import VIDEO_SUFFIXES
 
@@ -163,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--voice-weight",
-        type=_weight,
+        type=not_negative,
         metavar="W",
         help="how much the voice counts beside a face: 0 not at all, 1 as much (default: what fitted simulated pairs)",
     )
@@ -216,19 +217,6 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="longer side of the face detector's input; more finds smaller faces, but is slower (default: %(default)s)",
     )
-
-
-def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _weight(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number of at least 0")
-    return value
 
 
 def form_of(chosen: str | None, output: Path | None) -> str:

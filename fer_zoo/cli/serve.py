@@ -12,6 +12,7 @@ from pathlib import Path
 from fer_zoo.cli.model_options import add_prior_option, fixed_prior
 from fer_zoo.console import err, out
 from fer_zoo.errors import UsageError
+from fer_zoo.option_types import positive, positive_number
 from fer_zoo.packages import require
 from fer_zoo.serve.catalog import BUILT, built_models, chosen_models, default_model
 from fer_zoo.serve.limits import Limits
@@ -121,11 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_prior_option(parser)
     parser.add_argument(
-        "--workers", type=_positive_int, default=1, help="server processes, each with its models (default: %(default)s)"
+        "--workers", type=positive, default=1, help="server processes, each with its models (default: %(default)s)"
     )
     parser.add_argument(
         "--jobs",
-        type=_positive_int,
+        type=positive,
         help="pictures decoded and searched for faces at a time by each server process (default: the cores, at most 4, "
         "shared by the server processes)",
     )
@@ -133,41 +134,30 @@ def _parser() -> argparse.ArgumentParser:
     limits = Limits()
     parser.add_argument(
         "--max-megabytes",
-        type=_positive,
+        type=positive_number,
         default=limits.body_bytes / 1e6,
         help="largest size of one request (default: %(default)g)",
     )
     parser.add_argument(
-        "--max-megapixels", type=_positive, default=limits.pixels / 1e6, help="largest picture (default: %(default)g)"
+        "--max-megapixels",
+        type=positive_number,
+        default=limits.pixels / 1e6,
+        help="largest picture (default: %(default)g)",
     )
     parser.add_argument(
         "--max-waiting",
-        type=_positive_int,
+        type=positive,
         default=limits.waiting,
         help="most requests that wait for their response; further ones get 503 (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",
-        type=_positive,
+        type=positive_number,
         default=limits.timeout,
         metavar="SECONDS",
         help="most time for receiving a header, for a body, and for computing a response (default: %(default)g)",
     )
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
 
 
 def _port(text: str) -> int:

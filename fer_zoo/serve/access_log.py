@@ -6,12 +6,11 @@ import dataclasses
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from fer_zoo.serve.request_records import RequestRecord
 
 LogFormat = Literal["text", "json"]
-LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 
 class AccessLog:

@@ -16,7 +16,6 @@ LOW_HZ, HIGH_HZ = 50.0, 8_000.0
 # A window of the model: 128 frames, 2.06 seconds.
 FRAMES = 128
 WINDOW = (FRAMES - 1) * HOP + FRAME
-WINDOW_SECONDS = WINDOW / RATE
 
 # Decibels below the loudest mel band of a window that still count; what is softer is as good as silent.
 _RANGE = 80.0

@@ -7,8 +7,9 @@ from pathlib import Path
 from fer_zoo.backend import BACKENDS
 from fer_zoo.console import out
 from fer_zoo.data import load_dataset
+from fer_zoo.option_types import positive
 
-from ...arguments import add_data, add_output, command_parser, output_folder, positive
+from ...arguments import add_data, add_output, command_parser, output_folder
 from ...outputs import write_outputs
 from .measure import BASE, VARIANTS, measure
 from .page import to_markdown

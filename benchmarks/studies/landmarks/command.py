@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fer_zoo.backend import BACKENDS, select_backend
 from fer_zoo.console import out
+from fer_zoo.option_types import positive
 from fer_zoo.packages import require
 from fer_zoo.training.history import EpochRecord
 from fer_zoo.training.reporter import Reporter
 
-from ...arguments import add_data, add_output, command_parser, output_folder, positive
+from ...arguments import add_data, add_output, command_parser, output_folder
 from ...drawing import save_figure
 from ...outputs import write_outputs
 from .variants import VARIANTS

@@ -8,10 +8,11 @@ from fer_zoo.backend import select_backend
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_text
+from fer_zoo.option_types import positive
 from fer_zoo.packages import require
 from fer_zoo.zoo import artifacts_dir, in_package
 
-from ...arguments import add_data, command_parser, positive
+from ...arguments import add_data, command_parser
 from ...table import write_csv
 from .page import draw, to_markdown
 
