@@ -13,11 +13,11 @@ from fer_zoo.console import HelpFormatter, out, run
 from fer_zoo.errors import UsageError
 from fer_zoo.files import sha256
 from fer_zoo.inference.prior import parse_prior, prior_text
-from fer_zoo.zoo import original_path, run_config, training_prior
+from fer_zoo.zoo import run_config, training_prior
 
 from .arguments import add_shared_options, print_report, shared_options
 from .destination import MOBILE, destination_of, sha_of_original
-from .keras_original import check_arguments, installed_converter, name_in_zoo, original_file, prepare_keras
+from .keras_original import check_arguments, find_original, installed_converter, original_file, prepare_keras
 from .targets import RUNTIMES
 
 _FORMATS = ("onnx", "tflite")
@@ -36,20 +36,9 @@ def main(arguments: list[str]) -> int | None:
         return import_module(".targets.command", __package__).main(arguments)
     options = _parser().parse_args(arguments)
     converter, formats = _choose_converter(options)
-    if options.target == "mobile" and options.also:
-        raise UsageError("--also is for the zoo's files; leave out --target mobile")
-    if options.publish and options.output:
-        raise UsageError("--publish writes into the zoo's own folder; leave out --output")
-    name = name_in_zoo(options.model)
-    if options.also and name and not (options.output or options.force):
-        raise UsageError(f"--also would add to the zoo's own files of {name}: give --output FOLDER, or pass --force")
-    if options.prior is not None and (options.publish or (name is not None and options.output is None)):
-        raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
-    listed = original_path(name, absent=True) if name else None
-    if options.prior is not None and run_config((listed or options.model).parent).get("members"):
-        # Checked before the ensemble is built from its members, which may be missing.
-        raise UsageError(f"{options.model} averages several models: it has no last bias; export one of them")
-    check_arguments(listed or options.model, options.calibration, restorable=listed is not None)
+    name, original = find_original(options.model)
+    _check(options, name, original)
+    check_arguments(original, options.calibration, restorable=name is not None)
     prepare_keras(converter, *(("ai_edge_litert",) if "tflite" in formats else ()))
     # A model of the zoo is exported into the zoo, unless another folder is given.
     output = options.output
@@ -58,14 +47,14 @@ def main(arguments: list[str]) -> int | None:
     into_zoo = options.publish or (name is not None and output is None)
     if into_zoo:
         destination_of(options.model, "", publish=True)
-        if name and options.target == "mobile" and not options.force and _has_phone_files(listed):
+        if name and options.target == "mobile" and not options.force and _has_phone_files(original):
             return 0
     with ExitStack() as stack:
-        model = stack.enter_context(original_file(listed or options.model))
+        model = stack.enter_context(original_file(original))
         if options.prior is not None:
             from .population import adapted_to
 
-            model = stack.enter_context(adapted_to(model, options.prior, training_prior(listed or options.model)))
+            model = stack.enter_context(adapted_to(model, options.prior, training_prior(original)))
         export = replace(
             shared_options(options, arguments),
             formats=formats,
@@ -86,15 +75,36 @@ def main(arguments: list[str]) -> int | None:
     return 0
 
 
+def _check(options: argparse.Namespace, name: str | None, original: Path) -> None:
+    """Refuse options that contradict each other.
+
+    Args:
+        options: The parsed options.
+        name: Name of the model in the zoo; `None` for any other model.
+        original: Its `.keras` file, which may be missing.
+    """
+    if options.target == "mobile" and options.also:
+        raise UsageError("--also is for the zoo's files; leave out --target mobile")
+    if options.publish and options.output:
+        raise UsageError("--publish writes into the zoo's own folder; leave out --output")
+    if options.also and name and not (options.output or options.force):
+        raise UsageError(f"--also would add to the zoo's own files of {name}: give --output FOLDER, or pass --force")
+    if options.prior is not None and (options.publish or (name is not None and options.output is None)):
+        raise UsageError("--prior makes files beside the zoo's own: give --output FOLDER, and leave out --publish")
+    if options.prior is not None and run_config(original.parent).get("members"):
+        # Checked before the ensemble is built from its members, which may be missing.
+        raise UsageError(f"{options.model} averages several models: it has no last bias; export one of them")
+
+
 def _target(arguments: list[str]) -> str | None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--target")
     return parser.parse_known_args(arguments)[0].target
 
 
-def _has_phone_files(original: Path | None) -> bool:
+def _has_phone_files(original: Path) -> bool:
     """Whether the zoo has this model's files for phones already; prints where."""
-    if original is None or not original.is_file():
+    if not original.is_file():
         return False
     folder = original.parent / MOBILE
     if sha_of_original(folder) != sha256(original):

@@ -20,12 +20,18 @@ _BACKENDS = {"tf2onnx": "tensorflow", "torch": "torch"}
 _COMMON = ("onnx", "onnxruntime", "sklearn", "matplotlib")
 
 
-def name_in_zoo(model: Path) -> str | None:
-    """The name of the zoo's model for its name or its file; `None` if it is not in the zoo."""
-    if not model.exists():
-        return str(model) if original_path(str(model), absent=True) else None
-    originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
-    return next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
+def find_original(model: Path) -> tuple[str | None, Path]:
+    """The name of a model in the zoo, `None` for any other model, and its `.keras` file, which may be missing.
+
+    Args:
+        model: Name of a model of the zoo, or the path of a `.keras` file.
+    """
+    if model.exists():
+        originals = {a.model: artifact_path(a, artifacts_dir()) for a in load_manifest() if a.format == "keras"}
+        name = next((name for name, path in originals.items() if path.resolve() == model.resolve()), None)
+        return name, originals[name] if name else model
+    original = original_path(str(model), absent=True)
+    return (str(model), original) if original else (None, model)
 
 
 @contextmanager

@@ -8,24 +8,16 @@ from pathlib import Path
 
 from fer_zoo.console import HelpFormatter, out
 from fer_zoo.errors import UsageError
-from fer_zoo.zoo import original_path
 
 from ..arguments import add_shared_options, shared_options
-from ..keras_original import (
-    check_arguments,
-    installed_converter,
-    name_in_zoo,
-    original_file,
-    prepare_keras,
-)
+from ..keras_original import check_arguments, find_original, installed_converter, original_file, prepare_keras
 from . import RUNTIMES
 
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    name = name_in_zoo(options.model)
-    listed = original_path(name, absent=True) if name else None
-    check_arguments(listed or options.model, options.calibration, restorable=listed is not None)
+    name, original = find_original(options.model)
+    check_arguments(original, options.calibration, restorable=name is not None)
     target = import_module(f".{options.target}", __package__).TARGET
     if options.precision not in target.precisions:
         raise UsageError(f"--target {target.name} has no {options.precision}; it has {', '.join(target.precisions)}")
@@ -35,7 +27,7 @@ def main(arguments: list[str]) -> int:
     prepare_keras(target.converter or options.onnx_converter or installed_converter())
     from .publish_target import publish_target
 
-    with original_file(listed or options.model) as source:
+    with original_file(original) as source:
         publish_target(target, source, options.folder, options.precision, shared_options(options, arguments))
     out.print(f"the files for {target.title} are in {options.folder}", markup=False)
     return 0
