@@ -31,6 +31,7 @@ LAYERS = (
         "fer_zoo.cpu",
         "fer_zoo.memory",
         "fer_zoo.errors",
+        "fer_zoo.option_types",
         "fer_zoo.png",
         "fer_zoo.files",
         "fer_zoo.text",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from export import __main__ as command_line
-from export import original
+from export import keras_original
 from fer_zoo.data import load_dataset
 from fer_zoo.errors import UsageError
 from fer_zoo.inference import load_classifier
@@ -59,10 +59,10 @@ def test_without_tensorflow_torch_converts_and_says_so(
     # TFLite files that are asked for need TensorFlow.
     assert command_line._choose_converter(options(formats="tflite")) == ("tf2onnx", ("tflite",))
     with pytest.raises(UsageError, match=r"export needs tensorflow, tf2onnx; run `pip install 'fer-zoo\[export\]'`"):
-        original.prepare_keras("tf2onnx")
+        keras_original.prepare_keras("tf2onnx")
     present.discard("onnxscript")
     with pytest.raises(UsageError, match=r"export needs onnxscript; run `pip install 'fer-zoo\[export-torch\]'`"):
-        original.prepare_keras("torch")
+        keras_original.prepare_keras("torch")
 
 
 @pytest.mark.parametrize("settings", [{"formats": "onnx,tflite"}, {"target": "mobile"}, {"also": ["tflite:int8-full"]}])
