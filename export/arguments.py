@@ -1,4 +1,4 @@
-"""What the command lines of exports share: their options, and how results are printed."""
+"""Options that all command lines of exports share, and the printing of results."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def write_card(
     Args:
         folder: Holds the published files.
         artifacts: The Keras original first.
-        evaluations: Of the Keras original, by split.
+        evaluations: Evaluations of the Keras original by split.
         reports: Folder of the reports, of which `python -m benchmarks runtimes` writes measurements of these files.
     """
     original = artifacts[0]

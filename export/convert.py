@@ -64,7 +64,7 @@ def finish(converted: onnx.ModelProto) -> None:
 
 
 def from_tensorflow(model: keras.Model, opset: int = OPSET) -> onnx.ModelProto:
-    """What tf2onnx makes of a model on TensorFlow."""
+    """Convert a model on TensorFlow with tf2onnx."""
     import tf2onnx
 
     function = tf_function(model)
@@ -72,7 +72,7 @@ def from_tensorflow(model: keras.Model, opset: int = OPSET) -> onnx.ModelProto:
 
 
 def from_torch(model: keras.Model, opset: int = TORCH_OPSET) -> onnx.ModelProto:
-    """What `torch.onnx` makes of a model on torch, by `torch.export`.
+    """Convert a model on torch with `torch.onnx`, by `torch.export`.
 
     Not Keras's `model.export`: for any batch size it takes torch's older converter, whose graph has ten times as many
     nodes, which compute the padding anew in each call.

@@ -62,7 +62,7 @@ def write_hub_folder(model: str, folder: Path) -> Path:
 
     Args:
         model: The name of a model of the zoo, a folder that `python -m export` wrote, or the `.keras` file beside it.
-        folder: Of the repository. What an earlier call wrote is replaced, other files that lie beside it stay.
+        folder: Folder of the repository. Files of an earlier call are replaced, others stay.
 
     Returns:
         `folder`.

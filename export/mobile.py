@@ -65,7 +65,7 @@ def publish_mobile(source: Path, options: ExportOptions, output: Path | None = N
 
     Args:
         source: A `model.keras` with the zoo's input and output.
-        options: From which data; `formats`, `leave_out` and `also` are not used.
+        options: The data and calibration; `formats`, `leave_out` and `also` are not used.
         output: The model's folder; the default is `export` beside `source`.
         into_zoo: Write to the model's folder in the artifacts folder, in place of `output`.
 

@@ -36,11 +36,11 @@ class TaskMetadata:
     """The facts in the metadata.
 
     Attributes:
-        name: Of the model.
-        description: Of the model, for the people who build an app with it.
-        version: Of what made it.
+        name: Name of the model.
+        description: Description of the model, for people who build an app with it.
+        version: Version of the package that made it.
         author: Who made it.
-        license: Of the weights.
+        license: License of the weights.
         image: What the input is, for people.
         size: Width and height of the input.
         probabilities: What the output is, for people.

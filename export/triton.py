@@ -115,7 +115,7 @@ def write_repository(
 
 
 def _name(model: str, classifier: Classifier) -> str:
-    """Of the model: that in the zoo, of the run that it was exported from, or of its folder."""
+    """The name of a model: in the zoo, else of the run that it was exported from, else of its folder."""
     if not Path(model).exists():
         return Reference.parse(model).model
     folder = classifier.path.absolute().parent

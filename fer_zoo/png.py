@@ -1,4 +1,4 @@
-"""What all plots share: plain axes, and small PNG files."""
+"""Plain axes and small PNG files, for all plots."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def to_markdown(title: str, runs: Sequence[Run]) -> str:
     The original's figures come first where they compare with all runs.
 
     Args:
-        title: Of the page.
+        title: Title of the page.
         runs: On the same classes; settings and accuracies are compared with the first one's.
     """
     first, rows = runs[0], [run.row() for run in runs]
@@ -81,7 +81,7 @@ def beside_original(runs: Sequence[Run]) -> bool:
 
 
 def original_name(runs: Sequence[Run]) -> str:
-    """What the original is called beside runs that may have other test images."""
+    """The label of the original project, with its number of test images if the runs have another."""
     return "original" if runs[0].splits["test"]["n"] == original.N else f"original, of {original.N:,}"
 
 

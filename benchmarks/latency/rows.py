@@ -69,7 +69,7 @@ class Start:
     """The first prediction of a fresh process.
 
     Attributes:
-        cold_start_ms: From before the process exists to its first prediction.
+        cold_start_ms: Time from before the process starts to its first prediction.
         python_ms: Part of it until Python runs.
         import_ms: Part of it for imports.
         load_ms: Part of it for loading the model.

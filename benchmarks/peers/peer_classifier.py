@@ -63,7 +63,7 @@ def prepare(peer: Peer, images: np.ndarray) -> np.ndarray:
     """Faces as `peer` takes them, resized bilinearly as its own users' code does.
 
     Args:
-        peer: Whose input.
+        peer: The peer whose input is prepared.
         images: Gray 0..255 `[n, 48, 48]`.
 
     Returns:

@@ -26,7 +26,7 @@ def read_weights(manifest: list[dict[str, Any]], folder: Path) -> Weights:
     Args:
         manifest: Groups with `paths` of files, concatenated in that order, and `weights`: name, shape, dtype and
             perhaps `quantization` (dtype, `scale`, `min`).
-        folder: Of the files.
+        folder: Folder of the files.
 
     Raises:
         FerZooError: A file is missing or of another length.

@@ -38,7 +38,7 @@ def main(arguments: list[str], other_commands: str) -> int:
     """Measure, and write the report; 1 when a file misses a gate or could not be measured.
 
     Args:
-        arguments: Of the command line.
+        arguments: Arguments of the command line.
         other_commands: What else there is, for the help.
     """
     parser = command_parser("", "Compare every file of the zoo with its Keras original and time it on this machine.")

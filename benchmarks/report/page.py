@@ -90,7 +90,7 @@ def _of(part: object, name: str) -> Any:
 
 
 def _origin(report: Report) -> str:
-    """Where and when in one line."""
+    """Processor, commit and date of the run in one line."""
     run: ParityReport | LatencyReport | None = report.latency or report.parity
     assert run
     machine = run.machine

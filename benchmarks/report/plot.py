@@ -107,7 +107,7 @@ def _point_labels(drawn: Sequence[ArtifactRow], x: list[float]) -> list[str]:
 
 
 def _legend(axes: Axes, drawn: Sequence[ArtifactRow]) -> None:
-    """What colours and shapes mean, beside the picture, where it covers no point."""
+    """The legend of colours and shapes, beside the plot, where it covers no point."""
     from matplotlib.lines import Line2D
 
     def mark(marker: str, color: str, edge: str, label: str) -> Line2D:

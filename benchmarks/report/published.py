@@ -10,7 +10,7 @@ class Published:
     """One accuracy as its authors report it, or as it was measured here of their file.
 
     Attributes:
-        name: Of the model.
+        name: Name of the model.
         weights: Number of weights, as they round it; empty where they do not say.
         accuracy: 0 to 1.
         split: The images it was measured on.
@@ -20,7 +20,7 @@ class Published:
         evidence: Address of the code or paper that shows split and views; empty where neither could be had and the row
             is as stated in `source`.
         ferplus: Whether labels are FER+'s eight expressions, not FER2013's seven.
-        p50_ms: Of one face in ONNX Runtime, where their file was measured here.
+        p50_ms: Median time of one face in ONNX Runtime, if their file was measured here.
     """
 
     name: str

@@ -188,7 +188,7 @@ def _others(rows: list[Published], peers: PeersReport | None, report: Report) ->
 
 
 def _evidence(row: Published) -> str:
-    """Where the protocol of a figure was checked."""
+    """The source of a figure's protocol."""
     if row.p50_ms is not None:
         return "here"
     return f"[their code]({row.evidence})" if row.evidence else "as stated"

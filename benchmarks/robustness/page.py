@@ -116,7 +116,7 @@ _SUMMARY_COLUMNS: Columns[RobustnessRow] = [
 
 
 def _notes(data: FaceSet) -> Iterator[str]:
-    """What is special about the images."""
+    """Notes on the images."""
     if data.absent:
         yield f"It has no image of {', '.join(data.absent)}: to predict so is wrong, and means leave them out."
     if data.contempt:
@@ -231,7 +231,7 @@ def _pairs(report: RobustnessReport) -> str:
 
 
 def _questions_of_the_original(report: RobustnessReport) -> Iterator[str]:
-    """What the figures say about the original project's questions, for our most accurate file."""
+    """Conclusions on the original project's questions, for our most accurate file."""
     best = max(_ours(report), key=_accuracy, default=None)
     if best is None:
         return

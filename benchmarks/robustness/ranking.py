@@ -26,8 +26,8 @@ def compare(
 
     Args:
         subjects: The files.
-        probabilities: By name, float `[n, 7]`, for the training population.
-        training: By name, frequencies in training, `None` where they are not known.
+        probabilities: Probabilities by name, float `[n, 7]`, for the training population.
+        training: Class frequencies in training by name; `None` if they are not known.
         labels: int `[n]`.
         data: Name of the data set.
     """

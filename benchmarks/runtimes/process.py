@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """What a process gets.
+    """The input of a process.
 
     Attributes:
         runtime: The runtime.
@@ -145,6 +145,6 @@ def _end(pid: int) -> None:
 
 
 def _last_words(stderr: str) -> str:
-    """What a process that was ended said last, which is where native code writes why."""
+    """The last output of a process that was ended, where native code writes the reason."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     return f": {lines[-1][:200]}" if lines else ""

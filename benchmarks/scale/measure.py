@@ -49,7 +49,7 @@ def measure_scale(
     Args:
         engine: Runs them; Ray must run.
         model: File or name.
-        photo: Of one face.
+        photo: A photo of one face.
         kinds: What is made of the photo.
         workers: Numbers of processes.
         photos: For each worker; those of the parts that come first are not timed.

@@ -31,27 +31,27 @@ COLUMNS: Columns[ScaleRow] = [
 
 
 def core_hours(row: ScaleRow) -> float:
-    """Of a billion photos."""
+    """Core-hours for a billion photos."""
     return _PHOTOS * row.cpu_ms / 1000 / 3600
 
 
 def cores_in_a_day(row: ScaleRow) -> float:
-    """That do a billion photos in a day."""
+    """Number of cores for a billion photos in a day."""
     return core_hours(row) / 24
 
 
 def network_in_a_day(row: ScaleRow) -> float:
-    """Bits a second that a billion photos in a day are."""
+    """Bits a second of network traffic for a billion photos in a day."""
     return _PHOTOS / _DAY * row.file_bytes * 8
 
 
 def cores_of_the_network(row: ScaleRow) -> float:
-    """That one machine's network can feed: with more, it and not the processor is the limit."""
+    """Number of cores that the network of one machine can feed; with more, the network is the limit."""
     return _NETWORK / 8 / row.file_bytes * row.cpu_ms / 1000
 
 
 def cores_of_the_store(row: ScaleRow) -> float:
-    """That one prefix of the store can feed, by its requests a second."""
+    """Number of cores that one prefix of the store can feed, by its limit of requests a second."""
     return _STORE_REQUESTS * row.cpu_ms / 1000
 
 

@@ -14,9 +14,9 @@ class ScaleRow:
     Attributes:
         photo: Name of the kind of photo; each shows one face.
         workers: Processes of Ray, of one thread each.
-        file_bytes: Of the JPEG file.
-        photos: That were timed: of parts that ended after each worker had done its first, which opens the model.
-        photos_per_second: By the clock.
+        file_bytes: Size of the JPEG file.
+        photos: Number of timed photos: those of parts that ended after each worker's first part, which opens the model.
+        photos_per_second: Photos for each second of wall time.
         cpu_ms: Processor time of a photo in a worker, user and system.
         peak_bytes: Highest resident memory of a worker.
     """
@@ -37,7 +37,7 @@ class ScaleReport:
     Attributes:
         when: Date and time in UTC.
         machine: Where.
-        model: That classified the faces.
+        model: Name of the model.
         rows: One for each kind of photo and number of workers.
     """
 

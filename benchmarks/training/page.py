@@ -60,7 +60,7 @@ def to_markdown(report: TrainingReport) -> str:
 
 
 def _limits(report: TrainingReport) -> list[str]:
-    """What this machine could do at most, and how many times stock that would be."""
+    """The upper limit of this machine, and how many times the speed of stock Keras it is."""
     peaks = report.peak_gflops
     if "bfloat16" in peaks:
         fastest, bfloat16 = "bfloat16", f", {peaks['bfloat16']:,.0f} in bfloat16"

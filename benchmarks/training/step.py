@@ -105,7 +105,7 @@ def _clock(warmup: int, seconds: float) -> Any:
 
 
 def _stock(model: keras.Model) -> keras.Model:
-    """As a Keras user would: the model itself, Keras's own choice of compilation."""
+    """Stock Keras: the model itself, with Keras's own choice of compilation."""
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     return model
 

@@ -29,7 +29,7 @@ def publish_target(target: Target, source: Path, folder: Path, precision: str, o
         source: The Keras original, a `model.keras` on the zoo's contract.
         folder: Where the files go.
         precision: One of the target's.
-        options: From which data; `formats`, `leave_out` and `also` are not used.
+        options: The data and calibration; `formats`, `leave_out` and `also` are not used.
 
     Returns:
         The folder.

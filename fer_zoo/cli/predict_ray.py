@@ -34,7 +34,7 @@ def predict_into_parquet(options: argparse.Namespace) -> int:
     """Run `fer-zoo predict` on Ray.
 
     Args:
-        options: Of `fer-zoo predict`; addresses among the files are text.
+        options: Options of `fer-zoo predict`; addresses among the files are text.
 
     Returns:
         The exit code: 1 where a photo could not be read.

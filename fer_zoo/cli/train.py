@@ -31,8 +31,8 @@ def main(arguments: list[str], place: Member | None = None, folder: Path | None 
     """Run the command.
 
     Args:
-        arguments: Of the command line.
-        place: Of this process, where `run_processes` has started it.
+        arguments: Arguments of the command line.
+        place: Place of this process among all, if `run_processes` has started it.
         folder: The run's, which that has chosen then.
     """
     arguments = present_names(arguments)

@@ -29,7 +29,7 @@ class Member:
     Attributes:
         count: Number of processes.
         coordinator: `HOST:PORT`, where process 0 waits for the others.
-        number: Of this process, from 0.
+        number: Number of this process, from 0.
     """
 
     count: int
@@ -113,7 +113,7 @@ def meet(place: Member, seconds: float = _START_SECONDS) -> None:
     """Wait until all processes of a run are there: JAX ends the process by a signal where one does not come.
 
     Args:
-        place: Of this process.
+        place: Place of this process among all.
         seconds: How long to wait for the others.
 
     Raises:
@@ -138,7 +138,7 @@ def meet(place: Member, seconds: float = _START_SECONDS) -> None:
 
 
 def _receive_others(place: Member, end: float) -> None:
-    """What process 0 does in `meet`: it lets the others go on when all are there."""
+    """The part of process 0 in `meet`: it lets the others continue when all are connected."""
     host, port = place.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -32,9 +32,9 @@ def run_processes(arguments: list[str], count: int, folder: Path) -> int:
     Where one ends early, the others are ended too, and so they are where this process ends.
 
     Args:
-        arguments: Of `fer-zoo train`.
+        arguments: Arguments of `fer-zoo train`.
         count: Number of processes.
-        folder: Of the run.
+        folder: Folder of the run.
 
     Returns:
         The exit code of process 0, which reports its progress as a single process would.

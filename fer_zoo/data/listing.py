@@ -77,7 +77,7 @@ def left_out_notes(
 
 
 def faces_notes(cropped: int, crowded: Sequence[str], faceless: Sequence[str], outcome: str) -> list[str]:
-    """What the search for faces found; `outcome` is what became of images in which there was none."""
+    """The result of the search for faces; `outcome` says what was done with images without a face."""
     notes = [f"{plural(cropped, 'face')} cut out of larger images"] if cropped else []
     if crowded:
         count = plural(len(crowded), "image")

@@ -42,7 +42,7 @@ class FacePredictor:
         crop: Whether every picture is a face already, cut as FER2013 cuts them; `None`: those of at most 64x64 pixels
             are.
         prior: As `load_classifier` takes it, but for `estimate`, which needs all faces at once.
-        language: Of the labels, `en` or `id`.
+        language: Language of the labels, `en` or `id`.
         detector_size: Longer side, in pixels, of what the face detector sees; more finds smaller faces, slower.
         batch_size: Faces in one call of the model.
         threads: CPU threads of the model and of the detector.

@@ -23,7 +23,7 @@ _ROWS = 20_000
 
 
 def arrow_table(rows: Mapping[str, np.ndarray]) -> pa.Table:
-    """What `FacePredictor` gives as Arrow columns of strings, float32 and int32; null is what a row does not have."""
+    """The output of `FacePredictor` as Arrow columns of strings, float32 and int32; missing values are null."""
     columns = {}
     for name, values in rows.items():
         missing = values == (0 if name == "face" else "") if values.dtype.kind in "iU" else np.isnan(values)
@@ -47,8 +47,8 @@ class ParquetFolder:
     Where the work breaks off, the rows that were added are written too.
 
     Args:
-        address: Of the folder: a path, or an address that fsspec knows.
-        schema: Of the rows.
+        address: Path of the folder, or an address that fsspec knows.
+        schema: Schema of the rows.
         resume: Go on with an earlier output, where there is one.
 
     Attributes:

@@ -55,7 +55,7 @@ def predict_on_ray(predictor: FacePredictor, files: Sequence[str], workers: int)
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong in a worker: Ray gives its traceback as a text, whose last line says so."""
+    """The message of an error in a worker: the last line of the traceback that Ray gives as text."""
     first, *_ = str(error).partition("\n\nThe above exception was the direct cause")
     line = first.strip().rpartition("\n")[2].strip()
     return line.partition(": ")[2] if line.startswith("fer_zoo.") else f"Ray failed: {line or type(error).__name__}"

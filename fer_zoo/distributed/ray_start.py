@@ -17,7 +17,7 @@ def running_ray(cpus: int | None = None) -> Iterator[int]:
     """Ray, started on this machine where the process has none and `RAY_ADDRESS` names none.
 
     Args:
-        cpus: That it has where it is started here; `None` for all cores.
+        cpus: Number of CPUs of a Ray that is started here; `None` for all cores.
 
     Returns:
         The number of CPUs that it has.

@@ -31,7 +31,7 @@ def ensemble(
         weights: One for each member, at least 0; they are scaled to the sum 1. All alike where not given.
         temperature: What the logits are divided by. The mean of calibrated members is too cautious: below 1 makes it
             more confident in its predictions.
-        name: Of the model, and so of its files once exported.
+        name: Name of the model, and of its exported files.
 
     Returns:
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.
@@ -61,7 +61,7 @@ def fit_weights(probabilities: np.ndarray, labels: np.ndarray, rounds: int = 500
     Args:
         probabilities: float `[members, n, classes]`.
         labels: int `[n]`.
-        rounds: Of the iteration.
+        rounds: Number of iterations.
 
     Returns:
         float64 `[members]`, at least 0, sum 1.

@@ -30,7 +30,7 @@ def resnet50(
         dropout: Rate before the logits.
         size: Pixels a side that the backbone sees.
         stem: How gray becomes BGR, `replicated` or `learned`.
-        stem_stride: Of the first convolution; 2 as published.
+        stem_stride: Stride of the first convolution; 2 as published.
 
     Returns:
         A model from `image`, float32 `[batch, 48, 48, 1]` in 0..255, to `probabilities`, float32 `[batch, classes]`.

@@ -22,10 +22,10 @@ class FeatureBatches:
     View 0 is the images themselves, the others are augmented, each once. Features are memory-mapped, in float16.
 
     Args:
-        backbone: From images to features.
-        batches: Of the images.
+        backbone: Model from images to features.
+        batches: Batches of the images.
         views: Number of views of each image; 1 without augmentation.
-        folder: Of the features' files; views that are there already are not computed again.
+        folder: Folder of the features; views that are there already are not computed again.
         reporter: Shows the progress.
     """
 

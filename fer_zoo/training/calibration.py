@@ -14,7 +14,7 @@ from fer_zoo.inference.predictor import Predictor
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate` did to the logits.
+    """The result of `calibrate`.
 
     Attributes:
         temperature: Their divisor, 0.1 to 10.
@@ -76,7 +76,7 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray, temperature: float) -> t
     Args:
         logits: float64 `[n, classes]`.
         labels: int `[n]`.
-        temperature: Where the search begins.
+        temperature: Initial value of the search.
     """
     classes = logits.shape[1]
 

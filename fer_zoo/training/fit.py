@@ -27,7 +27,7 @@ from fer_zoo.training.transfer import freeze, split_frozen, unfreeze
 
 @dataclass(frozen=True)
 class Run:
-    """What both phases of a training need.
+    """The model, data and checkpoint of a run, for both phases.
 
     Attributes:
         config: The run's settings.

@@ -20,7 +20,7 @@ class EpochRecord:
     """One epoch, a row of `history.json` and `history.csv`.
 
     Attributes:
-        epoch: From 1, through both phases of transfer learning.
+        epoch: Number of the epoch from 1, counted through both phases of transfer learning.
         phase: `head` or `fine-tuning`; `None` for a run of one phase.
         seconds: Wall time of the training steps.
         learning_rate: After the last step.

@@ -51,7 +51,7 @@ class TrainResult:
         best: The epoch whose weights the model has.
         recalibration: Result of recalibrating batch normalization; `None` if the config does not ask for it.
         calibration: Temperature and offsets of the probabilities; `None` if the config does not ask for it.
-        evaluations: By test split; empty where there are no test images.
+        evaluations: Evaluations by test split; empty if there are no test images.
     """
 
     model: keras.Model

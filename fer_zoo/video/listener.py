@@ -14,7 +14,7 @@ from fer_zoo.voice import VoiceTrack, fuse
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What is heard at the time of one frame.
+    """The voice at the time of one frame.
 
     Attributes:
         voice: float32 `[voice classes]`, the voice model's probabilities; `None` where nobody speaks.

@@ -29,7 +29,7 @@ class SpeechConfig:
     Attributes:
         pause: A shorter pause does not interrupt a stretch of speech.
         shortest: A shorter stretch is left out.
-        hop: From the beginning of one window to that of the next.
+        hop: Seconds between the beginnings of two windows.
     """
 
     pause: float = 0.4

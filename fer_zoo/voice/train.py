@@ -35,7 +35,7 @@ class VoiceConfig:
         threshold: What a filter's response, of unit variance, must exceed to count.
         whitening: Share of the mean variance that is added to each variance before it is divided by.
         shrinkage: Share of the covariance that is replaced by a multiple of the identity.
-        seed: Of the choice of patches.
+        seed: Seed of the choice of patches.
     """
 
     speeds: tuple[float, ...] = (1.0, 0.9, 0.95, 1.05, 1.1)
@@ -96,7 +96,7 @@ def parameters(classes: int) -> int:
 
 
 def logits_of(weights: VoiceWeights, inputs: np.ndarray) -> np.ndarray:
-    """What voice_nano with these weights computes before its softmax, in NumPy.
+    """The logits of voice_nano with these weights, in NumPy.
 
     Args:
         weights: Weights.

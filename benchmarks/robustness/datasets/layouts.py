@@ -214,10 +214,10 @@ class _Names:
 
     Attributes:
         layout: Name of the layout.
-        pattern: Of the whole name, relative to the folder; its group `code` is a key of `classes`.
+        pattern: Regular expression of the whole name, relative to the folder; its group `code` is a key of `classes`.
         place: Where such images are, for the sentence about others.
         classes: What the codes mean, in lower case.
-        crop: As of `Labelled`.
+        crop: As in `Labelled`.
     """
 
     layout: str

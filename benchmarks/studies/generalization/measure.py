@@ -97,11 +97,11 @@ def measure(
         runs: Folder for the runs and the halves as zip files; finished runs in it are used as they are.
         variants: Keys of `VARIANTS`.
         seeds: One training of each variant on each half for each.
-        epochs: Of each training.
-        backend: Of Keras.
+        epochs: Epochs of each training.
+        backend: Backend of Keras.
         ferplus: FER+'s votes; `None` is the bundled file.
         peers: Folder of the peers' files, of which those that were trained on FER2013's train images are measured, too.
-        models: Of the zoo, to be measured beside the trainings; empty is all.
+        models: Models of the zoo to measure beside the trainings; empty is all.
 
     Raises:
         UsageError: A half has no image of an expression, or `runs` has trainings with other settings.

@@ -12,7 +12,7 @@ class GeneralizationRow:
     Attributes:
         half: What it was trained on: `clear`, the faces on which FER+'s raters agree, or `ambiguous`, the others.
         variant: A key of `VARIANTS`.
-        seed: Of the training.
+        seed: Seed of the training.
         test: A key of `TESTS`.
         prior: `training`: the predictions as they are; `uniform`: for a population in which all expressions occur
             alike.
@@ -66,10 +66,10 @@ class Generalization:
         source: Path of the data set.
         fingerprint: Hexadecimal key of its content.
         model: The network that was trained.
-        epochs: Of each training.
+        epochs: Epochs of each training.
         agreement: Share of FER+'s votes for one expression above which a face is `clear`: the train images' median.
-        training_images: By half.
-        agreeing_labels: By half, share of the train images whose FER2013 label is the raters' majority.
+        training_images: Number of training images by half.
+        agreeing_labels: Share of the train images, by half, whose FER2013 label is the raters' majority.
         rows: One for each training, test and prior.
         published: One for each published model, half and prior.
     """

@@ -46,7 +46,7 @@ class Example:
         name: What was done to it.
         image: uint8 `[48, 48]`.
         detected: float32 `[5, 2]`, the detector's landmarks, or NaN.
-        found: By guided variant, the landmarks of its first run, float32 `[5, 2]`.
+        found: Landmarks of the first run of each guided variant by its name, float32 `[5, 2]`.
     """
 
     name: str
@@ -69,12 +69,12 @@ def measure(
 
     Args:
         data: FER2013; `None` is the bundled sample.
-        folder: Of the runs, each in `VARIANT-SEED`; runs that were stopped go on.
+        folder: Folder of the runs, each in `VARIANT-SEED`; stopped runs are resumed.
         variants: Which to compare.
         seeds: One run of each variant for each.
-        epochs: Of every run.
+        epochs: Epochs of every run.
         images: Number of PrivateTest images that are corrupted and measured, evenly spread; `None` is all.
-        backend: That trains; Keras runs on it.
+        backend: Backend that Keras runs on.
         reporter: Receives messages and the record of each epoch.
 
     Returns:

@@ -11,7 +11,7 @@ class RunRow:
 
     Attributes:
         variant: Name of the variant.
-        seed: Of weights, order and augmentation.
+        seed: Seed of initial weights, order and augmentation.
         best_epoch: The epoch of the model, chosen on PublicTest.
         public_test: Accuracy on PublicTest.
         private_test: Accuracy on PrivateTest.
@@ -60,9 +60,9 @@ class VariantRow:
         private_test: Accuracy on PrivateTest.
         corrupted: Accuracy by corruption, mean over the severities.
         private_test_deviation: Standard deviation over the seeds, with n - 1; `None` for one seed.
-        difference: Of the accuracy on PrivateTest from `none`; `None` for `none` itself.
+        difference: Accuracy on PrivateTest minus that of `none`; `None` for `none` itself.
         corrupted_difference: The same on changed images, by corruption.
-        landmark_error: In pixels at 48x48, as in `RunRow`.
+        landmark_error: Error in pixels at 48x48, as in `RunRow`.
         corrupted_landmark_error: As in `RunRow`.
     """
 
@@ -90,10 +90,10 @@ class LandmarkStudy:
         fingerprint: Hexadecimal key of its content.
         training_images: Number of training images.
         epochs: Passes over them, in every run.
-        seeds: Of the runs.
-        backend: That they were trained on.
+        seeds: Seeds of the runs.
+        backend: Keras backend that they were trained on.
         n: Number of PrivateTest images.
-        severities: Of the corruptions.
+        severities: Severities of the corruptions.
         found: Share of the faces in which the detector finds landmarks: of `train`, of `private_test`, and of
             the latter by corruption.
         variants: One row for each variant.

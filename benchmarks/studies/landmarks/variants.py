@@ -73,7 +73,7 @@ def train_variant(variant: str, config: TrainingConfig, folder: Path, reporter: 
 
 
 def inputs_of(variant: str, images: np.ndarray) -> np.ndarray:
-    """What a variant predicts `images`, uint8 `[n, 48, 48]`, from: uint8 `[n, 48, 48, channels]`."""
+    """The inputs of a variant for `images`, uint8 `[n, 48, 48]`: uint8 `[n, 48, 48, channels]`."""
     return with_maps(images, crop_landmarks(images)) if variant == GIVEN else images[..., None]
 
 

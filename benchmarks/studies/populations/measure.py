@@ -81,7 +81,7 @@ def rows_by_prior(
 
     Args:
         model: Name for the rows.
-        sha256: Of its file.
+        sha256: SHA-256 of its file.
         population: Name for the rows.
         predictions: float `[n, 7]`, for the model's training population.
         labels: int `[n]`.

@@ -27,9 +27,9 @@ class Filtering:
 
     Attributes:
         tile: Rows and columns of the outputs that are computed together, from `tile + 2` of inputs.
-        input: The paper's transposed B, float64 `[tile + 2, tile + 2]`.
-        kernel: Its G, `[tile + 2, 3]`.
-        output: Its transposed A, `[tile, tile + 2]`.
+        input: Transform of the input, the paper's transposed B, float64 `[tile + 2, tile + 2]`.
+        kernel: Transform of the kernel, G, `[tile + 2, 3]`.
+        output: Transform of the output, the transposed A, `[tile, tile + 2]`.
     """
 
     tile: int
@@ -93,7 +93,7 @@ def filtering_of(layer: keras.layers.Conv2D, shape: tuple[Any, ...]) -> tuple[in
 
     Args:
         layer: Any convolution.
-        shape: Of its input, `[batch, height, width, channels]`; an unknown size is `None`.
+        shape: Shape of its input, `[batch, height, width, channels]`; an unknown size is `None`.
 
     Returns:
         What the backends' `convolve` take; `None` for another window, another stride, or too little to save.
