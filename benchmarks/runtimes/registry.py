@@ -22,6 +22,7 @@ _TORCH = "torch==2.13.0"
 _ONNX_RUNTIME = "https://onnxruntime.ai"
 _OPENCV = "https://opencv.org"
 _OPENVINO = "https://docs.openvino.ai"
+_OPENVINO_VERSION = "2026.4.1"
 _LITERT = "https://ai.google.dev/edge/litert"
 _MICRO = "https://github.com/tensorflow/tflite-micro"
 _VELA = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
@@ -78,6 +79,11 @@ def _opencv(version: str, engine: str = "", variables: dict[str, str] | None = N
     return Runtime(name, _OPENCV, "opencv_dnn.py", _BOTH, packages, variables or {})
 
 
+def _openvino(processor: str = "", variables: dict[str, str] | None = None) -> Runtime:
+    name = "OpenVINO 2026.4" + (f", {processor}" if processor else "")
+    return Runtime(name, _OPENVINO, "openvino_cpu.py", _BOTH, (f"openvino=={_OPENVINO_VERSION}",), variables or {})
+
+
 def _keras(version: str, backend: str, *packages: str) -> Runtime:
     name, variables = f"Keras {version} on {backend}", {"KERAS_BACKEND": backend.lower()}
     packages = (f"keras=={version}", *packages)
@@ -101,7 +107,9 @@ RUNTIMES = (
         variant="for_transformers",
     ),
     Runtime("onnx 1.23, reference", "https://onnx.ai", "onnx_reference.py", ("onnx",), ("onnx==1.23.2",)),
-    Runtime("OpenVINO 2026.4", _OPENVINO, "openvino_cpu.py", _BOTH, ("openvino==2026.4.1",)),
+    _openvino(),
+    # As on Skylake. OpenVINO adds products of int8 in 16 bits there, where large sums are cut off.
+    _openvino("AVX-512 without VNNI", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}),
     _opencv("4.12.0.88"),
     _opencv("4.14.0.94"),
     _opencv("5.0.0.93"),
@@ -158,7 +166,7 @@ RUNTIMES = (
     _keras("3.15.1", "JAX", "jax==0.10.2"),
     _keras("3.15.1", "torch", _TORCH),
     _keras("3.15.1", "NumPy"),
-    _keras("3.15.1", "OpenVINO", "openvino==2026.4.1"),
+    _keras("3.15.1", "OpenVINO", f"openvino=={_OPENVINO_VERSION}"),
     _keras("3.14.1", "torch", _TORCH),
     _keras("3.10.0", "torch", _TORCH),
 )
@@ -175,7 +183,7 @@ def find_runtimes(names: tuple[str, ...]) -> tuple[Runtime, ...]:
 
     Example:
         >>> [runtime.name for runtime in find_runtimes(("tract", "openvino"))]
-        ['OpenVINO 2026.4', 'tract 0.23']
+        ['OpenVINO 2026.4', 'OpenVINO 2026.4, AVX-512 without VNNI', 'tract 0.23']
     """
     for name in names:
         if not any(runtime.name.lower().startswith(name.lower()) for runtime in RUNTIMES):

@@ -169,6 +169,16 @@ def test_the_files_are_right_in_the_runtimes_that_are_here(tmp_path: Path, monke
     assert {(row.status, row.n, row.batch_n) for row in rows} == {("right", 16, 16)}
 
 
+@pytest.mark.parametrize("runner", ["litert", "litert_compiled", "openvino_cpu"])
+def test_runners_give_integers_to_files_that_take_no_floats(runner: str) -> None:
+    load = pytest.importorskip(f"benchmarks.runtimes.runners.{runner}", exc_type=ImportError).load
+    file = artifacts_dir() / "fernet_nano" / "model.int8-full.tflite"
+    images = load_dataset().subset("test").images[:9, ..., None].astype(np.float32)
+    call = load(str(file))
+    found = np.concatenate([call(images[:1]), call(images[1:])])
+    np.testing.assert_allclose(found, load_classifier(file).predict_proba(images), atol=0.04)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_variants_for_rgb_predict_as_the_file_does(tmp_path: Path, precision: str) -> None:
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")

@@ -13,4 +13,7 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     if path.endswith(".tflite"):
         model.reshape([-1, 48, 48, 1])
     compiled = core.compile_model(model, "CPU", settings)
+    if model.input().element_type == openvino.Type.i8:
+        # OpenVINO does not tell scales and zero points; those of full-integer files are 1 and 1/256, and -128.
+        return lambda images: (compiled([np.round(images - 128).astype(np.int8)])[0] + np.float32(128)) / 256
     return lambda images: compiled([images])[0]
