@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # Modules of this package, by the name that `--target` takes.
-RUNTIMES = ("openvino", "ncnn", "mnn", "coreml")
+RUNTIMES = ("openvino", "ncnn", "mnn", "executorch", "coreml")

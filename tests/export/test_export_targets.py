@@ -18,18 +18,19 @@ from fer_zoo.errors import UsageError
 from fer_zoo.zoo import original_path
 
 NANO = str(original_path("fernet_nano"))
-# Packages of each runtime; Core ML's files are made from the Keras model on torch.
+# Packages of each runtime; ExecuTorch's and Core ML's files are made from the Keras model on torch.
 PACKAGES = {
     "openvino": ("openvino",),
     "ncnn": ("ncnn", "pnnx"),
     "mnn": ("MNN",),
+    "executorch": ("executorch",),
     "coreml": ("coremltools",),
 }
 
 
 def backend_of(target: str) -> str:
     """The backend that Keras runs on; skips the test where something is not installed."""
-    on_torch = target == "coreml" or installed_converter() == "torch"
+    on_torch = target in ("executorch", "coreml") or installed_converter() == "torch"
     need(*PACKAGES[target], *CONVERTERS["torch" if on_torch else "tf2onnx"])
     return "torch" if on_torch else "tensorflow"
 
@@ -50,6 +51,7 @@ def images(part_of_bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("openvino", "int8", {"model.xml", "model.bin"}),
         ("ncnn", "fp32", {"model.ncnn.param", "model.ncnn.bin"}),
         ("mnn", "fp32", {"model.mnn"}),
+        ("executorch", "fp32", {"model.pte"}),
         ("coreml", "fp32", {"model.mlpackage"}),
         ("coreml", "fp16", {"model.mlpackage"}),
     ],
