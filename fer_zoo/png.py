@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 _COLOURS = 256
 
 
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of matplotlib that arranges its axes and labels by itself.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
 def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 120) -> None:
     """Write a figure as a PNG of 256 colours: it looks the same as in full colour, at a third of the file size.
 

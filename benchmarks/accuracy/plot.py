@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import SeedsRow, TtaRow
 from .seeds import SPLITS
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 def plot_seeds(rows: Sequence[SeedsRow]) -> Figure:
     """A point for each training, and a bar at the mean of each model and split."""
-    from matplotlib.figure import Figure
-
     models = list(dict.fromkeys(row.model for row in rows))
-    figure = Figure(figsize=(7, 1.2 + 0.9 * len(models)), layout="constrained")
+    figure = new_figure(7, 1.2 + 0.9 * len(models))
     axes = figure.subplots()
     for offset, (split, name) in enumerate(SPLITS.items()):
         of_split = [(models.index(row.model) + (offset - 1) * 0.25, row) for row in rows if row.split == split]
@@ -36,12 +34,10 @@ def plot_seeds(rows: Sequence[SeedsRow]) -> Figure:
 
 def plot_tta(rows: Sequence[TtaRow]) -> Figure:
     """Points of accuracy on all test images that each kind of augmentation adds, by model."""
-    from matplotlib.figure import Figure
-
     accuracies = {(row.model, row.tta): row.accuracy for row in rows}
     models = list(dict.fromkeys(row.model for row in rows))
     none, *kinds = KINDS
-    figure = Figure(figsize=(7, 1.2 + 0.35 * len(models)), layout="constrained")
+    figure = new_figure(7, 1.2 + 0.35 * len(models))
     axes = figure.subplots()
     for offset, kind in enumerate(kinds):
         measured = [(y, name) for y, name in enumerate(models) if (name, kind) in accuracies]

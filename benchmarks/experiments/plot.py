@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .page import f1_by_run, original_name
 from .rows import ExperimentRow
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 def plot_runs(runs: Sequence[Run]) -> Figure:
     """F1 by expression and accuracy by epoch."""
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 5 + 0.12 * len(runs)), layout="constrained")
+    figure = new_figure(13, 5 + 0.12 * len(runs))
     curves, bars = figure.subplots(1, 2)
     palette = colormaps["tab10" if len(runs) <= 10 else "tab20"]
     colors: dict[str, Any] = {each.name: palette(index % palette.N) for index, each in enumerate(runs)}
@@ -54,9 +53,7 @@ def plot_runs(runs: Sequence[Run]) -> Figure:
 
 def plot_points(rows: Sequence[ExperimentRow]) -> Figure:
     """Points of accuracy against the first run, on either half of the test images."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 1.5 + 0.3 * len(rows)), layout="constrained")
+    figure = new_figure(8, 1.5 + 0.3 * len(rows))
     axes = figure.subplots()
     y = range(len(rows))
     for split, label, marker in (("public_test", "PublicTest", "o"), ("private_test", "PrivateTest", "D")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from ..cells import setting
 from ..drawing import place_labels
@@ -18,11 +18,10 @@ _COLORS = {"ours": "#0072b2", "peer": "#d55e00"}
 
 def plot_peers(report: PeersReport) -> Figure:
     """Accuracy against the p50 of every file."""
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import LogLocator
 
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    figure = new_figure(10, 6)
     axes = figure.subplots()
     x = [row.p50_ms for row in report.rows]
     y = [100 * row.evaluation.accuracy for row in report.rows]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_zoo.models import describe_model, list_models
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 from fer_zoo.zoo import trained_models
 
 from ..accuracy.rows import Accuracy
@@ -155,9 +155,7 @@ def _markdown(rows: Sequence[ModelRow], first: tuple[int, int]) -> str:
 
 
 def _plot(rows: Sequence[ModelRow], first: tuple[int, int]) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14, 4.6), layout="constrained")
+    figure = new_figure(14, 4.6)
     panels = figure.subplots(1, 3, sharey=True)
     measures: tuple[tuple[str, list[float]], ...] = (
         ("parameters", [row.file.params for row in rows]),

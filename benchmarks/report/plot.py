@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from ..cells import number, setting, size
 from ..drawing import place_labels, save_figure
@@ -64,7 +64,7 @@ def _accuracy_latency(report: Report) -> Figure | None:
     if not measured:
         return None
     drawn, x, y = (list(values) for values in zip(*measured, strict=True))
-    figure = _figure(10, 5.5)
+    figure = new_figure(10, 5.5)
     axes = figure.subplots()
     axes.set_xscale("log")
     plain_axes(axes, grid="y")
@@ -125,7 +125,7 @@ def _parity(report: Report) -> Figure | None:
     drawn = [artifact for artifact in report.artifacts if artifact.parity]
     if not drawn:
         return None
-    figure = _figure(12, 1.6 + _row_height(drawn) * len(drawn))
+    figure = new_figure(12, 1.6 + _row_height(drawn) * len(drawn))
     accuracy, disagreement, difference = figure.subplots(1, 3, sharey=True)
     rows = range(len(drawn))
     names = _names(drawn)
@@ -171,7 +171,7 @@ def _latency(report: Report) -> Figure | None:
     if not drawn:
         return None
     batches, threads = (sorted({each[i] for each in report.settings}) for i in (0, 1))
-    figure = _figure(2.2 + 5 * len(threads), 0.9 + len(batches) * (0.9 + _row_height(drawn) * len(drawn)))
+    figure = new_figure(2.2 + 5 * len(threads), 0.9 + len(batches) * (0.9 + _row_height(drawn) * len(drawn)))
     grid = figure.subplots(len(batches), len(threads), sharex="row", sharey=True, squeeze=False)
     names = _names(drawn)
     for panels, batch in zip(grid, batches, strict=True):
@@ -206,7 +206,7 @@ def _sizes(report: Report) -> Figure | None:
     drawn = report.artifacts
     if not drawn:
         return None
-    figure = _figure(9, 1.2 + _row_height(drawn) * len(drawn))
+    figure = new_figure(9, 1.2 + _row_height(drawn) * len(drawn))
     axes = figure.subplots()
     full = {(a.file.model, a.file.format): a.file.bytes for a in drawn if a.file.precision == "fp32"}
     for row, artifact in enumerate(drawn):
@@ -224,12 +224,6 @@ def _sizes(report: Report) -> Figure | None:
     axes.set_title("File sizes", fontsize=11)
     _name_rows(axes, drawn, _names(drawn))
     return figure
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _row_height(drawn: Sequence[ArtifactRow]) -> float:

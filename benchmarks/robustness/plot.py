@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_zoo.contract import EXPRESSIONS
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .rows import PairRow, RobustnessReport, RobustnessRow, Transfer
@@ -33,9 +33,7 @@ def colors(rows: Sequence[RobustnessRow]) -> dict[str, str]:
 
 def plot_curves(report: RobustnessReport) -> Figure:
     """Accuracy against severity, a panel for each corruption."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14, 9), layout="constrained")
+    figure = new_figure(14, 9)
     panels = figure.subplots(3, 5, sharex=True, sharey=True)
     color = colors(report.rows)
     for axes, name in zip(panels.flat, CORRUPTIONS, strict=True):
@@ -59,9 +57,7 @@ def plot_curves(report: RobustnessReport) -> Figure:
 
 def plot_examples(images: np.ndarray, face: int) -> Figure:
     """One face under every corruption and severity."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.5, 4.8), layout="constrained")
+    figure = new_figure(11.5, 4.8)
     panels = figure.subplots(len(SEVERITIES), len(CORRUPTIONS))
     for column, name in zip(panels.T, CORRUPTIONS, strict=True):
         for axes, severity in zip(column, SEVERITIES, strict=True):
@@ -77,11 +73,9 @@ def plot_examples(images: np.ndarray, face: int) -> Figure:
 
 def plot_mean(report: RobustnessReport) -> Figure:
     """Clean and mean corrupted accuracy of every model."""
-    from matplotlib.figure import Figure
-
     rows = sorted(report.rows, key=lambda row: row.mean_corruption_accuracy)
     color = colors(report.rows)
-    figure = Figure(figsize=(9, 1.7 + 0.42 * len(rows)), layout="constrained")
+    figure = new_figure(9, 1.7 + 0.42 * len(rows))
     axes = figure.subplots()
     for i, row in enumerate(rows):
         mean, clean = 100 * row.mean_corruption_accuracy, 100 * row.clean_accuracy
@@ -99,11 +93,9 @@ def plot_mean(report: RobustnessReport) -> Figure:
 
 def plot_transfer(report: RobustnessReport, transfer: Transfer) -> Figure:
     """Accuracy of every model and peer on another data set, with its interval, and with other priors."""
-    from matplotlib.figure import Figure
-
     tints = colors(report.rows)
     names = list(dict.fromkeys(row.model for row in transfer.rows))[::-1]
-    figure = Figure(figsize=(9, 1.9 + 0.42 * len(names)), layout="constrained")
+    figure = new_figure(9, 1.9 + 0.42 * len(names))
     axes = figure.subplots()
     for row in transfer.rows:
         y, accuracy = names.index(row.model), 100 * row.accuracy
@@ -128,8 +120,6 @@ def plot_transfer(report: RobustnessReport, transfer: Transfer) -> Figure:
 
 def plot_pairs(report: RobustnessReport) -> Figure:
     """How often each model (its float32 file if there is one) and FER+'s raters take one expression for another."""
-    from matplotlib.figure import Figure
-
     exact_last = sorted(report.rows, key=lambda row: row.subject.precision == "fp32")
     rows = list({row.subject.model: row for row in exact_last}.values())
     color = colors(report.rows)
@@ -138,7 +128,7 @@ def plot_pairs(report: RobustnessReport) -> Figure:
         shares = [100 * pair.share for pair in raters.pairs] + [100 * raters.recall["disgust"]]
         series.append(("FER+ raters' majority", "#bbbbbb", shares))
     titles = [f"{pair.true}\n→ {pair.predicted}" for pair in rows[0].pairs] + ["disgust\nrecall"]
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    figure = new_figure(11, 4.8)
     axes = figure.subplots()
     width = 0.84 / len(series)
     for i, (name, tint, values) in enumerate(series):
@@ -155,10 +145,8 @@ def plot_pairs(report: RobustnessReport) -> Figure:
 
 def plot_calibration(report: RobustnessReport) -> Figure:
     """Calibration error and cross-entropy, against the labels and against FER+'s votes."""
-    from matplotlib.figure import Figure
-
     rows = report.rows
-    figure = Figure(figsize=(11, 2.2 + 0.5 * len(rows)), layout="constrained")
+    figure = new_figure(11, 2.2 + 0.5 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
     y = np.arange(len(rows))[::-1]
     for axes, measure, scale in ((left, "ece", 100), (right, "nll", 1)):
@@ -190,13 +178,11 @@ def plot_faces(
     name: str,
 ) -> Figure | None:
     """The surest mistakes of each pair, with what FER+'s raters saw; `None` where there are none."""
-    from matplotlib.figure import Figure
-
     guess, sure = probabilities.argmax(1), probabilities.max(1)
     confused = [pair for pair in pairs if pair.count]
     if not confused:
         return None
-    figure = Figure(figsize=(1.35 * _FACES + 2.2, 1.85 * len(confused) + 0.9), layout="constrained")
+    figure = new_figure(1.35 * _FACES + 2.2, 1.85 * len(confused) + 0.9)
     grid = figure.subplots(len(confused), _FACES, squeeze=False)
     for panels, pair in zip(grid, confused, strict=True):
         true, taken = EXPRESSIONS.index(pair.true), EXPRESSIONS.index(pair.predicted)

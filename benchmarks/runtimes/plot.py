@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import new_figure
+
 from .rows import RuntimeResult, RuntimesReport, kind_order
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ _LABELS = 1.35
 
 def plot_runtimes(report: RuntimesReport) -> Figure | None:
     """A map for each format: a line for each runtime, a column for each file; `None` without rows."""
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     tables = {format: [row for row in report.rows if row.file.format == format] for format in _FORMATS}
@@ -36,7 +37,7 @@ def plot_runtimes(report: RuntimesReport) -> Figure | None:
     shapes = [(len({row.runtime for row in rows}), len({row.file.path for row in rows})) for rows in tables.values()]
     heights = [_LABELS + _ROW * lines for lines, _ in shapes]
     width = max(columns for _, columns in shapes)
-    figure = Figure(figsize=(max(7.0, 3.2 + _COLUMN * width), sum(heights) + 0.8), layout="constrained")
+    figure = new_figure(max(7.0, 3.2 + _COLUMN * width), sum(heights) + 0.8)
     panels = figure.subplots(len(tables), 1, height_ratios=heights, squeeze=False)[:, 0]
     for axes, (format, rows) in zip(panels, tables.items(), strict=True):
         _draw(axes, _FORMATS[format], rows, width)

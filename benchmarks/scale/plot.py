@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import ScaleRow
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 def plot_scale(rows: Sequence[ScaleRow]) -> Figure:
     """Photos a second over workers, one line for each kind of photo, and what as many times the first row would be."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = new_figure(6, 4)
     axes = figure.subplots()
     for kind in dict.fromkeys(row.photo for row in rows):
         selected = [row for row in rows if row.photo == kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import ServingRow
 
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 def plot_serving(rows: Sequence[ServingRow]) -> Figure:
     """Requests a second, and the 99th percentile of their time, of each row."""
-    from matplotlib.figure import Figure
-
     names = [
         f"{row.checkout}, {row.connections} connections" + (f", {row.hostile} hostile" if row.hostile else "")
         for row in rows
     ]
-    figure = Figure(figsize=(9, 1.0 + 0.35 * len(rows)), layout="constrained")
+    figure = new_figure(9, 1.0 + 0.35 * len(rows))
     rates, times = figure.subplots(1, 2, sharey=True)
     for axes, values, label in (
         (rates, [row.requests_per_second for row in rows], "requests/s"),

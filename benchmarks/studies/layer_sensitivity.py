@@ -17,7 +17,7 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.errors import FerZooError
 from fer_zoo.evaluation.parity import compare
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from ..table import Columns, markdown_table
 
@@ -230,11 +230,9 @@ def to_markdown(report: SensitivityReport, plot: str) -> str:
 
 def plot_costs(costs: Sequence[Cost], name: str) -> Figure:
     """Divergence from float by layer, a line for each kind of rounding."""
-    from matplotlib.figure import Figure
-
     layers = list(dict.fromkeys(cost.layer for cost in costs))
     operations = {cost.layer: cost.operation for cost in costs}
-    figure = Figure(figsize=(max(8, 2 + 0.3 * len(layers)), 6), layout="constrained")
+    figure = new_figure(max(8, 2 + 0.3 * len(layers)), 6)
     axes = figure.subplots()
     for kind, color in zip(_KINDS, _COLORS, strict=True):
         values = {cost.layer: max(cost.kl, 1e-9) for cost in costs if cost.rounded == kind}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_zoo.errors import FerZooError
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from ..table import Columns, markdown_table
 from .graph_tensors import Tensor
@@ -172,9 +172,7 @@ def to_markdown(report: NoiseReport, plot: str) -> str:
 
 def plot_noise(pairs: Sequence[Pair], name: str) -> Figure:
     """Plot the signal-to-noise ratio of every tensor, and the noise that each adds."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(max(8, 2 + 0.45 * len(pairs)), 6), layout="constrained")
+    figure = new_figure(max(8, 2 + 0.45 * len(pairs)), 6)
     signal, noise = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     x = range(len(pairs))
     worst = max(x, key=lambda i: pairs[i].added)

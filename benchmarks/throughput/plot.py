@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import ThroughputRow
 
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 def plot_throughput(rows: Sequence[ThroughputRow]) -> Figure:
     """Bars of milliseconds a photo on one core, one panel for each kind of photo."""
-    from matplotlib.figure import Figure
-
     kinds = list(dict.fromkeys(row.photo for row in rows))
-    figure = Figure(figsize=(7, 1.6 * len(kinds) + 0.4), layout="constrained")
+    figure = new_figure(7, 1.6 * len(kinds) + 0.4)
     for axes, kind in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
         selected = [row for row in rows if row.photo == kind and row.cores == 1]
         bars = axes.barh([row.program for row in selected], [row.cpu_ms for row in selected], color="#4c78a8")

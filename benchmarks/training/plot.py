@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import SpeedRow
 from .step import VARIANTS
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
 def plot_speeds(speeds: Sequence[SpeedRow]) -> Figure:
     """Bars of images a second, one panel for each network."""
-    from matplotlib.figure import Figure
-
     networks = list(dict.fromkeys(row.network for row in speeds))
     backends = list(dict.fromkeys(row.backend for row in speeds))
     variants = [variant for variant in VARIANTS if any(row.variant == variant for row in speeds)]
-    figure = Figure(figsize=(4.2 * len(networks), 3.6), layout="constrained")
+    figure = new_figure(4.2 * len(networks), 3.6)
     for axes, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
         for offset, variant in enumerate(variants):
             rows = {row.backend: row for row in speeds if (row.network, row.variant) == (network, variant)}

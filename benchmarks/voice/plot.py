@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import VoiceReport
 
@@ -20,10 +20,8 @@ _COLORS = {"face": "#0072b2", "voice": "#d55e00", "fused": "#009e73", "fused, we
 
 def plot_voice(report: VoiceReport) -> Figure:
     """Average recall of each voice model with its interval; accuracy of each source in each condition of the pairs."""
-    from matplotlib.figure import Figure
-
     panels = 1 + bool(report.pairs)
-    figure = Figure((11, 1 + 0.45 * len(report.voices) + 4 * bool(report.pairs)), layout="constrained")
+    figure = new_figure(11, 1 + 0.45 * len(report.voices) + 4 * bool(report.pairs))
     ratios = [0.5 + 0.45 * len(report.voices), 4.0][:panels]
     grid = figure.subplots(panels, squeeze=False, height_ratios=ratios)[:, 0]
     _voices(grid[0], report)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fer_zoo.evaluation import original
 from fer_zoo.evaluation.metrics import CalibrationBin, Evaluation
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,11 +23,9 @@ _ROWS = 4
 
 def plot_confusion(evaluation: Evaluation) -> Figure:
     """The confusion matrix twice: counts, and shares of each labelled expression."""
-    from matplotlib.figure import Figure
-
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(13, 6), layout="constrained")
+    figure = new_figure(13, 6)
     left, right = figure.subplots(1, 2)
     names = list(evaluation.per_class)
     texts = [[f"{count:,}" for count in row] for row in counts]
@@ -40,9 +38,7 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
 
 def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
     """F1 of each expression; with `beside_original`, beside the original project's F1."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    figure = new_figure(10, 4.5)
     axes = figure.subplots()
     x = np.arange(len(evaluation.per_class))
     series = [
@@ -65,9 +61,7 @@ def plot_per_class(evaluation: Evaluation, beside_original: bool) -> Figure:
 
 def plot_reliability(evaluation: Evaluation) -> Figure:
     """Accuracy against confidence in the bins of the calibration error; below it, the number of images in each bin."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 7), layout="constrained")
+    figure = new_figure(6, 7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot((0, 1), (0, 1), "--", color="black", linewidth=1, label="perfectly calibrated")
     bins = [bin for bin in evaluation.calibration if bin.count]
@@ -94,12 +88,10 @@ def plot_confused_pairs(evaluation: Evaluation, dataset: Dataset, probabilities:
         dataset: `n` images.
         probabilities: float `[n, classes]`.
     """
-    from matplotlib.figure import Figure
-
     names = list(evaluation.per_class)
     pairs = evaluation.confused_pairs[:_PAIRS]
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    figure = Figure(figsize=(1.3 * _FACES + 2, 1.5 * len(pairs) + 0.6), layout="constrained")
+    figure = new_figure(1.3 * _FACES + 2, 1.5 * len(pairs) + 0.6)
     figure.suptitle("Most confused pairs: label → prediction, and the surest mistakes with their probability")
     side, gap = dataset.images.shape[1], 6
     # One axes for a whole pair: matplotlib needs seconds for one axes for each face.
@@ -125,12 +117,10 @@ def plot_predictions(dataset: Dataset, probabilities: np.ndarray) -> Figure:
         dataset: `n` images.
         probabilities: float `[n, classes]`.
     """
-    from matplotlib.figure import Figure
-
     chosen = np.sort(np.random.default_rng(0).permutation(len(dataset))[: _ROWS * _FACES])
     side, width, height = dataset.images.shape[1], 60, 72
     grid = np.full((_ROWS * height, _FACES * width), 255, np.uint8)
-    figure = Figure(figsize=(1.3 * _FACES, 1.6 * _ROWS + 0.4), layout="constrained")
+    figure = new_figure(1.3 * _FACES, 1.6 * _ROWS + 0.4)
     axes = figure.subplots()
     for number, index in enumerate(chosen):
         top, left = number // _FACES * height, number % _FACES * width

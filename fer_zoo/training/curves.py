@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes, save_png
+from fer_zoo.png import new_figure, plain_axes, save_png
 
 if TYPE_CHECKING:
     from fer_zoo.training.history import EpochRecord
@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
 def plot_curves(history: list[EpochRecord], path: Path) -> None:
     """Plot accuracy and loss by epoch, on training and selection images, the best epoch marked, to a PNG."""
-    from matplotlib.figure import Figure
-
     epochs = [entry.epoch for entry in history]
     best = max(history, key=lambda entry: entry.selection_accuracy)
     fine_tuning = next((entry.epoch for entry in history if entry.phase == "fine-tuning"), None)
     marker = "o" if len(history) == 1 else None  # A line through one point is invisible.
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = new_figure(10, 4)
     for axes, measure, title in zip(figure.subplots(1, 2), ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
         axes.plot(
             epochs, [getattr(entry, measure) for entry in history], marker=marker, color="C7", label="training batches"

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fer_zoo.errors import UsageError
 from fer_zoo.faces.annotate import class_color
-from fer_zoo.png import plain_axes, save_png
+from fer_zoo.png import new_figure, plain_axes, save_png
 from fer_zoo.video.listener import Moment
 from fer_zoo.video.tracker import TrackedFace
 
@@ -143,12 +143,10 @@ class Timeline:
             UsageError: matplotlib is not installed.
         """
         check_plot(path)
-        from matplotlib.figure import Figure
-
         longest = sorted(self._by_track().items(), key=lambda item: -len(item[1]))[:_PANELS]
         panels = sorted(longest) or [(0, [])]
         count = len(panels) + bool(self._voices)
-        figure = Figure(figsize=(10, 0.9 + 2.6 * count), layout="constrained")
+        figure = new_figure(10, 0.9 + 2.6 * count)
         grid = figure.subplots(count, squeeze=False)[:, 0]
         if self._voices:
             self._plot_voice(grid[-1])

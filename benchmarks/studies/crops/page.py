@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from ...cells import percent
 from ...table import Columns, markdown_table
@@ -111,9 +111,7 @@ def _geometry(report: CropReport) -> str:
 
 def plot_crops(report: CropReport) -> Figure:
     """Loss and accuracy by margin, in sides of FER2013's own crop, one line for each alignment."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.6 + 4.6 * len(report.splits), 7), layout="constrained")
+    figure = new_figure(1.6 + 4.6 * len(report.splits), 7)
     grid = figure.subplots(2, len(report.splits), squeeze=False, sharex=True, sharey="row")
     chosen = next(row for row in report.rows if row.candidate == report.chosen)
     for column, (name, facts) in enumerate(report.splits.items()):

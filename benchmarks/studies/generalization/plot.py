@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_zoo.png import new_figure
+
 from .measure import BASE, HALVES, TESTS
 from .page import figures
 from .rows import Generalization
@@ -20,9 +22,7 @@ def plot_generalization(record: Generalization) -> Figure:
 
     Bars are means over the seeds, dots the seeds, each against the first variant with the same seed.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure((11, 4.5), layout="constrained")
+    figure = new_figure(11, 4.5)
     axes = figure.subplots(1, len(HALVES), sharey=True)
     for axis, half in zip(axes, HALVES, strict=True):
         rows = [row for row in record.rows if row.half == half]

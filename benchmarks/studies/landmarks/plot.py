@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import new_figure
+
 from .measure import Example
 from .rows import Difference, LandmarkStudy, RunRow
 from .variants import NONE, with_maps
@@ -15,13 +17,11 @@ if TYPE_CHECKING:
 
 def plot_differences(study: LandmarkStudy) -> Figure | None:
     """A panel for faces as they are and one for each corruption: points over `none`, the mean and each run."""
-    from matplotlib.figure import Figure
-
     rows = [row for row in study.variants if row.difference is not None]
     if not rows:
         return None
     corruptions = list(rows[0].corrupted)
-    figure = Figure((3 * (1 + len(corruptions)), 1.4 + 0.4 * len(rows)), layout="constrained")
+    figure = new_figure(3 * (1 + len(corruptions)), 1.4 + 0.4 * len(rows))
     panels = figure.subplots(1, 1 + len(corruptions), sharey=True)
     base = {run.seed: run for run in study.runs if run.variant == NONE}
     for axes, name in zip(panels, [None, *corruptions], strict=True):
@@ -49,12 +49,10 @@ def plot_differences(study: LandmarkStudy) -> Figure | None:
 
 def plot_faces(examples: Sequence[Example]) -> Figure | None:
     """Faces in columns; in rows the image, then for each guided variant its maps and points over it."""
-    from matplotlib.figure import Figure
-
     variants = list(examples[0].found) if examples else []
     if not variants:
         return None
-    figure = Figure((1.7 * len(examples), 1.8 * (1 + len(variants))), layout="constrained")
+    figure = new_figure(1.7 * len(examples), 1.8 * (1 + len(variants)))
     panels = figure.subplots(1 + len(variants), len(examples), squeeze=False)
     for column, example in enumerate(examples):
         for axes, variant in zip(panels[:, column], ["", *variants], strict=True):

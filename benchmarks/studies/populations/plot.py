@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fer_zoo.png import plain_axes
+from fer_zoo.png import new_figure, plain_axes
 
 from .rows import PRIORS, Populations
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 def plot_populations(record: Populations) -> Figure:
     """One panel for each population, a line for each model: accuracy by prior."""
-    from matplotlib.figure import Figure
-
     populations = list(dict.fromkeys(row.population for row in record.rows))
-    figure = Figure((3 * len(populations), 4), layout="constrained")
+    figure = new_figure(3 * len(populations), 4)
     axes = figure.subplots(1, len(populations), sharey=True, squeeze=False)[0]
     for axis, population in zip(axes, populations, strict=True):
         for model in dict.fromkeys(row.model for row in record.rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fer_zoo.png import plain_axes, save_png
+from fer_zoo.png import new_figure, plain_axes, save_png
 
 from ...table import markdown_table
 from .rows import QuantizerRow, QuantizerStudy
@@ -66,12 +66,10 @@ def to_markdown(study: QuantizerStudy, plot: str) -> str:
 
 def draw(path: Path, rows: Sequence[QuantizerRow]) -> None:
     """Change of accuracy, disagreement, divergence and size of each quantizer."""
-    from matplotlib.figure import Figure
-
     from_below = rows[::-1]
     names = [f"{row.name} · {row.format}" for row in from_below]
     colors = ["#d55e00" if row.ours else "#0072b2" if row.format == "onnx" else "#56b4e9" for row in from_below]
-    figure = Figure(figsize=(13, 1.0 + 0.34 * len(rows)), layout="constrained")
+    figure = new_figure(13, 1.0 + 0.34 * len(rows))
     accuracy, other, divergence, size = figure.subplots(1, 4, sharey=True)
     for y, (row, color) in enumerate(zip(from_below, colors, strict=True)):
         accuracy.plot([100 * end for end in row.accuracy_delta_interval], [y, y], color=color)
