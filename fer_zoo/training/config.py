@@ -232,7 +232,9 @@ class TrainingConfig:
         if self.teachers and self.augmentation and not self.augmented_views:
             raise UsageError("teachers predict a fixed number of augmented views; pass --augmented-views")
         if self.landmark_weight and (self.mixup or self.transfer):
-            raise UsageError("--landmark-weight is for training from scratch without mixup; drop --weights and --mixup")
+            raise UsageError(
+                "--landmark-weight is for training from scratch without mixup; leave --mixup and --weights out"
+            )
         if self.landmark_weight and self.augmented_views and not self.average_views:
             raise UsageError(
                 "views that are computed once have no landmarks; pass --average-views, or leave --landmark-weight out"
