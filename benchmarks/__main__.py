@@ -16,6 +16,7 @@ _COMMANDS = {
     "debug": ("studies.command", "debug_main", "where an int8 graph departs from float"),
     "sensitivity": ("studies.command", "sensitivity_main", "what rounding each layer costs"),
     "quantizers": ("studies.quantizers.command", "main", "what other quantizers would have made of a model"),
+    "onnx-converters": ("studies.converters.command", "main", "converters from Keras to ONNX"),
     "populations": ("studies.populations.command", "main", "predictions adapted to other populations"),
     "landmarks": ("studies.landmarks.command", "main", "guidance by landmarks, attention and multi-scale features"),
     "generalization": ("studies.generalization.command", "main", "what in training makes a model transfer"),
