@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fer_zoo.png import new_figure
+
 from .rows import Converters
 
 if TYPE_CHECKING:
@@ -12,14 +14,12 @@ if TYPE_CHECKING:
 
 def plot_converters(record: Converters) -> Figure | None:
     """CPU time of each model's file relative to that of tf2onnx, as converted and finished; `None` without rows."""
-    from matplotlib.figure import Figure
-
     base = {row.model: row.cpu_ms for row in record.rows if row.converter == "tf2onnx"}
     models = list(base)
     if not models:
         return None
     names = list(dict.fromkeys(row.converter for row in record.rows))
-    figure = Figure((9, 0.9 + 0.6 * len(models)), layout="constrained")
+    figure = new_figure(9, 0.9 + 0.6 * len(models))
     axes = figure.subplots()
     for index, name in enumerate(names):
         rows = [row for row in record.rows if row.converter == name and row.model in base]
