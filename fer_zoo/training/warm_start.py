@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from fer_zoo.errors import UsageError
+from fer_zoo.models.efficientnet_b0 import weights_from_lite0
 from fer_zoo.zoo import keras_path, labels_of, read_keras
 
 
@@ -12,8 +13,9 @@ def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None
     """Give a model the weights of a trained one of the same architecture, layer by layer.
 
     Args:
-        model: The same network as the trained one, or the first layers of it; its layer `logits` keeps its own weights
-            if the trained one has another input or other classes.
+        model: The same network as the trained one, or the first layers of it; or an `efficientnet_b0`, which can start
+            from an `efficientnet_lite0`. Its layer `logits` keeps its own weights if the trained one has another input
+            or other classes.
         source: A `.keras` file, or the name of a model in the artifacts.
         labels: The model's classes.
 
@@ -23,6 +25,11 @@ def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None
     """
     path = keras_path(source)
     trained = read_keras(path)
+    if (model.name, trained.name) == ("efficientnet_b0", "efficientnet_lite0"):
+        weights_from_lite0(model, trained)
+        if labels_of(path, trained.output_shape[1]) == labels:
+            model.get_layer("logits").set_weights(trained.get_layer("logits").get_weights())
+        return
     trained_shapes, shapes = layer_shapes(trained), layer_shapes(model)
     names = [name for name in shapes if name != "logits"]
     first = [name for name in trained_shapes if name != "logits"][: len(names)]

@@ -172,3 +172,44 @@ def test_a_member_that_a_clone_lacks_is_known_by_its_name(
     (tmp_path / member).write_bytes(b"weights")
     monkeypatch.chdir(root)
     assert keras_path(member) == tmp_path / member
+
+
+def test_efficientnet_b0_starts_as_lite0_but_for_its_activation() -> None:
+    import keras
+    from keras import layers
+
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+    from fer_zoo.zoo import artifacts_dir
+
+    model = build_model("efficientnet_b0")
+    warm_start(model, "efficientnet_lite0", EXPRESSIONS)
+
+    def relu6_for_swish(layer, *args, **kwargs):
+        is_swish = isinstance(layer, layers.Activation) and layer.activation is keras.activations.silu
+        return keras.ops.relu6(args[0]) if is_swish else layer(*args, **kwargs)
+
+    rebuilt = keras.models.clone_model(model, call_function=relu6_for_swish)
+    rebuilt.set_weights(model.get_weights())
+    lite0 = keras.models.load_model(artifacts_dir() / "efficientnet_lite0" / "model.keras")
+    images = load_dataset().subset("private_test").images[:16, ..., None]
+    difference = np.abs(np.asarray(rebuilt(images)) - np.asarray(lite0(images)))
+    # Not zero: a padded border is the mean color to one, nearly so to the other.
+    assert difference.max() < 0.1
+    assert difference.mean() < 0.01
+
+
+def test_swish_comes_near_relu_with_its_beta() -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+    from fer_zoo.zoo import artifacts_dir, read_keras
+
+    images = load_dataset().subset("private_test").images[:16, ..., None]
+    lite0 = np.asarray(read_keras(artifacts_dir() / "efficientnet_lite0" / "model.keras")(images))
+    distances = []
+    for beta in (1, 4, 50):
+        model = build_model("efficientnet_b0", swish_beta=beta)
+        warm_start(model, "efficientnet_lite0", EXPRESSIONS)
+        distances.append(np.abs(np.asarray(model(images)) - lite0).mean())
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 0.03
