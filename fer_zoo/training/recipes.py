@@ -163,7 +163,21 @@ RECIPES = {
         cost=118,
         public_test=0.6943,
     ),
-    "efficientnet_b0": Recipe(_UNTRIED, replace(_FINE_TUNED, model="efficientnet_b0")),
+    "efficientnet_b0": Recipe(
+        "From the shipped efficientnet_lite0's weights, distilled from fernet_ensemble.",
+        replace(
+            _FINE_TUNED,
+            model="efficientnet_b0",
+            warm_start="efficientnet_lite0",
+            epochs=6,
+            learning_rate=6e-4,
+            warmup_epochs=0.5,
+            teachers=("fernet_ensemble:onnx:int8",),
+            augmented_views=3,
+            average_views=True,
+            transfer=None,
+        ),
+    ),
     "resnet50": Recipe(_UNTRIED, replace(_FINE_TUNED, model="resnet50")),
     "mobilenet_v2": Recipe(
         "From ImageNet, all layers, distilled from mobilenet_face and efficientnet_lite0.",

@@ -212,4 +212,4 @@ def test_swish_comes_near_relu_with_its_beta() -> None:
         warm_start(model, "efficientnet_lite0", EXPRESSIONS)
         distances.append(np.abs(np.asarray(model(images)) - lite0).mean())
     assert distances[0] > distances[1] > distances[2]
-    assert distances[2] < 0.03
+    assert distances[2] < 0.05
