@@ -65,6 +65,7 @@ _DISTILLED = replace(
 )
 
 _TWO_TEACHERS = (*_DISTILLED.teachers, "efficientnet_lite0:onnx:int8")
+_ENSEMBLE = ("fernet_ensemble:onnx:int8",)
 
 _FINE_TUNED = replace(
     _TRANSFER,
@@ -77,8 +78,6 @@ _FINE_TUNED = replace(
     augmented_views=8,
     transfer=Transfer(weights="", head_epochs=3, head_views=1, lowest_rate=0.3),
 )
-
-_UNTRIED = "efficientnet_lite0's settings, from keras.applications' ImageNet weights; not run to its end yet."
 
 RECIPES = {
     "original": Recipe("The original project's settings, as far as it states them.", TrainingConfig()),
@@ -172,13 +171,24 @@ RECIPES = {
             epochs=6,
             learning_rate=6e-4,
             warmup_epochs=0.5,
-            teachers=("fernet_ensemble:onnx:int8",),
+            teachers=_ENSEMBLE,
             augmented_views=3,
             average_views=True,
             transfer=None,
         ),
     ),
-    "resnet50": Recipe(_UNTRIED, replace(_FINE_TUNED, model="resnet50")),
+    "resnet50": Recipe(
+        "SGD, from scratch at 48 pixels, distilled from fernet_ensemble; not run to its end yet.",
+        replace(
+            _DISTILLED,
+            model="resnet50",
+            epochs=20,
+            weight_decay=5e-3,
+            teachers=_ENSEMBLE,
+            augmented_views=3,
+            average_views=True,
+        ),
+    ),
     "mobilenet_v2": Recipe(
         "From ImageNet, all layers, distilled from mobilenet_face and efficientnet_lite0.",
         replace(
