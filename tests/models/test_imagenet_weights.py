@@ -1,4 +1,4 @@
-"""keras.applications' own files of weights, as `--weights imagenet` downloads them: the same features as its networks."""
+"""The files that `--weights imagenet` downloads, in their own format, give the features of keras.applications."""
 
 from __future__ import annotations
 
@@ -52,8 +52,6 @@ def test_features_are_those_of_keras_applications(
     published: tuple[str, Path], source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import importlib
-
-    import keras
 
     from fer_zoo.training.transfer import split
 
