@@ -65,6 +65,8 @@ def make_export(folder: Path) -> dict:
             "recall_mean": 0.5,
             "recall_mean_interval": [0.4, 0.6],
             "recall": dict.fromkeys(VOICE_EXPRESSIONS, 0.5),
+            "recall_mean_of_seeds": {"0": 0.5, "1": 0.6},
+            "recall_mean_in_noise": {"voice in noise, 0 dB": 0.3},
         },
         "source": "a test",
     }

@@ -108,6 +108,8 @@ def _train(
             "recall_mean": row.recall_mean,
             "recall_mean_interval": list(row.recall_mean_interval),
             "recall": row.recall,
+            "recall_mean_of_seeds": {str(r.seed): r.recall_mean for r in report.voices if r.model == row.model},
+            "recall_mean_in_noise": row.noises,
         },
         "source": f"{BENCHMARK} voice {shlex.join(map(_without_folder, arguments))}",
     }

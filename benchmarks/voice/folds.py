@@ -12,13 +12,14 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.contract import VOICE_EXPRESSIONS
 from fer_zoo.voice.emodb import FOLDS, Sentence
-from fer_zoo.voice.features import RATE
+from fer_zoo.voice.noise import add_noise, with_noise
 from fer_zoo.voice.train import VoiceConfig, fit_voice, predict_sentences
 
 CLEAN = "clean"
-# Pink noise, so many decibels below the speech.
-NOISES = {"voice in noise, 20 dB": 20.0, "voice in noise, 10 dB": 10.0, "voice in noise, 0 dB": 0.0}
-_SEED = 2025
+# Pink noise, or other sentences at once, of which the training has none, so many decibels below the speech.
+BABBLE = "voice in babble, 10 dB"
+NOISES = {"voice in noise, 20 dB": 20.0, "voice in noise, 10 dB": 10.0, "voice in noise, 0 dB": 0.0, BABBLE: 10.0}
+_SEED, _PINK, _TALKERS = 2025, 1.0, 6
 
 # By condition (`CLEAN`, `NOISES`): float32 `[n, classes]`, each row by the model that did not hear its speaker.
 Predictions = dict[str, np.ndarray]
@@ -53,18 +54,22 @@ def cross_validate(sentences: Sequence[Sentence], config: VoiceConfig) -> tuple[
         cpu += time.process_time() - start
         held_out = [s for s, held in zip(sentences, inside, strict=True) if held]
         found[CLEAN][inside] = predict_sentences(weights, held_out)
-        for name, decibels in NOISES.items():
-            generator = np.random.default_rng(_SEED)
-            noisy = [with_noise(sentence, decibels, generator) for sentence in held_out]
-            found[name][inside] = predict_sentences(weights, noisy)
+        for name in NOISES:
+            found[name][inside] = predict_sentences(weights, in_noise(held_out, name))
     return found, cpu
 
 
-def with_noise(sentence: Sentence, decibels: float, generator: np.random.Generator) -> Sentence:
-    """The sentence with pink noise whose power is so many decibels below its own."""
-    count = len(sentence.samples)
-    frequencies = np.fft.rfftfreq(count, 1 / RATE)
-    spectrum = np.fft.rfft(generator.normal(size=count)) / np.sqrt(np.maximum(frequencies, 50))
-    noise = np.fft.irfft(spectrum, count)
-    gain = np.sqrt(np.mean(np.square(sentence.samples)) / np.mean(np.square(noise)) / 10 ** (decibels / 10))
-    return replace(sentence, samples=(sentence.samples + gain * noise).astype(np.float32))
+def in_noise(sentences: Sequence[Sentence], condition: str) -> list[Sentence]:
+    """The sentences in one of `NOISES`; babble are six of them, equally loud."""
+    generator, decibels = np.random.default_rng(_SEED), NOISES[condition]
+    found = []
+    for sentence in sentences:
+        if condition == BABBLE:
+            others = [other.samples for other in sentences if other is not sentence]
+            talkers = [np.resize(others[n], len(sentence.samples)) for n in generator.choice(len(others), _TALKERS)]
+            babble = np.sum([talker / np.sqrt(np.mean(np.square(talker))) for talker in talkers], axis=0)
+            samples = add_noise(sentence.samples, babble, decibels)
+        else:
+            samples = with_noise(sentence.samples, decibels, _PINK, generator)
+        found.append(replace(sentence, samples=samples))
+    return found

@@ -17,11 +17,10 @@ from fer_zoo.voice.features import RATE
 from fer_zoo.voice.train import VoiceConfig, fit_temperature, parameters
 
 from .baselines import egemaps, linear_predictions, pooled
-from .folds import CLEAN, cross_validate, fingerprint, in_fold
+from .folds import CLEAN, NOISES, cross_validate, fingerprint, in_fold
 from .pairs import DRAWINGS, calibrated_on_others, fit_weight, measure_pairs, predict_faces
-from .rows import VoiceReport, VoiceRow
+from .rows import MODEL, QUIET, VoiceReport, VoiceRow
 
-MODEL = "voice_nano"
 _BOOTSTRAP, _SEED = 2000, 2025
 
 
@@ -40,17 +39,21 @@ def measure(
         sentences: EmoDB's.
         source: Name of their file, for the report.
         config: Settings of the training; its seed is replaced.
-        seeds: A cross-validation each; pairs are made of the first.
+        seeds: A cross-validation each, with and without noise; pairs are made of the first.
         opensmile: A Python that has opensmile; `None` leaves eGeMAPS out.
         dataset: FER2013; `None` leaves the pairs out.
         classifier: The face model of the pairs, of FER2013's expressions.
     """
     labels = np.array([sentence.label for sentence in sentences])
-    runs = [cross_validate(sentences, replace(config, seed=seed)) for seed in seeds]
-    rows = []
-    for seed, (found, _) in zip(seeds, runs, strict=True):
-        calibrated = calibrated_on_others(found, sentences)[CLEAN]
-        rows.append(replace(_row(MODEL, calibrated.argmax(axis=1), sentences, calibrated), seed=seed))
+    rows, runs = [], []
+    for model, settings in ((MODEL, config), (QUIET, replace(config, noisy_speeds=()))):
+        for seed in seeds:
+            found, cpu = cross_validate(sentences, replace(settings, seed=seed))
+            runs.append((found, cpu))
+            calibrated = calibrated_on_others(found, sentences)[CLEAN]
+            row = _row(model, calibrated.argmax(axis=1), sentences, calibrated)
+            noises = {name: recall_mean(found[name].argmax(axis=1), labels) for name in NOISES}
+            rows.append(replace(row, seed=seed, noises=noises))
     features = {"pooled log-mel": pooled(sentences)}
     if opensmile:
         features["eGeMAPS (openSMILE)"] = egemaps(sentences, opensmile)
@@ -66,7 +69,7 @@ def measure(
         seconds=float(np.median([len(sentence.samples) for sentence in sentences]) / RATE),
         params=parameters(len(VOICE_EXPRESSIONS)),
         config={name: value for name, value in asdict(config).items() if isinstance(value, float)},
-        training_cpu_seconds=sum(cpu for _, cpu in runs),
+        training_cpu_seconds=sum(cpu for _, cpu in runs[: len(seeds)]),
         temperature=fit_temperature(first[CLEAN], labels),
         voices=tuple(rows),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_zoo.png import new_figure, plain_axes
 
-from .rows import VoiceReport
+from .rows import MODEL, QUIET, VoiceReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def _voices(axes: Axes, report: VoiceReport) -> None:
     values = np.array([row.recall_mean for row in report.voices])
     bounds = np.array([row.recall_mean_interval for row in report.voices])
     errors = np.abs(bounds - values[:, None]).T
-    colors = ["#d55e00" if row.seed is not None else "#999999" for row in report.voices]
+    colors = [{MODEL: "#d55e00", QUIET: "#eebb99"}.get(row.model, "#999999") for row in report.voices]
     axes.barh(places, 100 * values, xerr=100 * errors, color=colors, height=0.7, ecolor="#333333", capsize=3)
     axes.set_yticks(places, names)
     axes.set_xlim(0, 100)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The model that ships, and what it is compared with.
+MODEL, QUIET = "voice_nano", "voice_nano, trained in quiet alone"
+
 
 @dataclass(frozen=True)
 class VoiceRow:
@@ -21,6 +24,7 @@ class VoiceRow:
         ece: Expected calibration error with 15 bins, 0 to 1; `None` in the same way.
         recall: Recall of each expression, 0 to 1.
         folds: Unweighted average recall of each pair of speakers, 0 to 1; expressions that they lack are left out.
+        noises: Unweighted average recall in each condition of noise, 0 to 1; `None` for what is not measured in noise.
     """
 
     model: str
@@ -31,6 +35,7 @@ class VoiceRow:
     recall: dict[str, float]
     folds: dict[str, float]
     seed: int | None = None
+    noises: dict[str, float] | None = None
     nll: float | None = None
     ece: float | None = None
 
@@ -72,7 +77,7 @@ class VoiceReport:
         seconds: Median length of a recording.
         params: Number of weights of voice_nano.
         config: Settings of the training.
-        training_cpu_seconds: CPU time of all trainings together.
+        training_cpu_seconds: CPU time of the trainings of voice_nano, together.
         face_model: The face model of the pairs.
         faces: Number of PrivateTest faces that pairs are drawn from.
         fitting_faces: Number of PublicTest faces that the weight was fitted on.

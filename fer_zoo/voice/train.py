@@ -16,6 +16,7 @@ import numpy as np
 from fer_zoo.contract import VOICE_EXPRESSIONS
 from fer_zoo.voice.emodb import Sentence
 from fer_zoo.voice.features import FRAMES, MELS, log_mel
+from fer_zoo.voice.noise import with_noise
 from fer_zoo.voice.speech import inputs_of, spoken
 
 # Of the one layer of filters: frames and mel bands of a patch, the step from one to the next, their number (half of
@@ -24,6 +25,8 @@ PATCH, STRIDE, FILTERS, BANDS = (8, 10), 2, 48, 7
 
 _PLACES = ((FRAMES - PATCH[0]) // STRIDE + 1, (MELS - PATCH[1]) // STRIDE + 1)
 _PATCHES_OF_ONE = 60
+# Exponents of the training's noise: white to brown.
+_COLORS = 0.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,17 @@ class VoiceConfig:
 
     Attributes:
         speeds: Each sentence is learned at these speeds; other pitch, too, as by resampling.
+        noisy_speeds: At these it is learned once more, in noise of any color between white and brown.
+        noise: Least and greatest signal-to-noise ratio of that, in decibels.
         threshold: What a filter's response, of unit variance, must exceed to count.
         whitening: Share of the mean variance that is added to each variance before it is divided by.
         shrinkage: Share of the covariance that is replaced by a multiple of the identity.
-        seed: Seed of the choice of patches.
+        seed: Seed of the choice of patches and of the noise.
     """
 
     speeds: tuple[float, ...] = (1.0, 0.9, 0.95, 1.05, 1.1)
+    noisy_speeds: tuple[float, ...] = (1.0, 0.9, 1.1)
+    noise: tuple[float, float] = (0.0, 30.0)
     threshold: float = 0.5
     whitening: float = 0.1
     shrinkage: float = 0.3
@@ -75,8 +82,11 @@ def fit_voice(sentences: Sequence[Sentence], config: VoiceConfig | None = None) 
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     config = config or VoiceConfig()
-    inputs = np.stack([_input(sentence, speed) for speed in config.speeds for sentence in sentences])
-    labels = np.tile([sentence.label for sentence in sentences], len(config.speeds))
+    copies = [_input(sentence, speed) for speed in config.speeds for sentence in sentences]
+    for speed in config.noisy_speeds:
+        copies += [_noisy_input(sentence, speed, config.noise, config.seed) for sentence in sentences]
+    inputs = np.stack(copies)
+    labels = np.tile([sentence.label for sentence in sentences], len(inputs) // len(sentences))
     filters = _filters(inputs[: len(sentences)], config)
     thresholds = np.full(FILTERS, -config.threshold, np.float32)
     values = _activity(inputs, filters, thresholds)
@@ -148,6 +158,14 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 @functools.lru_cache(maxsize=4096)
 def _input(sentence: Sentence, speed: float) -> np.ndarray:
     return log_mel(_faster(spoken(sentence.samples), speed))
+
+
+@functools.lru_cache(maxsize=4096)
+def _noisy_input(sentence: Sentence, speed: float, noise: tuple[float, float], seed: int) -> np.ndarray:
+    """The sentence in its own noise; speech is cut out afterwards, as where it is heard."""
+    generator = np.random.default_rng([seed, round(1000 * speed), *sentence.name.encode()])
+    decibels, exponent = generator.uniform(*noise), generator.uniform(*_COLORS)
+    return log_mel(spoken(with_noise(_faster(sentence.samples, speed), decibels, exponent, generator)))
 
 
 def _faster(samples: np.ndarray, speed: float) -> np.ndarray:

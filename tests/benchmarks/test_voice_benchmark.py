@@ -83,10 +83,12 @@ def test_linear_models_are_measured_on_speakers_that_they_did_not_see() -> None:
     assert (linear_predictions(speakers, SENTENCES, machine=True)[0] == LABELS).mean() < 0.4
 
 
-def test_noise_has_the_power_that_it_is_said_to_have() -> None:
-    noisy = folds.with_noise(SENTENCES[0], 10, np.random.default_rng(0))
-    noise = noisy.samples - SENTENCES[0].samples
-    assert 10 * np.log10(np.mean(SENTENCES[0].samples ** 2) / np.mean(noise**2)) == pytest.approx(10, abs=0.1)
+@pytest.mark.parametrize("condition", ["voice in noise, 20 dB", folds.BABBLE])
+def test_noise_has_the_power_that_it_is_said_to_have(condition: str) -> None:
+    for quiet, noisy in zip(SENTENCES[:3], folds.in_noise(SENTENCES[:10], condition), strict=False):
+        noise = noisy.samples - quiet.samples
+        ratio = 10 * np.log10(np.mean(quiet.samples**2) / np.mean(noise**2))
+        assert ratio == pytest.approx(folds.NOISES[condition], abs=0.1)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -97,8 +99,9 @@ def test_the_report(faces: Faces, voices: folds.Predictions, monkeypatch, tmp_pa
     report = measure.measure(SENTENCES, "tones", VoiceConfig(), seeds=(0, 1), dataset=object(), classifier=classifier)
     write_record(tmp_path / "voice.json", report)
     assert read_record(tmp_path / "voice.json", VoiceReport) == report
-    [first, second, *linear] = report.voices
+    [first, second, quiet, _, *linear] = report.voices
     assert (first.model, first.seed, second.seed) == ("voice_nano", 0, 1)
+    assert (quiet.model, quiet.seed) == ("voice_nano, trained in quiet alone", 0)
     low, high = first.recall_mean_interval
     assert low <= first.recall_mean <= high
     assert first.recall_mean == pytest.approx(np.mean([first.recall[name] for name in VOICE_EXPRESSIONS]))
@@ -107,7 +110,13 @@ def test_the_report(faces: Faces, voices: folds.Predictions, monkeypatch, tmp_pa
     assert page.startswith("**The pairs of faces and voices on this page are simulated**")
     assert "voice of another expression" in page
     assert "some 30 combinations" in page
+    mean = 50 * (first.recall_mean + second.recall_mean)
+    assert f"**The mean over the seeds is {mean:.1f} % for voice_nano, and " in page
+    assert "| **voice_nano**, seed 1 |" in page
+    assert "`fused` is worse than the face alone by" in page
+    assert first.noises is not None
+    assert first.noises["voice in noise, 0 dB"] < first.recall_mean
     axes = plot_voice(report).axes
     assert len(axes) == 2
-    # Seven conditions share the width of the figure.
+    # Eight conditions share the width of the figure.
     assert max(len(line) for label in axes[1].get_xticklabels() for line in label.get_text().splitlines()) <= 12
