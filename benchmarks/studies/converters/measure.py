@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import statistics
 import tempfile
 import time
@@ -28,6 +29,8 @@ from .rows import ConverterRow, Converters
 
 _PACKAGES = ("keras", "tensorflow", "tf2onnx", "torch", "onnxscript", "jax", "jax2onnx", "onnx", "onnxruntime")
 _ROUNDS, _QUERIES = 15, 10
+# Keras's messages are in bold for a terminal.
+_COLOR = re.compile(r"\x1b\[\d*m")
 
 _original = export_module("keras_original")
 
@@ -79,7 +82,7 @@ def measure(
             printed = run_child("studies.converters.write", name, folder, data or "", content=content)
             for model, values in json.loads(printed.splitlines()[-1]).items():
                 if isinstance(values, str):
-                    failed.append(f"{name} on {model}: {values.replace(f'{folder}/', '')}")
+                    failed.append(f"{name} on {model}: {_COLOR.sub('', values).replace(f'{folder}/', '')}")
                 else:
                     facts[model][name] = values
         rows = [row for a in pending for row in _rows(a, facts[a.model], folder)]
