@@ -153,11 +153,11 @@ def _parity(report: Report) -> Figure | None:
         if gate.max_abs_diff is not None:
             _gate_mark(difference, gate.max_abs_diff, row)
     accuracy.axvline(0, color="#666666", linewidth=0.8, zorder=0)
-    accuracy.set_xlabel("change of accuracy in points, 95 % paired interval")
-    disagreement.set_xlabel("images with another expression in %")
+    accuracy.set_xlabel("change of accuracy in points,\n95 % paired interval")
+    disagreement.set_xlabel("images with another\nexpression in %")
     disagreement.set_xlim(0, max(0.1, 1.25 * disagreement.get_xlim()[1]))
     difference.set_xscale("log")
-    difference.set_xlabel("mean (open) and largest (full) |Δp|")
+    difference.set_xlabel("mean (open) and\nlargest (full) |Δp|")
     for axes in (accuracy, disagreement, difference):
         plain_axes(axes, grid="x")
     _name_rows(accuracy, drawn, names)

@@ -12,6 +12,7 @@ from fer_zoo.packages import require
 from fer_zoo.tables import print_table
 
 from ..arguments import add_depth, add_output, command_parser, output_folder
+from ..machine import describe
 from ..options import REPORT_PACKAGES
 from ..outputs import write_outputs
 from ..table import terminal_table
@@ -36,11 +37,13 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     require(*REPORT_PACKAGES, "pyarrow", "ray")
     usual = 80 if options.quick else 4000 if options.full else 800
+    machine = describe()
     with running_ray(max(options.workers)):
         from fer_zoo.distributed.ray_engine import predict_on_ray
 
         report = measure_scale(
             predict_on_ray,
+            machine,
             options.model,
             options.photo,
             [kind for kind in KINDS if not options.photos or kind.name in options.photos],

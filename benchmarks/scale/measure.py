@@ -15,7 +15,7 @@ import numpy as np
 from fer_zoo.console import track
 from fer_zoo.distributed import FacePredictor
 
-from ..machine import describe, now
+from ..machine import Machine, now
 from ..throughput.make_photos import make_photo
 from ..throughput.rows import PhotoKind
 from .rows import ScaleReport, ScaleRow
@@ -42,12 +42,19 @@ class MeasuredPredictor(FacePredictor):
 
 
 def measure_scale(
-    engine: Engine, model: str, photo: Path, kinds: Sequence[PhotoKind], workers: Sequence[int], photos: int
+    engine: Engine,
+    machine: Machine,
+    model: str,
+    photo: Path,
+    kinds: Sequence[PhotoKind],
+    workers: Sequence[int],
+    photos: int,
 ) -> ScaleReport:
     """Time photos of one face on each number of workers.
 
     Args:
         engine: Runs them; Ray must run.
+        machine: This one, with its load before Ray started.
         model: File or name.
         photo: A photo of one face.
         kinds: What is made of the photo.
@@ -60,7 +67,7 @@ def measure_scale(
         for kind, count in track(cases, "photos", len(cases)):
             path = make_photo(photo, kind, Path(folder))
             rows.append(_row(engine, MeasuredPredictor(model, column="file"), kind, path, count, photos * count))
-    return ScaleReport(now(), describe(), model, tuple(rows))
+    return ScaleReport(now(), machine, model, tuple(rows))
 
 
 def _row(engine: Engine, predictor: FacePredictor, kind: PhotoKind, path: Path, workers: int, photos: int) -> ScaleRow:

@@ -25,6 +25,8 @@ def plot_scale(rows: Sequence[ScaleRow]) -> Figure:
         axes.plot(workers, ideal, linestyle=":", color=line.get_color())
     axes.set(xlabel="workers", ylabel="photos/s (dotted: linear)", xticks=sorted({row.workers for row in rows}))
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.legend(fontsize=8)
     plain_axes(axes)
     return figure

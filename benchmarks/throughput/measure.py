@@ -88,6 +88,7 @@ def measure_throughput(
         raise UsageError("throughput is measured on Linux, where a process can be told its cores")
     if max(cores) > len(os.sched_getaffinity(0)):
         raise UsageError(f"this process may use {len(os.sched_getaffinity(0))} cores, not {max(cores)}")
+    machine = describe()
     decoders = [
         Program("Pillow, in full", (sys.executable, str(_DECODER), "0"), Path.cwd()),
         Program(
@@ -119,7 +120,7 @@ def measure_throughput(
                 ]
                 measured = [_best(row, other) for row, other in zip(measured, again, strict=True)]
             rows += [replace(row, speedup=measured[0].cpu_ms / row.cpu_ms) for row in measured]
-    return ThroughputReport(now(), describe(), f"{model.parent.name}/{model.name}", rounds, tuple(rows), missing)
+    return ThroughputReport(now(), machine, f"{model.parent.name}/{model.name}", rounds, tuple(rows), missing)
 
 
 def _checkout(folder: Path, model: Path) -> Program:

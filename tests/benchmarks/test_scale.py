@@ -31,7 +31,7 @@ def _one_after_the_other(predictor: FacePredictor, files: Sequence[str], workers
 
 def test_rows_are_of_the_parts_after_each_workers_first() -> None:
     kinds = [PhotoKind("200x200", 200, 200), PhotoKind("300x300", 300, 300)]
-    report = measure_scale(_one_after_the_other, "fernet_tiny:onnx:int8", _PHOTO, kinds, [1, 2], 2)
+    report = measure_scale(_one_after_the_other, describe(), "fernet_tiny:onnx:int8", _PHOTO, kinds, [1, 2], 2)
     assert [(row.photo, row.workers, row.photos) for row in report.rows] == [
         ("200x200", 1, 1),
         ("200x200", 2, 2),
