@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from fer_zoo.contract import EXPRESSIONS
+from fer_zoo.errors import UsageError
 from fer_zoo.models.rgb import expression_head, gray_image, to_rgb
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -65,10 +67,16 @@ def weights_from_lite0(model: keras.Model, lite0: keras.Model) -> None:
     are left as they are.
 
     Args:
-        model: Of `efficientnet_b0`, with a replicated stem; changed in place.
-        lite0: Of `efficientnet_lite0`, with a replicated stem.
+        model: Of `efficientnet_b0`; changed in place.
+        lite0: Of `efficientnet_lite0`, with the same `stem`.
+
+    Raises:
+        UsageError: Their stems differ.
     """
-    for ours, theirs in zip(_convolutions_and_norms(model), _convolutions_and_norms(lite0), strict=True):
+    pairs = list(zip_longest(_convolutions_and_norms(model), _convolutions_and_norms(lite0)))
+    if None in pairs[-1]:
+        raise UsageError("efficientnet_b0 and the efficientnet_lite0 that it starts from need the same stem")
+    for ours, theirs in pairs:
         ours.set_weights(theirs.get_weights())
     for layer in model.layers:
         if layer.name.endswith("_se_expand"):

@@ -25,19 +25,17 @@ def warm_start(model: keras.Model, source: str, labels: tuple[str, ...]) -> None
     """
     path = keras_path(source)
     trained = read_keras(path)
-    if (model.name, trained.name) == ("efficientnet_b0", "efficientnet_lite0"):
-        weights_from_lite0(model, trained)
-        if labels_of(path, trained.output_shape[1]) == labels:
-            model.get_layer("logits").set_weights(trained.get_layer("logits").get_weights())
-        return
     trained_shapes, shapes = layer_shapes(trained), layer_shapes(model)
     names = [name for name in shapes if name != "logits"]
+    if from_lite0 := (model.name, trained.name) == ("efficientnet_b0", "efficientnet_lite0"):
+        weights_from_lite0(model, trained)
+        names = []
     first = [name for name in trained_shapes if name != "logits"][: len(names)]
     for name in [*names, *first, "logits"]:
         if trained_shapes.get(name) != shapes.get(name) and (name != "logits" or name not in trained_shapes):
             differs = f"{_text(trained_shapes.get(name))}, not {_text(shapes.get(name))}"
             raise UsageError(f"{path} is no {model.name}: its layer {name} has {differs}")
-    if trained_shapes == shapes and labels_of(path, trained.output_shape[1]) == labels:
+    if (from_lite0 or trained_shapes == shapes) and labels_of(path, trained.output_shape[1]) == labels:
         names.append("logits")
     for name in names:
         model.get_layer(name).set_weights(trained.get_layer(name).get_weights())

@@ -199,6 +199,14 @@ def test_efficientnet_b0_starts_as_lite0_but_for_its_activation() -> None:
     assert difference.mean() < 0.01
 
 
+def test_efficientnet_b0_with_another_stem_than_lite0_is_refused() -> None:
+    from fer_zoo.models import build_model
+    from fer_zoo.training.warm_start import warm_start
+
+    with pytest.raises(UsageError, match="need the same stem"):
+        warm_start(build_model("efficientnet_b0", stem="learned"), "efficientnet_lite0", EXPRESSIONS)
+
+
 def test_swish_comes_near_relu_with_its_beta() -> None:
     from fer_zoo.models import build_model
     from fer_zoo.training.warm_start import warm_start
