@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -16,7 +15,7 @@ from typing import Any
 from fer_zoo import __version__
 from fer_zoo.cpu import cores
 from fer_zoo.errors import FerZooError
-from fer_zoo.packages import require
+from fer_zoo.packages import installed_version, require
 
 # Instructions that decide how fast int8, bfloat16 and float32 arithmetic can be.
 _FLAGS = (
@@ -92,7 +91,7 @@ def describe() -> Machine:
         cores=cores(),
         os=platform.platform(),
         python=platform.python_version(),
-        packages={"fer-zoo": __version__} | {name: v for name in _PACKAGES if (v := _version(name))},
+        packages={"fer-zoo": __version__} | {name: v for name in _PACKAGES if (v := installed_version(name))},
         architecture=platform.machine(),
         flags=tuple(flag for flag in _FLAGS if flag in flags),
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
@@ -135,13 +134,6 @@ def run_child(module: str, *arguments: object, env: dict[str, str] | None = None
         lines = process.stderr.decode(errors="replace").strip().splitlines()
         raise FerZooError(lines[-1] if lines else f"the process ended with code {process.returncode}")
     return process.stdout.decode()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

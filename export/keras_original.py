@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +11,12 @@ from pathlib import Path
 from fer_zoo.backend import select_backend
 from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import UsageError
+from fer_zoo.packages import missing_modules
 from fer_zoo.zoo import artifact_path, artifacts_dir, find_file, load_manifest, original_path, run_config
 
 # What each converter to ONNX needs, by the name that `--onnx-converter` takes; the first one that is installed is used.
 CONVERTERS = {"tf2onnx": ("tensorflow", "tf2onnx"), "torch": ("torch", "onnxscript")}
-_BACKENDS = {"tf2onnx": "tensorflow", "torch": "torch"}
+BACKENDS = {"tf2onnx": "tensorflow", "torch": "torch"}
 _COMMON = ("onnx", "onnxruntime", "sklearn", "matplotlib")
 
 
@@ -55,7 +55,7 @@ def original_file(model: Path) -> Iterator[Path]:
 
 def installed_converter() -> str:
     """The first converter to ONNX whose packages are installed; tf2onnx if there is none, so that errors name it."""
-    return next((name for name, packages in CONVERTERS.items() if not _missing(packages)), "tf2onnx")
+    return next((name for name, packages in CONVERTERS.items() if not missing_modules(*packages)), "tf2onnx")
 
 
 def check_arguments(model: Path, calibration: int, restorable: bool = False) -> None:
@@ -85,14 +85,10 @@ def prepare_keras(converter: str, *packages: str) -> None:
     Raises:
         UsageError: Something is missing.
     """
-    if missing := _missing((*CONVERTERS[converter], *_COMMON, *packages)):
+    if missing := missing_modules(*CONVERTERS[converter], *_COMMON, *packages):
         hint = "pip install 'fer-zoo[export]'" if converter == "tf2onnx" else "pip install 'fer-zoo[export-torch]'"
         raise UsageError(f"export needs {', '.join(missing)}; run `{hint}`")
-    select_backend(_BACKENDS[converter])
+    select_backend(BACKENDS[converter])
     # Keras imports TensorFlow on any backend where it is installed, and its C++ code prints.
     with native_messages_dropped():
         import keras  # noqa: F401
-
-
-def _missing(packages: tuple[str, ...]) -> list[str]:
-    return [package for package in packages if importlib.util.find_spec(package) is None]

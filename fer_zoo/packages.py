@@ -40,14 +40,28 @@ EXTRAS = {
 }
 
 
+def installed_version(package: str) -> str | None:
+    """The version of an installed package, by the name that pip installs it by; `None` if it is not installed."""
+    from importlib import metadata  # Every command imports this module, and few need a version.
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def missing_modules(*modules: str) -> list[str]:
+    """Those of the modules that are not installed; none is imported."""
+    return [module for module in modules if importlib.util.find_spec(module) is None]
+
+
 def require(*modules: str) -> None:
     """Check before long work that optional modules are installed, without importing them.
 
     Raises:
         UsageError: Some are missing; the message has the command that installs them.
     """
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing:
+    if missing := missing_modules(*modules):
         raise not_installed(*missing)
 
 

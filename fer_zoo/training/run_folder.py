@@ -7,12 +7,12 @@ import platform
 import shutil
 import subprocess
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json
+from fer_zoo.packages import installed_version
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.zoo import is_fine_tuned, run_config
 
@@ -54,7 +54,7 @@ def write_config(folder: Path, config: TrainingConfig, model: keras.Model, split
         "splits_sha256": splits.sha256(),
         # Relative to the folder, so that both can be moved together.
         "started_in": os.path.relpath(Path.cwd(), folder.resolve()),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+        "versions": {"python": platform.python_version(), **{name: installed_version(name) for name in packages}},
         "commit": _commit(),
     }
     write_json(folder / "config.json", description)
@@ -136,13 +136,6 @@ def refuse_occupied(folder: Path) -> None:
             f"{folder} already holds a run that has not finished; resume it with "
             f"`python -m fer_zoo.train --resume {folder}`, or replace it with --overwrite"
         )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

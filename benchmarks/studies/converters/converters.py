@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
+
+from fer_zoo.packages import missing_modules
+
+from ... import export_module
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,13 @@ class Converter:
 
     def missing(self) -> list[str]:
         """The modules that are not installed."""
-        return [package for package in self.packages if importlib.util.find_spec(package) is None]
+        return missing_modules(*self.packages)
 
 
+_export = export_module("keras_original")
+
+# Those of `python -m export`, and one that it does not use.
 CONVERTERS = (
-    Converter("tf2onnx", "tensorflow", ("tensorflow", "tf2onnx")),
-    Converter("torch", "torch", ("torch", "onnxscript")),
+    *(Converter(name, _export.BACKENDS[name], packages) for name, packages in _export.CONVERTERS.items()),
     Converter("jax2onnx", "jax", ("jax", "jax2onnx")),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 import statistics
@@ -19,6 +18,7 @@ import onnxruntime
 from fer_zoo import console
 from fer_zoo.contract import IMAGE_SIZE
 from fer_zoo.errors import FerZooError
+from fer_zoo.packages import installed_version
 from fer_zoo.zoo import Artifact, artifact_path, load_manifest
 
 from ... import export_module
@@ -57,7 +57,7 @@ def measure(
     if not names:
         raise FerZooError("no converter to ONNX is installed; run `pip install 'fer-zoo[export]'`")
     machine = describe()
-    versions = {name: version for name in _PACKAGES if (version := _version(name))}
+    versions = {name: version for name in _PACKAGES if (version := installed_version(name))}
     failed = [f"{name}: {', '.join(packages)} not installed" for name, packages in missing.items() if packages]
     originals = [a for a in load_manifest(artifacts) if a.format == "keras" and (not models or a.model in models)]
     earlier = None if fresh else read_record(path, Converters)
@@ -130,10 +130,3 @@ def _query(path: Path) -> Callable[[], object]:
     image = np.random.default_rng(1).integers(0, 256, (1, IMAGE_SIZE, IMAGE_SIZE, 1)).astype(np.float32)
     given = {session.get_inputs()[0].name: image}
     return lambda: session.run(None, given)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
