@@ -10,7 +10,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.reporter import SILENT, Reporter
-from fer_zoo.training.run_folder import is_finished, read_config
+from fer_zoo.training.run_folder import is_finished, refuse_other_settings
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
@@ -57,8 +57,8 @@ def train(
         raise UsageError(f"the settings must be a TrainingConfig, not {type(config).__name__}")
     folder, config = Path(folder), config.with_precision()
     resume = (folder / "config.json").exists()
-    if resume and read_config(folder).with_paths_in(Path.cwd()) != config.with_paths_in(Path.cwd()):
-        raise UsageError(f"{folder} has a run with other settings; give another folder")
+    if resume:
+        refuse_other_settings(folder, config)
     if resume and is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)

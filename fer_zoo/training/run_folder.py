@@ -71,6 +71,18 @@ def read_config(folder: Path) -> TrainingConfig:
     return config if started_in == Path.cwd().resolve() else config.with_paths_in(started_in)
 
 
+def refuse_other_settings(folder: Path, config: TrainingConfig) -> None:
+    """Refuse a run whose settings are not `config`, wherever it was started.
+
+    Raises:
+        UsageError: The run in `folder` has other settings.
+        FerZooError: `folder` holds no run.
+    """
+    here = Path.cwd()
+    if read_config(folder).with_paths_in(here) != config.with_precision().with_paths_in(here):
+        raise UsageError(f"{folder} has a run with other settings; give another folder")
+
+
 def refuse_changed_images(folder: Path, splits: Splits) -> None:
     """Refuse to resume a run on other images or labels than those it began with.
 
