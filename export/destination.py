@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,14 @@ def refuse_replacing(destination: Destination, source: Path, force: bool) -> Non
         return
     if not agreed(f"{conflict}. Replace it?"):
         raise UsageError(f"{conflict}; choose another --output, or pass --force to replace it")
+
+
+def move_files(folder: Path, output: Path) -> None:
+    """Move every file by a rename; other files of `output` stay."""
+    output.mkdir(parents=True, exist_ok=True)
+    # The original first: after a kill, the next export knows by it whose files these are.
+    for path in sorted(folder.iterdir(), key=lambda path: path.name != "model.keras"):
+        os.replace(path, output / path.name)
 
 
 def sha_of_original(folder: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import with_portable_paths
 
 from . import flatbuffer, metadata, task_metadata
-from .destination import MOBILE, agreed, destination_of, sha_of_original
+from .destination import MOBILE, agreed, destination_of, move_files, sha_of_original
 from .folding import fold, rebuild
 from .gates import ParityCheck, check_gates
 from .make import calibration_sample, dataset_for, facts_of, load_model
@@ -91,9 +90,7 @@ def publish_mobile(source: Path, options: ExportOptions, output: Path | None = N
         facts = {"schema": 1, **facts, "command": with_portable_paths(options.command), "files": entries}
         write_json(folder / "mobile.json", facts)
         write_text(folder / "README.md", mobile_card(facts))
-        (output / MOBILE).mkdir(parents=True, exist_ok=True)
-        for path in folder.iterdir():
-            os.replace(path, output / MOBILE / path.name)
+        move_files(folder, output / MOBILE)
     options.report(f"{len(PHONES)} files for phones are in {output / MOBILE}")
     return output / MOBILE
 

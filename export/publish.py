@@ -17,7 +17,7 @@ from fer_zoo.files import sha256, temporary_folder, write_json, write_text
 from fer_zoo.zoo import Artifact, artifact_path, run_config, update_manifest, with_portable_paths
 
 from .card import write_card
-from .destination import MOBILE, Destination, destination_of, refuse_replacing, sha_of_original
+from .destination import MOBILE, Destination, destination_of, move_files, refuse_replacing, sha_of_original
 from .make import ALL_TARGETS, MORE_TARGETS, TARGETS, Target, dataset_for, export_files, load_model
 from .options import ExportOptions, Reporter
 from .plots import plot_parity
@@ -79,7 +79,7 @@ def publish(source: Path, options: ExportOptions, output: Path | None = None, in
         write_card(folder, artifacts, export.evaluations["model.keras"], _reports(destination))
         if destination.in_zoo:
             _leave_out_of_git(folder, artifacts)
-        _move(folder, destination.folder)
+        move_files(folder, destination.folder)
     for artifact in removed:
         artifact_path(artifact, destination.root).unlink(missing_ok=True)
         options.report(f"removed {artifact.path}, of another model")
@@ -188,11 +188,3 @@ def _leave_out_of_git(folder: Path, artifacts: list[Artifact]) -> None:
     names = [Path(artifact.path).name for artifact in artifacts if not artifact.shipped]
     if names:
         write_text(folder / ".gitignore", "".join(f"/{name}\n" for name in names))
-
-
-def _move(folder: Path, output: Path) -> None:
-    """Move every file by a rename; other files of `output` stay."""
-    output.mkdir(parents=True, exist_ok=True)
-    # The original first: after a kill, the next export knows by it whose files these are.
-    for path in sorted(folder.iterdir(), key=lambda path: path.name != "model.keras"):
-        os.replace(path, output / path.name)

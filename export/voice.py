@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,6 +70,7 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
 
     from . import metadata
     from .convert import to_onnx
+    from .destination import move_files
     from .gates import ParityCheck, check_gates
     from .options import silent
     from .tflite import to_tflite
@@ -110,9 +110,7 @@ def export_voice(run: Path, folder: Path, sentences: Sequence[Sentence]) -> dict
         facts["files"] = files
         write_json(new / "voice.json", facts)
         write_text(new / "README.md", card(facts))
-        folder.mkdir(exist_ok=True)
-        for path in new.iterdir():
-            os.replace(path, folder / path.name)
+        move_files(new, folder)
     return facts
 
 
