@@ -30,10 +30,11 @@ def main(arguments: list[str]) -> int:
         if not (checkout / "fer_zoo" / "serve").is_dir():
             raise UsageError(f"{checkout} is no checkout of fer_zoo; pass folders that have fer_zoo/serve")
     require(*REPORT_PACKAGES)
-    load = Load(options.photo, options.size, options.requests, options.rounds)
-    report = measure_serving(
-        options.checkout, load, options.connections, (0, options.hostile) if options.hostile else (0,), options.options
+    hostile = (0, options.hostile) if options.hostile else (0,)
+    load = Load(
+        options.photo, options.size, options.connections, hostile, options.requests, options.mixed, options.rounds
     )
+    report = measure_serving(options.checkout, load, options.options)
     folder, figure = output_folder(options), plot_serving(report.rows)
     page = write_outputs(folder, "serving", to_markdown(report), figure, report, report.rows)
     print_table(terminal_table(COLUMNS, report.rows), optional=["MB first", "MB last", "CPU ms"])
@@ -62,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         "files that are not read",
     )
     parser.add_argument("--requests", type=positive, default=1000, help="with each number of connections")
+    parser.add_argument(
+        "--mixed",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="then N requests over 200 connections, two in five of them broken or too large, and the memory they leave",
+    )
     parser.add_argument("--rounds", type=positive, default=4, help="that they are cut into")
     add_output(parser)
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of the server; the last of all")

@@ -23,6 +23,8 @@ from ..machine import describe, now
 from .rows import ServingReport, ServingRow
 
 _WARM_UP = 50
+_RETRY_SECONDS = 0.05
+_MIXED_CONNECTIONS = 200
 # What hostile clients do: announce a body and not send it, never end a header, not read the response of a large file.
 _HOSTILE = (
     (b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15000000\r\n\r\n", b""),
@@ -38,24 +40,54 @@ class Load:
     Attributes:
         photo: File with a photo of one face.
         size: Width and height in pixels that the photo is cropped and resampled to.
-        requests: Number of requests for each number of connections.
+        connections: Numbers of connections, each measured separately.
+        hostile: Numbers of hostile clients, each measured separately.
+        requests: Number of requests for each number of connections and of hostile clients.
+        mixed: Number of requests of 200 connections, of which two in five are broken or too large; 0 for none.
         rounds: Number of rounds that the requests are divided into.
     """
 
     photo: Path
     size: tuple[int, int]
+    connections: Sequence[int]
+    hostile: Sequence[int]
     requests: int
+    mixed: int
     rounds: int
+
+    def settings(self) -> list[_Setting]:
+        """What is measured with each server."""
+        pure = [_Setting(count, crowd, False, self.requests) for count in self.connections for crowd in self.hostile]
+        return [*pure, _Setting(_MIXED_CONNECTIONS, 0, True, self.mixed)] if self.mixed else pure
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What one row measures."""
+
+    connections: int
+    hostile: int
+    mixed: bool
+    requests: int
+
+
+@dataclass(frozen=True)
+class _Request:
+    """An HTTP request, and the status that it must get."""
+
+    data: bytes
+    status: int
 
 
 @dataclass
 class _Samples:
-    """Measurements of one server with one number of connections.
+    """Measurements of one server with one setting.
 
     Attributes:
         seconds: Time of each request, in the order in which they finished.
         wall: Seconds of all rounds.
-        failed: Number of responses with another status than 200.
+        failed: Number of responses with another status than the request must get.
+        busy: Number of responses 503, after each of which the request was sent again.
         cpu: Processor time of the server's processes, in seconds.
         memory: Resident memory of the server's processes in bytes, after each round.
     """
@@ -64,6 +96,7 @@ class _Samples:
     wall: float = 0
     cpu: float = 0
     failed: int = 0
+    busy: int = 0
     memory: list[float] = field(default_factory=list)
 
 
@@ -88,47 +121,45 @@ class Server:
         return [root, *root.children(recursive=True)]
 
 
-def measure_serving(
-    checkouts: Sequence[Path], load: Load, connections: Sequence[int], hostile: Sequence[int], options: Sequence[str]
-) -> ServingReport:
+def measure_serving(checkouts: Sequence[Path], load: Load, options: Sequence[str]) -> ServingReport:
     """Put each checkout's server under load, all of them in turns.
 
     Args:
         checkouts: Folders with the package `fer_zoo`.
         load: The load to send.
-        connections: Numbers of connections, each measured separately.
-        hostile: Numbers of hostile clients, each measured separately.
         options: Command-line options of the server.
 
     Raises:
         FerZooError: A server does not start.
     """
     machine = describe()
-    request = _request(_photo(load.photo, load.size))
-    samples = {
-        (checkout, count, crowd): _Samples() for count in connections for crowd in hostile for checkout in checkouts
-    }
+    photo = _photo(load.photo, load.size)
+    good = [_request(photo, 200)]
+    mixed = _mixed_requests(photo) if load.mixed else []
+    samples = {(checkout, setting): _Samples() for setting in load.settings() for checkout in checkouts}
     with ExitStack() as stack:
         servers = {checkout: stack.enter_context(_serving(checkout, options)) for checkout in checkouts}
         for server in servers.values():
-            asyncio.run(_load(server.port, request, max(connections), _WARM_UP))
+            asyncio.run(_load(server.port, good, max(load.connections), _WARM_UP, 0, _Samples()))
         # The servers take turns, so that other work on the machine affects all of them equally.
         blocks = [key for _ in range(load.rounds) for key in samples]
-        for checkout, count, crowd in track(blocks, "serving"):
-            requests = load.requests // load.rounds
-            _measure(servers[checkout], request, count, requests, crowd, samples[checkout, count, crowd])
+        for checkout, setting in track(blocks, "serving"):
+            requests = mixed if setting.mixed else good
+            _measure(servers[checkout], requests, setting, setting.requests // load.rounds, samples[checkout, setting])
     rows = tuple(_row(*key, sampled) for key, sampled in samples.items())
     return ServingReport(now(), machine, load.size, tuple(options), load.rounds, rows)
 
 
-def _row(checkout: Path, connections: int, hostile: int, sampled: _Samples) -> ServingRow:
+def _row(checkout: Path, setting: _Setting, sampled: _Samples) -> ServingRow:
     requests = len(sampled.seconds)
     return ServingRow(
-        checkout.resolve().name,
-        connections,
-        hostile,
+        checkout.name or checkout.resolve().name,
+        setting.connections,
+        setting.hostile,
+        setting.mixed,
         requests,
         sampled.failed,
+        sampled.busy,
         requests_per_second=requests / sampled.wall,
         p50_ms=1000 * percentile(sampled.seconds, 50),
         p99_ms=1000 * percentile(sampled.seconds, 99),
@@ -138,39 +169,37 @@ def _row(checkout: Path, connections: int, hostile: int, sampled: _Samples) -> S
     )
 
 
-def _measure(server: Server, request: bytes, connections: int, requests: int, hostile: int, row: _Samples) -> None:
+def _measure(server: Server, requests: Sequence[_Request], setting: _Setting, count: int, samples: _Samples) -> None:
     start, cpu = time.perf_counter(), server.cpu()
-    seconds, failed = asyncio.run(_load(server.port, request, connections, requests, hostile))
-    row.cpu += server.cpu() - cpu
-    row.wall += time.perf_counter() - start
-    row.seconds += seconds
-    row.failed += failed
-    row.memory.append(server.memory())
+    asyncio.run(_load(server.port, requests, setting.connections, count, setting.hostile, samples))
+    samples.cpu += server.cpu() - cpu
+    samples.wall += time.perf_counter() - start
+    samples.memory.append(server.memory())
 
 
 async def _load(
-    port: int, request: bytes, connections: int, requests: int, hostile: int = 0
-) -> tuple[list[float], int]:
-    """Send requests over several connections, with hostile clients at the same time.
-
-    Returns the seconds of each request, and the number of failed ones.
-    """
-    left = iter(range(requests))
-    seconds: list[float] = []
-    failed = 0
+    port: int, requests: Sequence[_Request], connections: int, count: int, hostile: int, samples: _Samples
+) -> None:
+    """Send requests over several connections, with hostile clients at the same time, and add to the samples."""
+    left = iter(range(count))
 
     async def client() -> None:
-        nonlocal failed
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in left:
+        connection = await asyncio.open_connection("127.0.0.1", port)
+        for number in left:
+            request = requests[number % len(requests)]
             start = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.partition(b":")[2]))
-            seconds.append(time.perf_counter() - start)
-            failed += not head.startswith(b"HTTP/1.1 200 ")
-        writer.close()
+            status = 503
+            while status == 503:
+                status, closed = await _send(*connection, request.data)
+                if closed:
+                    connection[1].close()
+                    connection = await asyncio.open_connection("127.0.0.1", port)
+                if status == 503:
+                    samples.busy += 1
+                    await asyncio.sleep(_RETRY_SECONDS)
+            samples.seconds.append(time.perf_counter() - start)
+            samples.failed += status != request.status
+        connection[1].close()
 
     crowd = [asyncio.create_task(_be_hostile(port, _HOSTILE[i % len(_HOSTILE)])) for i in range(hostile)]
     await asyncio.sleep(1 if crowd else 0)  # All of them are connected before the first request.
@@ -178,7 +207,21 @@ async def _load(
     for task in crowd:
         task.cancel()
     await asyncio.gather(*crowd, return_exceptions=True)
-    return seconds, failed
+
+
+async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bool]:
+    """Send one request.
+
+    Returns the response's status, 0 where there was none, and whether the connection is closed after it.
+    """
+    try:
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(int(length.partition(b":")[2]))
+    except (OSError, asyncio.IncompleteReadError):
+        return 0, True
+    return int(head.split()[1]), b"\r\nconnection: close\r\n" in head
 
 
 async def _be_hostile(port: int, sent: tuple[bytes, bytes]) -> None:
@@ -224,6 +267,16 @@ def _photo(path: Path, size: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
-def _request(photo: bytes) -> bytes:
+def _request(photo: bytes, status: int) -> _Request:
     head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
-    return head % len(photo) + photo
+    return _Request(head % len(photo) + photo, status)
+
+
+def _mixed_requests(photo: bytes) -> list[_Request]:
+    """Ten requests: six photos, half a photo, an empty body, too many pixels and too many bytes."""
+    pixels = io.BytesIO()
+    Image.new("1", (12_000, 12_000)).save(pixels, "PNG")
+    good = _request(photo, 200)
+    broken = [_request(photo[: len(photo) // 2], 400), _request(b"", 400)]
+    large = [_request(pixels.getvalue(), 413), _request(bytes(20_000_000), 413)]
+    return [*[good] * 3, *broken, *[good] * 3, *large]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def plot_serving(rows: Sequence[ServingRow]) -> Figure:
     """Requests a second, and the 99th percentile of their time, of each row."""
     names = [
-        f"{row.checkout}, {row.connections} connections" + (f", {row.hostile} hostile" if row.hostile else "")
+        f"{row.checkout}, {row.connections} connections"
+        + (f", {row.hostile} hostile" if row.hostile else "")
+        + (", mixed" if row.mixed else "")
         for row in rows
     ]
     figure = new_figure(9, 1.0 + 0.35 * len(rows))

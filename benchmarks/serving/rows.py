@@ -15,8 +15,10 @@ class ServingRow:
         checkout: Name of its folder.
         connections: Number of connections, each of which sends one request after the other.
         hostile: Number of hostile clients at the same time, which only hold connections.
-        requests: Number of requests that got a response.
-        failed: Number of responses with another status than 200.
+        mixed: Whether two requests in five are broken or too large, in place of photos alone.
+        requests: Number of requests.
+        failed: Number of those that got no response, or another status than they must.
+        busy: Number of responses 503, after each of which the request was sent again.
         requests_per_second: Mean over all rounds.
         p50_ms: Median time of a request.
         p99_ms: 99th percentile of the time of a request.
@@ -28,8 +30,10 @@ class ServingRow:
     checkout: str
     connections: int
     hostile: int
+    mixed: bool
     requests: int
     failed: int
+    busy: int
     requests_per_second: float
     p50_ms: float
     p99_ms: float

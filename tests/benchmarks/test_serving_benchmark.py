@@ -26,6 +26,14 @@ def test_no_good_request_is_lost_beside_hostile_clients(tmp_path: Path, capsys: 
     assert "requests/s" in capsys.readouterr().out
 
 
+def test_broken_and_large_files_are_refused_among_photos(tmp_path: Path) -> None:
+    load = ["--connections", "2", "--requests", "4", "--rounds", "2", "--mixed", "400", "--output", str(tmp_path)]
+    assert run(main, ["serve", *load, "--options", "--model", "fernet_nano:onnx:int8"]) == 0
+    row = read_record(tmp_path / "serving.json", ServingReport).rows[-1]
+    assert (row.mixed, row.connections, row.requests, row.failed) == (True, 200, 400, 0)
+    assert "| mixed |" in (tmp_path / "serving.md").read_text()
+
+
 def test_a_folder_that_is_no_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(main, ["serve", "--checkout", str(tmp_path)]) == 2
     assert "is no checkout of fer_zoo" in capsys.readouterr().err
