@@ -28,11 +28,12 @@ class PhotoWorkers:
     """
 
     def __init__(self, count: int, max_pixels: int, max_faces: int) -> None:
-        # Last in, first out: if one process is enough, no other is started.
-        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._workers = [_Worker(max_pixels, max_faces) for _ in range(count)]
-        for worker in self._workers:
-            self._free.put_nowait(worker)
+        # The last one that was used comes first: if one process is enough, no other is started.
+        self._free = list(self._workers)
+        # First come, first served, unlike a queue of workers: there, a request that has just arrived takes the worker
+        # that a waiting one was woken for, which then goes to the end of the line.
+        self._turn = asyncio.Semaphore(count)
 
     async def start(self) -> None:
         """Start all processes and wait until they are ready; without this call, each starts when first needed."""
@@ -58,17 +59,18 @@ class PhotoWorkers:
             worker.end()
 
     async def _exchange(self, content: bytes, cropped: bool) -> PhotoFaces | Unreadable:
-        worker = await self._free.get()
-        try:
-            return await worker.exchange(content, cropped)
-        except (EOFError, OSError):
-            worker.end()
-            raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
-        except asyncio.CancelledError:
-            worker.end()
-            raise
-        finally:
-            self._free.put_nowait(worker)
+        async with self._turn:
+            worker = self._free.pop()
+            try:
+                return await worker.exchange(content, cropped)
+            except (EOFError, OSError):
+                worker.end()
+                raise HTTPException(400, "the image cannot be read: decoding it ended the process") from None
+            except asyncio.CancelledError:
+                worker.end()
+                raise
+            finally:
+                self._free.append(worker)
 
 
 class _Worker:

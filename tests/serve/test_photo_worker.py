@@ -45,6 +45,30 @@ def test_a_process_that_hangs_or_dies_is_replaced(face_file: bytes) -> None:
     asyncio.run(main())
 
 
+def test_a_waiting_request_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four clients that ask again at once, each has its turn; waiting ones were overtaken, and waited twice."""
+    served: list[bytes] = []
+
+    async def exchange(worker: object, content: bytes, cropped: bool) -> PhotoFaces:
+        served.append(content)
+        await asyncio.sleep(0)
+        return PhotoFaces(48, 48, None, np.zeros((1, 48, 48), np.uint8), False, "L")
+
+    monkeypatch.setattr("fer_zoo.serve.photo_processes._Worker.exchange", exchange)
+
+    async def main() -> None:
+        workers = PhotoWorkers(1, 50_000_000, 100)
+
+        async def client(name: bytes) -> None:
+            for _ in range(5):
+                await workers.crops(name, True)
+
+        await asyncio.gather(*(client(name) for name in (b"a", b"b", b"c", b"d")))
+
+    asyncio.run(main())
+    assert b"".join(served) == b"abcd" * 5
+
+
 def _photo(width: int, height: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (width, height), "gray").save(file, "JPEG")
