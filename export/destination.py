@@ -11,7 +11,7 @@ from pathlib import Path
 from fer_zoo import console
 from fer_zoo.errors import UsageError
 from fer_zoo.files import remove_leftovers, sha256
-from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, has_original, in_package, load_manifest
+from fer_zoo.zoo import Artifact, artifact_path, artifacts_dir, has_original, in_package, load_manifest, run_config
 
 # The folder for phones within a model's folder: `export.mobile`.
 MOBILE = "mobile"
@@ -39,8 +39,17 @@ class Destination:
         return [a for a in load_manifest(self.root, absent=True) if artifact_path(a, self.root).parent == self.folder]
 
     def holds(self, source: Path) -> bool:
-        """Whether the folder has an export of this very `.keras` file, by its checksum."""
-        return has_original(self.entries(), source)
+        """Whether the folder has an export of this very model.
+
+        That is, of this `.keras` file, by its checksum, or of an ensemble of the same members: made again from them,
+        its file has other bytes.
+        """
+        made_of = _members(source.parent)
+        return has_original(self.entries(), source) or (made_of != () and made_of == _members(self.folder))
+
+    def prior(self) -> tuple[float, ...] | None:
+        """The training prior that the manifest gives the folder's files; `None` for none."""
+        return next((tuple(entry.output["prior"]) for entry in self.entries() if "prior" in entry.output), None)
 
 
 def destination_of(source: Path, name: str, output: Path | None = None, publish: bool = False) -> Destination:
@@ -63,6 +72,12 @@ def destination_of(source: Path, name: str, output: Path | None = None, publish:
         )
     root = root.resolve()
     return Destination(root / name if publish else root, root)
+
+
+def _members(folder: Path) -> tuple[object, ...]:
+    """The members and the temperature of the ensemble in a folder; empty for any other model."""
+    config = run_config(folder)
+    return (config["members"], config.get("temperature")) if config.get("members") else ()
 
 
 def refuse_replacing(destination: Destination, source: Path, force: bool) -> None:

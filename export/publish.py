@@ -56,7 +56,8 @@ def publish(source: Path, options: ExportOptions, output: Path | None = None, in
     dataset = dataset_for(model, source, options)
     written = {destination.folder / target.file for target in (Target("keras", "fp32", "model.keras"), *targets)}
     others = [a for a in destination.entries() if artifact_path(a, destination.root) not in written]
-    retained, removed = (others, []) if destination.holds(source) else ([], others)
+    same_model = destination.holds(source)
+    retained, removed = (others, []) if same_model else ([], others)
     with _temporary(destination) as folder, console.progress() as bar:
         shutil.copyfile(source, folder / "model.keras")
         for name in RUN_FILES:
@@ -65,6 +66,8 @@ def publish(source: Path, options: ExportOptions, output: Path | None = None, in
         if destination.in_zoo and (folder / "config.json").exists():
             write_json(folder / "config.json", with_portable_paths(run_config(folder)))
         export = export_files(model, source, folder, dataset, targets, options, bar)
+        if export.prior is None and same_model:
+            export = replace(export, prior=destination.prior())
         artifacts = export.artifacts(destination) + retained
         artifacts.sort(key=lambda artifact: _ORDER.index(Path(artifact.path).name))
         details = {

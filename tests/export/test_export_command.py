@@ -14,9 +14,9 @@ from commands import run_command
 
 from export import destination
 from export.__main__ import main
-from export.destination import destination_of, refuse_replacing
+from export.destination import Destination, destination_of, refuse_replacing
 from fer_zoo.errors import UsageError
-from fer_zoo.files import sha256, write_text
+from fer_zoo.files import sha256, write_json, write_text
 from fer_zoo.inference import load_classifier
 from fer_zoo.zoo import Artifact, load_manifest, manifest, update_manifest
 
@@ -135,6 +135,29 @@ def test_a_file_made_anew_leaves_the_others_on_the_card(exported, command, tmp_p
 def _content(folder: Path) -> dict[str, bytes]:
     """Every file of a zoo by its name, without what the test's fixture keeps beside them."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+
+
+def test_an_ensemble_made_again_is_the_same_model(tmp_path: Path) -> None:
+    """Its file has other bytes each time; `--force` once removed its other files, and its prior, as another model's."""
+    member = {"path": "a/model.keras", "model": "a", "sha256": "a" * 64, "weight": 1.0, "fine_tuned": False}
+    config = {"members": [member], "temperature": 1.2}
+    source, zoo = tmp_path / "again" / "model.keras", tmp_path / "zoo"
+    write_text(source, "other bytes")
+    ensemble = Destination(zoo / "both", zoo)
+    output = {"name": "probabilities", "labels": ["a", "b"], "prior": [0.3, 0.7]}
+    entry = Artifact("both", "keras", "fp32", "both/model.keras", "0" * 64, 1, 1, 1, "jax", output=output)
+    update_manifest([entry], zoo)
+    for folder, settings, same in (
+        (source.parent, config, False),
+        (ensemble.folder, config, True),
+        (ensemble.folder, config | {"temperature": 1.3}, False),
+        (ensemble.folder, {"model": "both"}, False),
+    ):
+        write_json(folder / "config.json", settings)
+        assert ensemble.holds(source) == same
+    write_json(source.parent / "config.json", {"model": "both"})
+    assert not ensemble.holds(source)  # Neither is an ensemble.
+    assert ensemble.prior() == (0.3, 0.7)
 
 
 def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
