@@ -132,3 +132,23 @@ def test_training_model_is_the_published_one(backend: str, on_backend) -> None:
         assert clones[precision].fast_layers >= 3
         assert clones[precision].dtype == "float32"
         assert clones[precision].difference < tolerance
+
+
+def fast_layers_on_a_gpu() -> int:
+    """The number of fast layers of baseline_cnn's training model where JAX computes on a GPU."""
+    from unittest.mock import patch
+
+    import jax
+
+    from fer_zoo.models import build_model
+    from fer_zoo.training.acceleration import training_model
+
+    with patch.object(jax, "default_backend", return_value="gpu"):
+        trained = training_model(build_model("baseline_cnn"))
+    return sum(type(layer).__module__.startswith("fer_zoo") for layer in trained.layers)
+
+
+@pytest.mark.slow
+def test_layers_that_are_fast_on_a_cpu_stay_there(on_backend) -> None:
+    """On a GPU, JAX's step once had the layers that make up for XLA's slow kernels on a CPU."""
+    assert on_backend("jax", fast_layers_on_a_gpu) == 0

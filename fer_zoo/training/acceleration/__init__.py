@@ -29,14 +29,14 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
         A model to `logits`, float32 `[batch, classes]`, and where `model` gives landmarks to `[batch, 10]`, whose
         `get_weights()` are those of `model`, in the same order.
     """
-    backend = import_module(f"fer_zoo.training.acceleration.{keras.backend.backend()}_layers")
+    fast = _fast_layers()
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         in_float32 = layer.name == "logits" or layer.name.startswith(guidance.PREFIX)
         config["dtype"] = "float32" if in_float32 or _slow_in_bfloat16(layer) else policy
-        return backend.FAST_LAYERS.get(type(layer), type(layer)).from_config(config)
+        return fast.get(type(layer), type(layer)).from_config(config)
 
     if len(model.outputs) > 1:  # Both end a layer earlier: the order of the layers stays.
         model = keras.Model(model.inputs, [model.get_layer(name).output for name in ("logits", guidance.POINTS)])
@@ -45,6 +45,21 @@ def training_model(model: keras.Model, precision: str = "float32") -> keras.Mode
     clone_of_logits = keras.models.clone_model(model, clone_function=clone)
     clone_of_logits.set_weights(model.get_weights())
     return training_step_model(clone_of_logits.inputs, clone_of_logits.output)
+
+
+def _fast_layers() -> dict[type[keras.layers.Layer], type[keras.layers.Layer]]:
+    """The replacements on this backend.
+
+    There are none for JAX on a GPU or TPU: XLA has its own kernels there, where it has none that are fast on a CPU. The
+    layers of the other backends choose by the device themselves.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        if jax.default_backend() != "cpu":
+            return {}
+    return import_module(f"fer_zoo.training.acceleration.{backend}_layers").FAST_LAYERS
 
 
 def _slow_in_bfloat16(layer: keras.layers.Layer) -> bool:
