@@ -149,7 +149,7 @@ Unweighted average recall {sum(seeds) / len(seeds):.1%} (mean of the seeds: {eac
 heard: five times two speakers were left out. The shipped weights are trained on all ten speakers with the same
 settings, so that nobody is left to test them on; this figure is of the recipe. By expression: {recall}.
 
-In noise it is wrong more often, but not surer than it should be; recall of the first seed: {noises}.
+In noise, recall of the first seed is {noises}.
 [The report](../reports/voice.md) has baselines and the fusion with faces, in noise, too.
 
 Probabilities are calibrated on the held-out sentences (temperature {facts["temperature"]:.2f}) and are for equally
