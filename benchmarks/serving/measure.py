@@ -56,14 +56,15 @@ class Load:
     rounds: int
 
     def settings(self) -> list[_Setting]:
-        """What is measured with each server."""
-        pure = [_Setting(count, crowd, False, self.requests) for count in self.connections for crowd in self.hostile]
-        return [*pure, _Setting(_MIXED_CONNECTIONS, 0, True, self.mixed)] if self.mixed else pure
+        """What each server gets in a round."""
+        requests = self.requests // self.rounds
+        pure = [_Setting(count, crowd, False, requests) for count in self.connections for crowd in self.hostile]
+        return [*pure, _Setting(_MIXED_CONNECTIONS, 0, True, self.mixed // self.rounds)] if self.mixed else pure
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """What one row measures."""
+    """What one row measures, with the requests of one round."""
 
     connections: int
     hostile: int
@@ -87,7 +88,7 @@ class _Samples:
         seconds: Time of each request, in the order in which they finished.
         wall: Seconds of all rounds.
         failed: Number of responses with another status than the request must get.
-        busy: Number of responses 503, after each of which the request was sent again.
+        busy: Number of responses 503 to a mixed load, after each of which the request was sent again.
         cpu: Processor time of the server's processes, in seconds.
         memory: Resident memory of the server's processes in bytes, after each round.
     """
@@ -140,12 +141,11 @@ def measure_serving(checkouts: Sequence[Path], load: Load, options: Sequence[str
     with ExitStack() as stack:
         servers = {checkout: stack.enter_context(_serving(checkout, options)) for checkout in checkouts}
         for server in servers.values():
-            asyncio.run(_load(server.port, good, max(load.connections), _WARM_UP, 0, _Samples()))
+            asyncio.run(_load(server.port, good, _Setting(max(load.connections), 0, False, _WARM_UP), _Samples()))
         # The servers take turns, so that other work on the machine affects all of them equally.
         blocks = [key for _ in range(load.rounds) for key in samples]
         for checkout, setting in track(blocks, "serving"):
-            requests = mixed if setting.mixed else good
-            _measure(servers[checkout], requests, setting, setting.requests // load.rounds, samples[checkout, setting])
+            _measure(servers[checkout], mixed if setting.mixed else good, setting, samples[checkout, setting])
     rows = tuple(_row(*key, sampled) for key, sampled in samples.items())
     return ServingReport(now(), machine, load.size, tuple(options), load.rounds, rows)
 
@@ -153,7 +153,7 @@ def measure_serving(checkouts: Sequence[Path], load: Load, options: Sequence[str
 def _row(checkout: Path, setting: _Setting, sampled: _Samples) -> ServingRow:
     requests = len(sampled.seconds)
     return ServingRow(
-        checkout.name or checkout.resolve().name,
+        checkout.absolute().name,
         setting.connections,
         setting.hostile,
         setting.mixed,
@@ -169,41 +169,43 @@ def _row(checkout: Path, setting: _Setting, sampled: _Samples) -> ServingRow:
     )
 
 
-def _measure(server: Server, requests: Sequence[_Request], setting: _Setting, count: int, samples: _Samples) -> None:
+def _measure(server: Server, requests: Sequence[_Request], setting: _Setting, samples: _Samples) -> None:
     start, cpu = time.perf_counter(), server.cpu()
-    asyncio.run(_load(server.port, requests, setting.connections, count, setting.hostile, samples))
+    asyncio.run(_load(server.port, requests, setting, samples))
     samples.cpu += server.cpu() - cpu
     samples.wall += time.perf_counter() - start
     samples.memory.append(server.memory())
 
 
-async def _load(
-    port: int, requests: Sequence[_Request], connections: int, count: int, hostile: int, samples: _Samples
-) -> None:
-    """Send requests over several connections, with hostile clients at the same time, and add to the samples."""
-    left = iter(range(count))
+async def _load(port: int, requests: Sequence[_Request], setting: _Setting, samples: _Samples) -> None:
+    """Send requests over several connections, with hostile clients at the same time, and add to the samples.
+
+    Of a mixed load, those that get 503 are sent again, since its connections are more than may wait; of photos alone
+    they have failed.
+    """
+    left = iter(range(setting.requests))
 
     async def client() -> None:
         connection = await asyncio.open_connection("127.0.0.1", port)
         for number in left:
             request = requests[number % len(requests)]
             start = time.perf_counter()
-            status = 503
-            while status == 503:
+            while True:
                 status, closed = await _send(*connection, request.data)
                 if closed:
                     connection[1].close()
                     connection = await asyncio.open_connection("127.0.0.1", port)
-                if status == 503:
-                    samples.busy += 1
-                    await asyncio.sleep(_RETRY_SECONDS)
+                if status != 503 or not setting.mixed:
+                    break
+                samples.busy += 1
+                await asyncio.sleep(_RETRY_SECONDS)
             samples.seconds.append(time.perf_counter() - start)
             samples.failed += status != request.status
         connection[1].close()
 
-    crowd = [asyncio.create_task(_be_hostile(port, _HOSTILE[i % len(_HOSTILE)])) for i in range(hostile)]
+    crowd = [asyncio.create_task(_be_hostile(port, _HOSTILE[i % len(_HOSTILE)])) for i in range(setting.hostile)]
     await asyncio.sleep(1 if crowd else 0)  # All of them are connected before the first request.
-    await asyncio.gather(*(client() for _ in range(connections)))
+    await asyncio.gather(*(client() for _ in range(setting.connections)))
     for task in crowd:
         task.cancel()
     await asyncio.gather(*crowd, return_exceptions=True)

@@ -18,7 +18,7 @@ class ServingRow:
         mixed: Whether two requests in five are broken or too large, in place of photos alone.
         requests: Number of requests.
         failed: Number of those that got no response, or another status than they must.
-        busy: Number of responses 503, after each of which the request was sent again.
+        busy: Number of responses 503 to a mixed load, after each of which the request was sent again.
         requests_per_second: Mean over all rounds.
         p50_ms: Median time of a request.
         p99_ms: 99th percentile of the time of a request.
