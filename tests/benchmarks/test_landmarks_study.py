@@ -13,7 +13,9 @@ from benchmarks.studies.landmarks import measure, variants
 from benchmarks.studies.landmarks.rows import LandmarkStudy
 from benchmarks.studies.landmarks.variants import GIVEN, NONE, config_of, with_maps
 from benchmarks.table import read_record
+from fer_zoo.errors import UsageError
 from fer_zoo.models import build_model, parse_options
+from fer_zoo.training.reporter import SILENT
 
 keras = pytest.importorskip("keras")
 
@@ -44,6 +46,17 @@ def test_variants_differ_in_model_and_landmark_loss_alone() -> None:
     given, both = variants._given_model(7), build_model("fernet_nano_landmark")
     gates = [model.get_layer("gate").count_params() for model in (given, both)]
     assert gates[0] == gates[1]
+
+
+def test_run_with_given_maps_is_reused_with_its_settings_alone(part_of_bundle, tmp_path: Path) -> None:
+    data = str(part_of_bundle(tmp_path / "faces.zip", 120))
+    config, other = (config_of(GIVEN, 1, epochs, data, keras.backend.backend()) for epochs in (1, 2))
+    model = variants.train_variant(GIVEN, config, tmp_path / "run", SILENT)
+    assert keras.saving.load_model(model).input_shape == (None, 48, 48, 6)
+    written = model.stat().st_mtime_ns
+    assert variants.train_variant(GIVEN, config, tmp_path / "run", SILENT).stat().st_mtime_ns == written
+    with pytest.raises(UsageError, match="has a run with other settings"):
+        variants.train_variant(GIVEN, other, tmp_path / "run", SILENT)
 
 
 @pytest.mark.usefixtures("undrawn")

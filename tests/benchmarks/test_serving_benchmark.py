@@ -37,3 +37,9 @@ def test_broken_and_large_files_are_refused_among_photos(tmp_path: Path) -> None
 def test_a_folder_that_is_no_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(main, ["serve", "--checkout", str(tmp_path)]) == 2
     assert "is no checkout of fer_zoo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--requests", "--mixed"])
+def test_fewer_requests_than_rounds(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(main, ["serve", option, "2", "--rounds", "4"]) == 2
+    assert f"{option} 2 cannot be cut into --rounds 4" in capsys.readouterr().err

@@ -64,8 +64,16 @@ def config_of(variant: str, seed: int, epochs: int, data: str | None, backend: s
 
 
 def train_variant(variant: str, config: TrainingConfig, folder: Path, reporter: Reporter) -> Path:
-    """The model of one run, trained if `folder` has none, or trained on if it has an unfinished one."""
+    """The model of one run, trained if `folder` has none, or trained on if it has an unfinished one.
+
+    Raises:
+        UsageError: The run in `folder` has other settings.
+    """
+    from fer_zoo.training.run_folder import refuse_other_settings
+
     if variant == GIVEN:
+        if (folder / "config.json").exists():
+            refuse_other_settings(folder, config)
         if not (folder / "model.keras").exists():
             _train_given(config, folder, reporter)
         return folder / "model.keras"
@@ -103,6 +111,7 @@ def _train_given(config: TrainingConfig, folder: Path, reporter: Reporter) -> No
     from fer_zoo.sharding import all_cores
     from fer_zoo.training.checkpoint import Checkpoint
     from fer_zoo.training.fit import Run, fit_network
+    from fer_zoo.training.run_folder import mark_finished, write_config
     from fer_zoo.training.seed import seeded
     from fer_zoo.training.splits import load_splits
     from fer_zoo.training.targets import soft_labels
@@ -134,11 +143,13 @@ def _train_given(config: TrainingConfig, folder: Path, reporter: Reporter) -> No
             landmarks=crop_landmarks(training.images, reporter.track),
         )
         folder.mkdir(parents=True, exist_ok=True)
+        write_config(folder, config, model, splits, "python -m benchmarks landmarks")
         checkpoint = Checkpoint(folder, model, resume=True)
         fit_network(MapRun(config, model, batches, splits.selection, checkpoint, reporter))
         model.set_weights(checkpoint.best_weights)
         with atomic_path(folder / "model.keras") as temporary:
             save_keras(model, temporary, splits.record.labels)
+        mark_finished(folder)
 
 
 def _given_model(classes: int) -> keras.Model:
