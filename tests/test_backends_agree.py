@@ -1,4 +1,4 @@
-"""The published `.keras` gives the same probabilities on every backend."""
+"""The same weights give the same probabilities on every backend: published `.keras` files, and what has none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from workers import answers
 
 from fer_zoo.backend import BACKENDS
 from fer_zoo.data import load_dataset
+from fer_zoo.models import build_model
 from fer_zoo.zoo import Artifact, artifacts_dir, load_manifest
 
 # Some test images (`python -m benchmarks parity` takes all), few for a network that XLA takes long over on a CPU.
@@ -38,3 +39,33 @@ def test_three_backends_give_the_same_probabilities(artifact: Artifact, on_backe
     assert len(probabilities["jax"]) == count
     for backend in ("tensorflow", "torch"):
         assert np.abs(probabilities[backend] - probabilities["jax"]).max() <= 1e-5
+
+
+def made_logits(name: str, options: dict[str, object]) -> np.ndarray:
+    """Logits of the first test images by a model whose kernels are the same random numbers on every backend."""
+    import keras
+
+    model = build_model(name, **options)
+    generator = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) > 1:
+            weight.assign(generator.normal(size=weight.shape) * (2 / np.prod(weight.shape[:-1])) ** 0.5)
+    images = load_dataset().subset("test").images[:FEW, ..., None].astype("float32")
+    return answers(keras.Model(model.input, model.get_layer("logits").output), images)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fernet_nano", {"blur": True, "scales": True, "squeeze": 4}),
+        ("fernet_nano_landmark", {}),
+        ("efficientnet_b0", {"size": 32}),
+        ("resnet50", {}),
+    ],
+)
+def test_networks_without_published_weights(name: str, options: dict[str, object], on_backend) -> None:
+    logits = {backend: on_backend(backend, made_logits, name, options) for backend in BACKENDS}
+    spread = np.ptp(logits["jax"], axis=0).max()
+    for backend in ("tensorflow", "torch"):
+        np.testing.assert_allclose(logits[backend], logits["jax"], rtol=0, atol=1e-4 * spread)

@@ -41,7 +41,9 @@ def main(arguments: list[str], place: Member | None = None, folder: Path | None 
     recipe = options.recipe or _default_recipe(options)
     if recipe:
         config = find_recipe(recipe).config
-        transfer = {} if config.transfer is None else vars(config.transfer)
+        transfer = vars(config.transfer) if config.transfer else {}
+        if has_download(config.model) and not config.transfer and not config.warm_start:
+            transfer = {"weights": "none"}  # Left out, they would be ImageNet's.
         parser.set_defaults(**{**vars(config), **transfer, "backend": None, "data": None})
     elif not options.data:
         parser.set_defaults(epochs=_FINE_TUNING_EPOCHS)

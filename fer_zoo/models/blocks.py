@@ -26,7 +26,8 @@ def conv_bn(
     """Convolution without bias, batch normalization, and ReLU where asked for.
 
     With `blur` no place is skipped where `strides` halve the map: means of 3x3 places are taken after the ReLU (after
-    Zhang, 2019, https://arxiv.org/abs/1904.11486, whose filter is a triangle).
+    Zhang, 2019, https://arxiv.org/abs/1904.11486, whose filter is a triangle), zeros beyond the right and lower edge
+    included.
     """
     x = layers.Conv2D(
         filters,
@@ -39,7 +40,11 @@ def conv_bn(
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     x = layers.ReLU(name=f"{name}_relu")(x) if relu else x
-    return layers.AveragePooling2D(3, strides, padding="same", name=f"{name}_blur")(x) if blur else x
+    if not blur:
+        return x
+    # Not padding="same": in Keras 3.15 on torch that takes the values at the edge twice where the padding is uneven.
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
+    return layers.AveragePooling2D(3, strides, name=f"{name}_blur")(x)
 
 
 def residual_block(

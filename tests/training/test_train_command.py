@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,6 +52,27 @@ def test_a_recipe_takes_any_number_of_epochs(configs, command, tmp_path: Path) -
     done = command("fer_zoo.train", "--recipe", "fernet_tiny", "--epochs", "1", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert configs[0].epochs == 1
+
+
+def test_a_recipe_from_scratch_downloads_no_weights(configs, command, tmp_path: Path) -> None:
+    """`--recipe resnet50` fetched ImageNet's weights, as `--model resnet50` does."""
+    done = command("fer_zoo.train", "--recipe", "resnet50", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    command("fer_zoo.train", "--recipe", "resnet50", "--weights", "imagenet", "--output", tmp_path)
+    command("fer_zoo.train", "--model", "resnet50", "--output", tmp_path)
+    assert [config.transfer and config.transfer.weights for config in configs] == [None, "imagenet", "imagenet"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains_with_its_own_settings(name: str, configs, command, tmp_path: Path) -> None:
+    recipe = RECIPES[name].config
+    weights = ["--weights", "weights.npz"] if recipe.transfer else []
+    ferplus = ["--ferplus", "votes.csv"] if recipe.ferplus == "" else []
+    done = command("fer_zoo.train", "--recipe", name, *weights, *ferplus, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    transfer = recipe.transfer and replace(recipe.transfer, weights="weights.npz")
+    own = {"transfer": transfer, "backend": configs[0].backend, "ferplus": ferplus[-1] if ferplus else None}
+    assert configs == [replace(recipe, **own)]
 
 
 def test_options_of_former_names_still_work_and_say_so(configs, command, tmp_path: Path) -> None:
