@@ -176,6 +176,8 @@ RECIPES = {
             average_views=True,
             transfer=None,
         ),
+        cost=108,
+        public_test=0.6971,
     ),
     "resnet50": Recipe(
         "SGD, from scratch at 48 pixels, distilled from fernet_ensemble; not run to its end yet.",
