@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import math
@@ -10,9 +11,9 @@ import re
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from fer_zoo.console import native_messages_dropped
+from fer_zoo.errors import FerZooError
 
 from .onnx_graph import remove_unread, rename_tensors
 from .portable import make_portable
@@ -40,11 +42,28 @@ def to_onnx(model: keras.Model, path: Path) -> None:
     Args:
         model: What `fold` made, on TensorFlow (tf2onnx, opset 17) or torch (`torch.onnx`, opset 18).
         path: The file to write.
+
+    Raises:
+        FerZooError: The model has an operation that the converter cannot write.
     """
     with quiet():
         converted = optimized(from_torch(model)) if keras.backend.backend() == "torch" else from_tensorflow(model)
+    if foreign := sorted({node.op_type for node in converted.graph.node if not _is_onnx(node)}):
+        raise cannot_write("ONNX", f"{converted.producer_name} knows no operation of ONNX for {', '.join(foreign)}")
     finish(converted)
     onnx.save(converted, path)
+
+
+def cannot_write(format_: str, cause: str) -> FerZooError:
+    """The error for a model that a format has no operations for."""
+    return FerZooError(
+        f"the model cannot be written as {format_}: {cause}; take other layers, or write the other format alone: "
+        "--formats onnx or --formats tflite"
+    )
+
+
+def _is_onnx(node: onnx.NodeProto) -> bool:
+    return node.domain != "" or onnx.defs.has(node.op_type)
 
 
 def finish(converted: onnx.ModelProto) -> None:
@@ -64,11 +83,68 @@ def finish(converted: onnx.ModelProto) -> None:
 
 
 def from_tensorflow(model: keras.Model, opset: int = OPSET) -> onnx.ModelProto:
-    """Convert a model on TensorFlow with tf2onnx."""
+    """Convert a model on TensorFlow with tf2onnx, and with operations of Keras's activations that it does not know."""
     import tf2onnx
 
     function = tf_function(model)
-    return tf2onnx.convert.from_function(function, function.input_signature, opset=opset)[0]
+    with _grouped_convolutions_inline(model):
+        return tf2onnx.convert.from_function(
+            function,
+            function.input_signature,
+            opset=opset,
+            custom_op_handlers={name: (handler, []) for name, handler in _HANDLERS.items()},
+        )[0]
+
+
+@contextlib.contextmanager
+def _grouped_convolutions_inline(model: keras.Model) -> Iterator[None]:
+    """Trace grouped convolutions as TensorFlow's operation.
+
+    Keras puts them into a function for XLA to compile, whose call tf2onnx copies into the ONNX graph.
+    """
+    import tensorflow as tf
+
+    def convolve(layer: keras.layers.Conv2D, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(inputs, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
+
+    grouped = [layer for layer in model.layers if type(layer) is keras.layers.Conv2D and layer.groups > 1]
+    for layer in grouped:
+        layer.convolution_op = functools.partial(convolve, layer)
+    try:
+        yield
+    finally:
+        for layer in grouped:
+            del layer.convolution_op
+
+
+def _erfc(graph: Any, node: Any, *_: Any) -> None:
+    """1 - erf(x), which Keras's gelu has."""
+    _replace(graph, node, lambda x: ("Sub", [_one(graph), graph.make_node("Erf", [x]).output[0]]))
+
+
+def _expm1(graph: Any, node: Any, *_: Any) -> None:
+    """exp(x) - 1, which Keras's celu has."""
+    _replace(graph, node, lambda x: ("Sub", [graph.make_node("Exp", [x]).output[0], _one(graph)]))
+
+
+def _log1p(graph: Any, node: Any, *_: Any) -> None:
+    """log(1 + x)."""
+    _replace(graph, node, lambda x: ("Log", [graph.make_node("Add", [x, _one(graph)]).output[0]]))
+
+
+_HANDLERS = {"Erfc": _erfc, "Expm1": _expm1, "Log1p": _log1p}
+
+
+def _one(graph: Any) -> str:
+    return graph.make_const(f"one_{len(graph.get_nodes())}", np.array(1, np.float32)).output[0]
+
+
+def _replace(graph: Any, node: Any, operation: Callable[[str], tuple[str, list[str]]]) -> None:
+    """Replace a node of tf2onnx's graph by an operation on the node's input."""
+    shapes, dtypes, name = node.output_shapes, node.output_dtypes, node.name
+    kind, inputs = operation(node.input[0])
+    graph.remove_node(name)
+    graph.make_node(kind, inputs, name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
 def from_torch(model: keras.Model, opset: int = TORCH_OPSET) -> onnx.ModelProto:
@@ -208,7 +284,7 @@ def quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow", "torch", "coremltools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_messages_dropped():
             warnings.simplefilter("ignore")

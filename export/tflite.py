@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -13,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from . import flatbuffer
-from .convert import quiet, tf_function
+from .convert import cannot_write, quiet, tf_function
 from .dense import quantize_dense, scale_dense_outputs
 from .folding import Affine, rebuild
 from .overflow import limit_pairs
@@ -75,13 +77,21 @@ def tflite_int8(prepared: Prepared, path: Path, images: np.ndarray) -> None:
 
 @contextlib.contextmanager
 def converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
-    """A TFLite converter of `model` through a SavedModel, which lives as long as the context."""
+    """A TFLite converter of `model` through a SavedModel, which lives as long as the context.
+
+    Raises:
+        FerZooError: The model has an operation that TFLite lacks.
+    """
     with tempfile.TemporaryDirectory() as folder, quiet():
         archive = keras.export.ExportArchive()
         archive.track(model)
         archive.add_endpoint("serving_default", tf_function(model))
         archive.write_out(folder, verbose=False)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+        try:
+            yield tf.lite.TFLiteConverter.from_saved_model(folder)
+        except ConverterError as error:
+            operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error)))) or [str(error).strip().splitlines()[-1]]
+            raise cannot_write("TFLite", f"it has no operation for {', '.join(operations)}") from error
 
 
 def _until_depthwise(model: Any) -> list[str]:

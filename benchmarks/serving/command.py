@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
             raise UsageError(f"{checkout} is no checkout of fer_zoo; pass folders that have fer_zoo/serve")
     for option, requests in (("--requests", options.requests), ("--mixed", options.mixed or options.rounds)):
         if requests < options.rounds:
-            raise UsageError(f"{option} {requests} cannot be cut into --rounds {options.rounds}; give more or fewer rounds")
+            raise UsageError(f"{option} {requests} cannot be cut into --rounds {options.rounds}; give fewer rounds")
     require(*REPORT_PACKAGES)
     hostile = (0, options.hostile) if options.hostile else (0,)
     load = Load(
