@@ -11,7 +11,7 @@ import re
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,32 +119,33 @@ def _grouped_convolutions_inline(model: keras.Model) -> Iterator[None]:
 
 def _erfc(graph: Any, node: Any, *_: Any) -> None:
     """1 - erf(x), which Keras's gelu has."""
-    _replace(graph, node, lambda x: ("Sub", [_one(graph), graph.make_node("Erf", [x]).output[0]]))
+    _replace(graph, node, "Sub", _one(graph), graph.make_node("Erf", node.input).output[0])
 
 
 def _expm1(graph: Any, node: Any, *_: Any) -> None:
     """exp(x) - 1, which Keras's celu has."""
-    _replace(graph, node, lambda x: ("Sub", [graph.make_node("Exp", [x]).output[0], _one(graph)]))
+    _replace(graph, node, "Sub", graph.make_node("Exp", node.input).output[0], _one(graph))
 
 
 def _log1p(graph: Any, node: Any, *_: Any) -> None:
     """log(1 + x)."""
-    _replace(graph, node, lambda x: ("Log", [graph.make_node("Add", [x, _one(graph)]).output[0]]))
+    _replace(graph, node, "Log", graph.make_node("Add", [node.input[0], _one(graph)]).output[0])
 
 
 _HANDLERS = {"Erfc": _erfc, "Expm1": _expm1, "Log1p": _log1p}
 
 
 def _one(graph: Any) -> str:
-    return graph.make_const(f"one_{len(graph.get_nodes())}", np.array(1, np.float32)).output[0]
+    from tf2onnx.utils import make_name
+
+    return graph.make_const(make_name("one"), np.array(1, np.float32)).output[0]
 
 
-def _replace(graph: Any, node: Any, operation: Callable[[str], tuple[str, list[str]]]) -> None:
-    """Replace a node of tf2onnx's graph by an operation on the node's input."""
-    shapes, dtypes, name = node.output_shapes, node.output_dtypes, node.name
-    kind, inputs = operation(node.input[0])
-    graph.remove_node(name)
-    graph.make_node(kind, inputs, name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
+def _replace(graph: Any, node: Any, operation: str, *inputs: str) -> None:
+    """Put another operation in the place of a node of tf2onnx's graph."""
+    shapes, dtypes = node.output_shapes, node.output_dtypes  # The graph forgets them with the node.
+    graph.remove_node(node.name)
+    graph.make_node(operation, inputs, name=node.name, outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
 def from_torch(model: keras.Model, opset: int = TORCH_OPSET) -> onnx.ModelProto:
