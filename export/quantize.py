@@ -129,9 +129,10 @@ def _weight_ranges(graph: onnx.GraphProto, in_float: list[str]) -> dict[str, lis
         if node.op_type not in ("Conv", "Gemm", "MatMul") or node.name in in_float:
             continue
         attributes = {attribute.name: attribute.i for attribute in node.attribute}
-        if attributes.get("group", 1) > 1:
-            continue
-        weights = onnx.numpy_helper.to_array(constants[node.input[1]])
+        tensor = constants.get(node.input[1])
+        if attributes.get("group", 1) > 1 or tensor is None or len(tensor.dims) < 2:
+            continue  # Products of two activations, as in attention, have no weights.
+        weights = onnx.numpy_helper.to_array(tensor)
         axis = 0 if node.op_type == "Conv" or attributes.get("transB") else 1
         rows = np.moveaxis(np.moveaxis(weights, axis, 0), 1, -1).reshape(weights.shape[axis], -1)
         limits = row_limits(rows, pairs_of(weights.shape[1 - axis]))

@@ -79,3 +79,30 @@ def test_operations_that_a_format_lacks_are_named(on_backend: Workers, tmp_path:
     assert "cannot be written as ONNX: tf2onnx knows no operation of ONNX for RGBToHSV; take other layers" in onnx
     assert "cannot be written as TFLite: it has no operation for tf.RGBToHSV; take other layers" in tflite
     assert list(tmp_path.iterdir()) == []
+
+
+def write_attention(folder: Path, images: np.ndarray) -> np.ndarray:
+    """Write a network with products of two activations, as attention has them, in int8: what Keras says."""
+    from keras import layers, ops
+
+    from export.folding import fold
+    from export.quantization import prepare
+    from export.quantize import onnx_int8
+
+    attend = layers.Lambda(lambda x: ops.matmul(ops.softmax(ops.matmul(x, ops.transpose(x, (0, 2, 1)))), x))
+    tokens = (layers.MaxPooling2D(4), layers.Reshape((25, 8)))
+    model = network(*tokens, attend, layers.Dense(16, "gelu"), layers.Reshape((5, 5, 16)))
+    batch = images[..., None].astype("float32")
+    onnx_int8(prepare(fold(model), batch), folder / "model.int8.onnx", batch)
+    return model.predict(batch, verbose=0)
+
+
+@pytest.mark.slow
+def test_attention_is_quantized(on_backend: Workers, tmp_path: Path) -> None:
+    """The product of queries and keys was taken for one with weights."""
+    need(*EXPORT)
+    images = load_dataset().subset("test").images[:8]
+    probabilities = on_backend("tensorflow", write_attention, tmp_path, images)
+    assert np.ptp(probabilities, axis=0).max() > 1e-3
+    found = load_classifier(tmp_path / "model.int8.onnx").predict_proba(images)
+    np.testing.assert_allclose(found, probabilities, atol=0.02)
