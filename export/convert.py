@@ -285,7 +285,8 @@ def quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, "tf2onnx", "tensorflow", "torch", "coremltools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        # tf2onnx logs operations that it does not know as errors; `to_onnx` names them.
+        logger.setLevel(logging.CRITICAL if logger.name == "tf2onnx" else logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), native_messages_dropped():
             warnings.simplefilter("ignore")
