@@ -25,6 +25,9 @@ def resnet50(
     first convolution keeps every pixel: the published weights still fit, a face need not be enlarged, and the
     last map is 3x3, as for 96 pixels with the published stride, for the same arithmetic.
 
+    The last normalization of each residual block begins at a scale of 0, so that an untrained block passes its input on
+    (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
+
     Args:
         classes: Number of expressions.
         dropout: Rate before the logits.
@@ -41,6 +44,8 @@ def resnet50(
         config = layer.get_config()
         if layer.name == "conv1_conv":
             config["strides"] = stem_stride
+        if layer.name.endswith("_3_bn"):
+            config["gamma_initializer"] = "zeros"
         return type(layer).from_config(config)
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:

@@ -180,12 +180,15 @@ RECIPES = {
         public_test=0.6971,
     ),
     "resnet50": Recipe(
-        "SGD, from scratch at 48 pixels, distilled from fernet_ensemble; not run to its end yet.",
+        "AdamW, from scratch at 48 pixels, distilled from fernet_ensemble; not run to its end yet.",
         replace(
             _DISTILLED,
             model="resnet50",
-            epochs=20,
-            weight_decay=5e-3,
+            epochs=10,
+            optimizer="adamw",
+            learning_rate=1e-3,
+            warmup_epochs=1,
+            weight_decay=0.05,
             teachers=_ENSEMBLE,
             augmented_views=3,
             average_views=True,
