@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fer_zoo.training import TrainingConfig, train
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.run_folder import is_finished, refuse_other_settings
 
 
-def trained(config: TrainingConfig, folder: Path, reporter: Reporter = SILENT) -> Path:
+def trained(
+    config: TrainingConfig, folder: Path, reporter: Reporter = SILENT, train: Callable[..., Any] = train
+) -> Path:
     """The model of a run: trained if `folder` has none, trained on if the run there was stopped.
+
+    Args:
+        config: The run's settings.
+        folder: The run's folder.
+        reporter: Receives messages and the record of each epoch.
+        train: A function with the arguments of `fer_zoo.training.train`, which resumes a stopped run as that does.
 
     Raises:
         UsageError: The run in `folder` has other settings.
     """
-    if (folder / "config.json").exists() and is_finished(folder):
+    begun = (folder / "config.json").exists()
+    if begun:
         refuse_other_settings(folder, config)
-    else:
+    if not (begun and is_finished(folder)):
         train(config, folder, reporter=reporter)
     return folder / "model.keras"

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_zoo.data.augment import AUGMENTATIONS
 from fer_zoo.faces.landmarks import crop_landmarks
-from fer_zoo.training.config import TrainingConfig
+from fer_zoo.training import TrainingConfig, train
 from fer_zoo.training.reporter import Reporter
 
 from ..trained import trained
@@ -69,15 +69,7 @@ def train_variant(variant: str, config: TrainingConfig, folder: Path, reporter: 
     Raises:
         UsageError: The run in `folder` has other settings.
     """
-    from fer_zoo.training.run_folder import refuse_other_settings
-
-    if variant == GIVEN:
-        if (folder / "config.json").exists():
-            refuse_other_settings(folder, config)
-        if not (folder / "model.keras").exists():
-            _train_given(config, folder, reporter)
-        return folder / "model.keras"
-    return trained(config, folder, reporter)
+    return trained(config, folder, reporter, _train_given if variant == GIVEN else train)
 
 
 def inputs_of(variant: str, images: np.ndarray) -> np.ndarray:
@@ -104,8 +96,8 @@ def with_maps(images: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return np.concatenate([images[..., None], np.rint(255 * np.nan_to_num(maps)).astype(np.uint8)], axis=3)
 
 
-def _train_given(config: TrainingConfig, folder: Path, reporter: Reporter) -> None:
-    """`fer_zoo.training.loop.train` for a model whose input has the maps, which no published model has."""
+def _train_given(config: TrainingConfig, folder: Path, *, reporter: Reporter) -> None:
+    """`fer_zoo.training.train` for a model whose input has the maps, which no published model has."""
     from fer_zoo.data.batches import Batch, Batches
     from fer_zoo.files import atomic_path
     from fer_zoo.sharding import all_cores
