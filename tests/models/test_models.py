@@ -100,6 +100,17 @@ def test_options_of_fernet_nano() -> None:
     assert blurred.get_layer("stem3_blur").output.shape[1:3] == (12, 12)
 
 
+def test_untrained_residual_blocks_of_resnet50_pass_their_input_on() -> None:
+    import keras
+
+    model = build_model("resnet50", size=32)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 48, 48, 1))
+    outputs = [model.get_layer(f"conv5_block{block}_out").output for block in (1, 3)]
+    first, last = (answers(keras.Model(model.input, output), image) for output in outputs)
+    assert np.std(first) > 0
+    np.testing.assert_array_equal(last, first)
+
+
 def test_mobilenet_face_of_fewer_blocks() -> None:
     pytest.importorskip("keras")
     from fer_zoo.models.macs import count_macs
