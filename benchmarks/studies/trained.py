@@ -25,9 +25,10 @@ def trained(
     Raises:
         UsageError: The run in `folder` has other settings.
     """
-    begun = (folder / "config.json").exists()
-    if begun:
+    model = folder / "model.keras"
+    if (folder / "config.json").exists():
         refuse_other_settings(folder, config)
-    if not (begun and is_finished(folder)):
-        train(config, folder, reporter=reporter)
-    return folder / "model.keras"
+        if is_finished(folder):
+            return model
+    train(config, folder, reporter=reporter)
+    return model
