@@ -14,6 +14,7 @@ from fer_zoo import console
 from fer_zoo.evaluation import Evaluation, write_report
 from fer_zoo.evaluation.report import PLOTS
 from fer_zoo.files import sha256, temporary_folder, write_json, write_text
+from fer_zoo.text import plural
 from fer_zoo.zoo import Artifact, artifact_path, run_config, update_manifest, with_portable_paths
 
 from .card import write_card
@@ -163,10 +164,10 @@ def _temporary(destination: Destination) -> Iterator[Path]:
 
 def _report_results(destination: Destination, artifacts: list[Artifact], report: Reporter) -> None:
     if not destination.in_zoo:
-        report(f"exported {len(artifacts)} files to {destination.folder}")
+        report(f"exported {plural(len(artifacts), 'file')} to {destination.folder}")
         report(f"use it: fer-zoo predict PHOTO --model {_relative(destination.folder)}")
         return
-    report(f"published {len(artifacts)} files in {destination.folder}")
+    report(f"published {plural(len(artifacts), 'file')} in {destination.folder}")
     for artifact in artifacts:
         if not artifact.shipped:
             report(

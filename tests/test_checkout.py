@@ -21,6 +21,14 @@ def test_links_and_plots_of_the_pages_exist(root: Path, page: str) -> None:
     path = root / page
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", path.read_text()) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
+    # A file that git ignores is here, where it was written, and nowhere else.
+    assert [link for link in links if _is_ignored((path.parent / link).resolve(), root)] == []
+
+
+def _is_ignored(path: Path, root: Path) -> bool:
+    if shutil.which("git") is None or not (root / ".git").exists():
+        return False
+    return subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=root).returncode == 0
 
 
 def test_git_leaves_out_the_files_that_the_manifest_calls_too_large(root: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fer_zoo.console import out
 from fer_zoo.errors import UsageError
 from fer_zoo.files import write_json, write_text
+from fer_zoo.text import plural
 from fer_zoo.zoo import with_portable_paths
 
 from ..arguments import command_parser
@@ -20,8 +21,8 @@ from .training_run import FILES, Run
 
 
 def main(arguments: list[str]) -> int:
-    """Write `README.md`, `runs.json`, `.csv`, `.png` and `points.png`, with the runs' small files beside them, of which
-    the comparison can be made again."""
+    """Write `README.md`, `runs.json`, `.csv` and `.png`, and of several runs `points.png`, with the runs' small files
+    beside them, of which the comparison can be made again."""
     parser = command_parser("experiments", "Compare training runs: a table (JSON, CSV, markdown) and learning curves.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that fer_zoo.train left")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
     write_csv(options.output / "runs.csv", report.rows)
     write_text(options.output / "README.md", to_markdown(options.title, runs))
     save_figure(options.output / "runs.png", plot_runs(runs), dpi=110)
-    save_figure(options.output / "points.png", plot_points(report.rows), dpi=110)
-    out.print(f"tables and plots of {len(runs)} runs are in {options.output}", markup=False)
+    if len(runs) > 1:
+        save_figure(options.output / "points.png", plot_points(report.rows), dpi=110)
+    out.print(f"tables and plots of {plural(len(runs), 'run')} are in {options.output}", markup=False)
     return 0

@@ -59,7 +59,9 @@ def to_markdown(title: str, runs: Sequence[Run]) -> str:
         f"changed on the {count}. The epoch is chosen on PublicTest. `train` is the accuracy on the training batches "
         "of that epoch, dropout and augmentation on; minutes are the wall time of the training steps, on a machine "
         "that may have been shared.",
-        "![What each run changed, on either half of the test images](points.png)",
+        "![What each run changed, on either half of the test images](points.png)"
+        if len(runs) > 1
+        else "![Accuracy by epoch, and F1 by expression](runs.png)",
         f"## F1 by expression, all {count}",
         markdown_table(classes, list(f1_by_run(runs).items()), left=names),
         f"## Commands\n\n{commands}",
