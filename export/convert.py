@@ -23,6 +23,7 @@ from onnx import helper, numpy_helper
 
 from fer_zoo.console import native_messages_dropped
 from fer_zoo.errors import FerZooError
+from fer_zoo.models.nested import leaf_layers
 
 from .onnx_graph import remove_unread, rename_tensors
 from .portable import make_portable
@@ -107,7 +108,7 @@ def _grouped_convolutions_inline(model: keras.Model) -> Iterator[None]:
     def convolve(layer: keras.layers.Conv2D, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return tf.nn.conv2d(inputs, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
 
-    grouped = [layer for layer in model.layers if type(layer) is keras.layers.Conv2D and layer.groups > 1]
+    grouped = [layer for layer in leaf_layers(model) if type(layer) is keras.layers.Conv2D and layer.groups > 1]
     for layer in grouped:
         layer.convolution_op = functools.partial(convolve, layer)
     try:

@@ -10,6 +10,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
+from fer_zoo.models.nested import leaf_layers
+
 from .flatbuffer import add_buffer, kind
 from .quantization import int8_scales, pairs_of, row_limits
 
@@ -54,10 +56,8 @@ def limit_pairs(model: Any, original: keras.Model) -> None:
 
 def _rows(model: keras.Model) -> Iterator[np.ndarray]:
     """The kernel of every convolution and dense layer as `[outputs, inputs]`."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _rows(layer)
-        elif type(layer) in (layers.Conv2D, layers.Dense):
+    for layer in leaf_layers(model):
+        if type(layer) in (layers.Conv2D, layers.Dense):
             kernel = np.asarray(layer.get_weights()[0], np.float64)
             yield kernel.reshape(-1, kernel.shape[-1]).T
 

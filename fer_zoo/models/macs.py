@@ -7,15 +7,15 @@ import math
 import keras
 from keras import layers
 
+from fer_zoo.models.nested import leaf_layers
+
 
 def count_macs(model: keras.Model) -> int:
     """Multiply-accumulates of one image through the convolutions and dense layers, nested models included."""
-    return sum(_macs(layer) for layer in model.layers)
+    return sum(_macs(layer) for layer in leaf_layers(model))
 
 
 def _macs(layer: keras.layers.Layer) -> int:
-    if isinstance(layer, keras.Model):
-        return count_macs(layer)
     if isinstance(layer, layers.SeparableConv2D):
         depthwise, pointwise = layer.depthwise_kernel.shape, layer.pointwise_kernel.shape
         return math.prod(layer.output.shape[1:3]) * (math.prod(depthwise) + math.prod(pointwise))

@@ -30,14 +30,17 @@ def network(*operations: keras.layers.Layer) -> keras.Model:
 
 def write_unusual(folder: Path, images: np.ndarray) -> np.ndarray:
     """Write grouped convolutions and activations that tf2onnx lacks in both formats: what Keras says."""
+    import keras
     from keras import layers, ops
 
     from export.convert import to_onnx
     from export.tflite import to_tflite
 
     grouped = layers.Conv2D(8, 3, strides=2, padding="same", groups=4, activation="gelu")
+    nested = keras.Sequential([layers.Conv2D(8, 3, groups=2)])
     celu, logarithm = layers.Activation("celu"), layers.Lambda(lambda x: ops.log1p(ops.relu(x)))
-    model = network(grouped, layers.Conv2D(4, 1), celu, layers.Conv2D(4, 3, dilation_rate=2, groups=2), logarithm)
+    dilated = layers.Conv2D(4, 3, dilation_rate=2, groups=2)
+    model = network(grouped, nested, layers.Conv2D(4, 1), celu, dilated, logarithm)
     to_onnx(model, folder / "model.onnx")
     to_tflite(model, folder / "model.tflite")
     assert "convolution_op" not in vars(grouped)
