@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 def network(*operations: keras.layers.Layer) -> keras.Model:
     """A small network with these layers in its middle."""
-    from keras import Input, Model, layers, utils
+    from keras import Input, Model, layers
 
-    utils.set_random_seed(0)
     image = x = Input((48, 48, 1), name="image")
     for layer in (layers.Rescaling(1 / 255), layers.Conv2D(8, 3, 2), *operations, layers.GlobalAveragePooling2D()):
         x = layer(x)
@@ -36,6 +35,7 @@ def write_unusual(folder: Path, images: np.ndarray) -> np.ndarray:
     from export.convert import to_onnx
     from export.tflite import to_tflite
 
+    keras.utils.set_random_seed(0)  # Layers draw their seeds when they are made.
     grouped = layers.Conv2D(8, 3, strides=2, padding="same", groups=4, activation="gelu")
     nested = keras.Sequential([layers.Conv2D(8, 3, groups=2)])
     celu, logarithm = layers.Activation("celu"), layers.Lambda(lambda x: ops.log1p(ops.relu(x)))
@@ -86,12 +86,14 @@ def test_operations_that_a_format_lacks_are_named(on_backend: Workers, tmp_path:
 
 def write_attention(folder: Path, images: np.ndarray) -> np.ndarray:
     """Write a network with products of two activations, as attention has them, in int8: what Keras says."""
+    import keras
     from keras import layers, ops
 
     from export.folding import fold
     from export.quantization import prepare
     from export.quantize import onnx_int8
 
+    keras.utils.set_random_seed(0)
     attend = layers.Lambda(lambda x: ops.matmul(ops.softmax(ops.matmul(x, ops.transpose(x, (0, 2, 1)))), x))
     tokens = (layers.MaxPooling2D(4), layers.Reshape((25, 8)))
     model = network(*tokens, attend, layers.Dense(16, "gelu"), layers.Reshape((5, 5, 16)))
