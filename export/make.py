@@ -149,7 +149,7 @@ def export_files(
     """Write `targets` to `folder`, and compare each with the original on all test images.
 
     Raises:
-        FerZooError: A file misses a parity gate.
+        FerZooError: A file misses a parity gate, or gives no probabilities.
     """
     test = dataset.subset("test")
     training_data = TrainingData.of_config(run_config(source.parent))
@@ -160,9 +160,7 @@ def export_files(
     predictions = model.predict(_batch(test.images), batch_size=256, verbose=0)
     parities, evaluations = {}, {"model.keras": evaluate_splits(test, predictions, copies)}
     for target in bar.track(targets, description="parity"):
-        with console.native_messages_dropped():
-            classifier = load_classifier(folder / target.file, threads=cores())
-            probabilities = classifier.predict_proba(test.images)
+        probabilities = _answers(folder / target.file, target, test.images)
         parities[target.file] = compare(predictions, probabilities, test.labels, test.expressions)
         evaluations[target.file] = evaluate_splits(test, probabilities, copies)
     check_gates([ParityCheck(folder / t.file, t.precision, parities[t.file]) for t in targets], options.report)
@@ -180,6 +178,17 @@ def export_files(
         prior=training_prior(source),
         command=options.command,
     )
+
+
+def _answers(path: Path, target: Target, images: np.ndarray) -> np.ndarray:
+    try:
+        with console.native_messages_dropped():
+            return load_classifier(path, threads=cores()).predict_proba(images)
+    except FerZooError as error:
+        fault = str(error).replace(str(path), path.name)  # Its folder is a temporary one.
+        raise FerZooError(
+            f"nothing was written: {fault}; the other files are written with --leave-out {target}"
+        ) from error
 
 
 def load_model(path: Path) -> keras.Model:

@@ -23,8 +23,9 @@ from fer_zoo.zoo import Artifact, load_manifest, manifest, update_manifest
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Export with int8 weights of the last layer turned round, as a bad quantizer could."""
+def export_damaged(arguments: list[str], scales: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Export with an int8 file damaged: its last layer's weights turned round, or every scale replaced by `scales`."""
+    import numpy as np
     import onnx
     from onnx import numpy_helper
 
@@ -36,8 +37,11 @@ def export_damaged(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         quantize(prepared, path, images)
         model = onnx.load(path)
         for tensor in model.graph.initializer:
-            if list(tensor.dims) == [256, 7]:
-                tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
+            array = numpy_helper.to_array(tensor)
+            if scales is None and array.shape == (256, 7):
+                tensor.CopyFrom(numpy_helper.from_array(-array, tensor.name))
+            elif scales is not None and array.dtype == np.float32:
+                tensor.CopyFrom(numpy_helper.from_array(np.full_like(array, scales), tensor.name))
         onnx.save(model, path)
 
     with patch.object(make, "onnx_int8", damaged):
@@ -53,6 +57,17 @@ def test_a_missed_gate_writes_nothing(made: Path, on_backend, tmp_path: Path) ->
     assert "nothing was written, parity gates are missed: model.int8.onnx: accuracy_delta is" in done.stderr
     assert done.stdout.count("MISSED") == 1
     assert "Traceback" not in done.stderr
+    assert list((tmp_path / "art").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_file_without_answers_is_named(made: Path, on_backend, tmp_path: Path) -> None:
+    arguments = ["--data", made / "small.zip", "--output", tmp_path / "art" / "model", "--formats", "onnx"]
+    arguments = [made / "run" / "model.keras", *arguments, "--calibration", "16"]
+    done = on_backend("tensorflow", export_damaged, list(map(str, arguments)), float("nan"))
+    assert done.returncode == 1
+    assert "nothing was written: model.int8.onnx gave values that are not numbers (NaN or infinite)" in done.stderr
+    assert "--leave-out onnx:int8" in done.stderr
     assert list((tmp_path / "art").iterdir()) == []
 
 
