@@ -75,6 +75,7 @@ NOT_RUN: dict[str, str] = {
     "python -m export": "takes a minute; tests/export/ runs it on a small model",
     "python -m fer_zoo.train --model mobilenet_face --warm-start": "takes long; the block own-pictures is run",
     "python -m fer_zoo.train --model mobilenet_v2 --weights imagenet": "needs the internet",
+    "python -m fer_zoo.train --recipe efficientnet_b0": "takes an hour; tests/training/ starts every recipe",
     "python -m fer_zoo.train --recipe efficientnet_lite0": "needs weights from the internet",
     "python -m fer_zoo.train --recipe fernet_base_ferplus": "takes hours",
     "python -m fer_zoo.train --recipe mobilenet_face": "needs weights from the internet",
