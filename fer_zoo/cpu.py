@@ -18,11 +18,3 @@ def has_fast_bfloat16() -> bool | None:
         return None
     flags = cpuinfo.read_text("utf-8")
     return "avx512_bf16" in flags or "amx_bf16" in flags or " bf16" in flags
-
-
-def fastest_training_precision(backend: str) -> str:
-    """`bfloat16` if the CPU multiplies it in hardware and the Keras backend is faster with it, else `float32`.
-
-    JAX is not: XLA's convolutions are no faster in bfloat16, and our Winograd convolutions compute in float32.
-    """
-    return "bfloat16" if backend != "jax" and has_fast_bfloat16() else "float32"

@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_zoo.training import TrainingConfig, train
 from fer_zoo.training.reporter import SILENT, Reporter
-from fer_zoo.training.run_folder import is_finished, refuse_other_settings
+from fer_zoo.training.run_folder import is_finished, settings_to_resume
 
 
 def trained(
@@ -27,7 +27,7 @@ def trained(
     """
     model = folder / "model.keras"
     if (folder / "config.json").exists():
-        refuse_other_settings(folder, config)
+        config = settings_to_resume(folder, config)
         if is_finished(folder):
             return model
     train(config, folder, reporter=reporter)

@@ -149,7 +149,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     add("--warm-start", metavar="MODEL", help="start from a trained model's weights: a .keras file or a shipped name")
     add("--backend", choices=BACKENDS, help="else the environment's KERAS_BACKEND, else an installed one")
     _add_settings(
-        group, precision="arithmetic of a training step; auto takes bfloat16 where CPU and backend are faster with it"
+        group,
+        precision="arithmetic of a training step; auto takes bfloat16 where that is faster on this processor",
     )
 
 

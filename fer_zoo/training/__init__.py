@@ -10,7 +10,7 @@ from fer_zoo.backend import select_backend
 from fer_zoo.errors import UsageError
 from fer_zoo.training.config import TrainingConfig
 from fer_zoo.training.reporter import SILENT, Reporter
-from fer_zoo.training.run_folder import is_finished, refuse_other_settings
+from fer_zoo.training.run_folder import is_finished, settings_to_resume
 
 if TYPE_CHECKING:
     from fer_zoo.evaluation import Evaluation
@@ -55,10 +55,10 @@ def train(
     """
     if not isinstance(config, TrainingConfig):
         raise UsageError(f"the settings must be a TrainingConfig, not {type(config).__name__}")
-    folder, config = Path(folder), config.with_precision()
+    folder = Path(folder)
     resume = (folder / "config.json").exists()
     if resume:
-        refuse_other_settings(folder, config)
+        config = settings_to_resume(folder, config)
     if resume and is_finished(folder):
         raise UsageError(f"the run in {folder} has finished; give another folder")
     select_backend(config.backend)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fer_zoo.cpu import fastest_training_precision
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.faces.largest import CROPS, Crop
@@ -123,8 +122,8 @@ class TrainingConfig:
         model_options: Arguments of the model's function, each `name=value`; the number of classes follows the labels.
         transfer: Phases and pretrained weights; `None` trains everything from scratch. The settings above are then
             those of the second phase, whose epochs may be 0.
-        precision: Number format of a training step: `float32`, `bfloat16`, or `auto` for the faster one on this CPU and
-            backend; `config.json` records which.
+        precision: Number format of a training step: `float32`, `bfloat16`, or `auto` for the one that is faster on this
+            processor; `config.json` records which.
         seed: Seed of initial weights, dropout, shuffling and augmentation.
 
     Raises:
@@ -243,10 +242,12 @@ class TrainingConfig:
             raise UsageError("mixup mixes images, but --cache keeps features of frozen layers; leave one of them out")
 
     def with_precision(self) -> TrainingConfig:
-        """The same settings, with `auto` replaced by the precision that it means on this CPU."""
+        """The same settings, with `auto` replaced by the precision that is faster on this processor."""
         if self.precision != "auto":
             return self
-        return replace(self, precision=fastest_training_precision(self.backend))
+        from fer_zoo.training.precision import fastest_precision
+
+        return replace(self, precision=fastest_precision())
 
     def with_paths_in(self, folder: Path) -> TrainingConfig:
         """The same settings, with relative paths of files that exist in `folder` made absolute."""

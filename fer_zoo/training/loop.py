@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from fer_zoo.cpu import has_fast_bfloat16
 from fer_zoo.data import Dataset, copies_of_train
 from fer_zoo.data.batches import Batches, augmented_views
 from fer_zoo.errors import UsageError
@@ -31,6 +30,7 @@ from fer_zoo.training.curves import plot_curves
 from fer_zoo.training.fit import Run, fit_network
 from fer_zoo.training.head import fit_head
 from fer_zoo.training.history import EpochRecord, best_epoch
+from fer_zoo.training.precision import multiplies_bfloat16
 from fer_zoo.training.processes import process_folder, refuse_disagreement, report_lost_processes
 from fer_zoo.training.reporter import SILENT, Reporter
 from fer_zoo.training.run_folder import delete_run, mark_finished, refuse_changed_images, write_config
@@ -203,8 +203,8 @@ def _landmarks(training: Dataset, reporter: Reporter) -> np.ndarray:
 
 
 def _report_start(config: TrainingConfig, model: keras.Model, splits: Splits, reporter: Reporter) -> None:
-    if config.precision == "bfloat16" and has_fast_bfloat16() is False:
-        reporter.message("this CPU has no bfloat16 instructions (AVX512-BF16 or AMX): float32 will be faster")
+    if config.precision == "bfloat16" and multiplies_bfloat16() is False:
+        reporter.message("this processor has no bfloat16 instructions: float32 will be faster")
     reporter.message(
         f"{config.model}: {model.count_params():,} weights, {plural(config.epochs, 'epoch')} on "
         f"{config.backend}, {config.precision}"

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,16 +71,22 @@ def read_config(folder: Path) -> TrainingConfig:
     return config if started_in == Path.cwd().resolve() else config.with_paths_in(started_in)
 
 
-def refuse_other_settings(folder: Path, config: TrainingConfig) -> None:
-    """Refuse a run whose settings are not `config`, wherever it was started.
+def settings_to_resume(folder: Path, config: TrainingConfig) -> TrainingConfig:
+    """`config` for the run in `folder`, which must have these settings, wherever it was started.
+
+    Returns:
+        `config`, in which the precision `auto` is replaced by the one that the run began with.
 
     Raises:
         UsageError: The run in `folder` has other settings.
         FerZooError: `folder` holds no run.
     """
-    here = Path.cwd()
-    if read_config(folder).with_paths_in(here) != config.with_precision().with_paths_in(here):
+    here, run = Path.cwd(), read_config(folder)
+    if config.precision == "auto":
+        config = replace(config, precision=run.precision)
+    if run.with_paths_in(here) != config.with_paths_in(here):
         raise UsageError(f"{folder} has a run with other settings; give another folder")
+    return config
 
 
 def refuse_changed_images(folder: Path, splits: Splits) -> None:

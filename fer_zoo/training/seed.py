@@ -22,7 +22,7 @@ def seeded(seed: int) -> Iterator[None]:
         if keras.backend.backend() == "torch":
             import torch
 
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
                 torch.manual_seed(seed)
                 yield
         else:

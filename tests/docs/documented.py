@@ -77,6 +77,7 @@ NOT_RUN: dict[str, str] = {
     "python -m fer_zoo.train --model mobilenet_v2 --weights imagenet": "needs the internet",
     "python -m fer_zoo.train --recipe efficientnet_b0": "takes an hour; tests/training/ starts every recipe",
     "python -m fer_zoo.train --recipe efficientnet_lite0": "needs weights from the internet",
+    "python -m fer_zoo.train --recipe fernet_base --epochs 300": "takes a GPU",
     "python -m fer_zoo.train --recipe fernet_base_ferplus": "takes hours",
     "python -m fer_zoo.train --recipe mobilenet_face": "needs weights from the internet",
     "python -m fer_zoo.train --resume": "tests/training/test_run.py resumes a run that was killed",

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from commands import run_command
 
-from fer_zoo import cpu
 from fer_zoo.backend import BACKENDS
 from fer_zoo.errors import FerZooError, UsageError
 from fer_zoo.training import TrainingConfig
@@ -190,13 +189,6 @@ def test_a_set_too_small_to_hold_a_tenth_out_is_one_sentence(small: Path, tmp_pa
     assert "too few to hold a tenth out" in done.stderr
     assert "2 of each expression" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-def test_auto_is_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    for fast, tensorflow in ((True, "bfloat16"), (False, "float32"), (None, "float32")):
-        monkeypatch.setattr(cpu, "has_fast_bfloat16", lambda fast=fast: fast)
-        assert cpu.fastest_training_precision("tensorflow") == tensorflow
-        assert cpu.fastest_training_precision("jax") == "float32"
 
 
 def test_seeds_leave_global_generators_alone(on_backend) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from fer_zoo import TrainingConfig, UsageError, train
 from fer_zoo.files import write_json
+from fer_zoo.training.run_folder import settings_to_resume
 
 
 def test_settings_of_another_type_are_refused(tmp_path: Path) -> None:
@@ -23,7 +24,17 @@ def test_a_run_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"training": asdict(config)})
     with pytest.raises(UsageError, match="has a run with other settings; give another folder"):
         train(replace(config, seed=7), tmp_path)
+    with pytest.raises(UsageError, match="has a run with other settings; give another folder"):
+        train(replace(config, precision="float32"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_auto_is_the_precision_that_a_resumed_run_began_with(tmp_path: Path) -> None:
+    """A run that moves to another machine keeps its precision."""
+    config = TrainingConfig(model="fernet_nano", epochs=1)
+    for began in ("float32", "bfloat16"):
+        write_json(tmp_path / "config.json", {"training": asdict(replace(config, precision=began))})
+        assert settings_to_resume(tmp_path, config).precision == began
 
 
 def test_it_prints_nothing_records_itself_and_goes_on_from_another_folder(

@@ -12,6 +12,7 @@ import keras
 
 from fer_zoo.models import guidance
 from fer_zoo.sharding import training_step_model
+from fer_zoo.training.precision import uses_accelerator
 
 # Channels that oneDNN's normalization in bfloat16 takes at once; it is ten times as slow where some are left over.
 _LANES = 16
@@ -54,11 +55,8 @@ def _fast_layers() -> dict[type[keras.layers.Layer], type[keras.layers.Layer]]:
     layers of the other backends choose by the device themselves.
     """
     backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        if jax.default_backend() != "cpu":
-            return {}
+    if backend == "jax" and uses_accelerator():
+        return {}
     return import_module(f"fer_zoo.training.acceleration.{backend}_layers").FAST_LAYERS
 
 
