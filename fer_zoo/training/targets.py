@@ -17,7 +17,11 @@ from fer_zoo.errors import UsageError
 from fer_zoo.files import atomic_path, cache_dir
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training.config import TrainingConfig
-from fer_zoo.training.reporter import SILENT, Reporter
+from fer_zoo.training.reporter import SILENT, Advance, Reporter
+
+# Images of which a teacher predicts between two steps of the progress bar; a multiple of the runtimes' batches.
+_CHUNK = 1024
+_PROGRESS = "predictions of the teachers"
 
 
 def soft_labels(training: Dataset, config: TrainingConfig) -> np.ndarray:
@@ -74,18 +78,21 @@ def distilled(
                 f"{', '.join(training.expressions)}; teachers must have those of the data"
             )
 
-    def mean_prediction(images: np.ndarray) -> np.ndarray:
-        return np.mean([_cached_prediction(teacher, images) for teacher in teachers], axis=0)
-
+    votes = config.ferplus if config.votes_as_teacher else None
+    sets = [*views, selection.images] if votes else list(views)
+    with reporter.progress(_PROGRESS, len(teachers) * sum(map(_chunks, sets))) as advance:
+        answers = [
+            np.mean([_cached_prediction(teacher, images, advance) for teacher in teachers], axis=0) for images in sets
+        ]
     others: tuple[np.ndarray, ...] = ()
     exponents = np.ones(1)
-    if config.votes_as_teacher and config.ferplus:
-        of_training, of_selection = predict_from_votes(config.ferplus, training, selection)
+    if votes:
+        of_training, of_selection = predict_from_votes(votes, training, selection)
         others = (of_training,)
-        exponents = fit_exponents((mean_prediction(selection.images), of_selection), selection.labels)
+        exponents = fit_exponents((answers.pop(), of_selection), selection.labels)
     result = []
-    for view in reporter.track(views, "predictions of the teachers"):
-        prediction = product_of_experts((mean_prediction(view), *others), exponents / config.distillation_temperature)
+    for answer in answers:
+        prediction = product_of_experts((answer, *others), exponents / config.distillation_temperature)
         result.append((1 - config.distillation_weight) * labels + config.distillation_weight * prediction)
     return np.stack(result).astype(np.float32)
 
@@ -135,14 +142,24 @@ def product_of_experts(experts: tuple[np.ndarray, ...], exponents: np.ndarray) -
     return weights / weights.sum(1, keepdims=True)
 
 
-def _cached_prediction(teacher: Classifier, images: np.ndarray) -> np.ndarray:
+def _chunks(images: np.ndarray) -> int:
+    return -(-len(images) // _CHUNK)
+
+
+def _cached_prediction(teacher: Classifier, images: np.ndarray, advance: Advance) -> np.ndarray:
     """Probabilities, float32 `[n, classes]`, mean over images and their mirror images, cached for the next student."""
     key = hashlib.sha256(teacher.path.read_bytes())
     key.update(images.tobytes())
     path = cache_dir() / "answers" / f"{key.hexdigest()[:32]}.npy"
     if path.exists():
+        for _ in range(_chunks(images)):
+            advance(_PROGRESS)
         return np.load(path)
-    prediction = teacher.predict_proba(images, tta="mirror")
+    parts = []
+    for start in range(0, len(images), _CHUNK):
+        parts.append(teacher.predict_proba(images[start : start + _CHUNK], tta="mirror"))
+        advance(_PROGRESS)
+    prediction = np.concatenate(parts)
     with contextlib.suppress(OSError), atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.save(file, prediction)
     return prediction

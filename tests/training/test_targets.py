@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fer_zoo.training.targets
 from fer_zoo.data import Dataset, load_dataset
 from fer_zoo.data.augment import Augmentation
 from fer_zoo.data.batches import augmented_views, one_hot
@@ -16,6 +19,7 @@ from fer_zoo.errors import UsageError
 from fer_zoo.inference import Classifier, load_classifier
 from fer_zoo.training import TrainingConfig
 from fer_zoo.training.recipes import RECIPES, find_recipe
+from fer_zoo.training.reporter import Advance, Reporter
 from fer_zoo.training.splits import cleaned
 from fer_zoo.training.targets import distilled, fit_exponents, predict_from_votes, product_of_experts, soft_labels
 
@@ -55,6 +59,19 @@ def test_non_faces_and_copies_of_test_images_are_left_out(training: Dataset, fer
     assert len(kept) >= len(expected) - 3, "only exact copies of those go too"
 
 
+class Steps(Reporter):
+    """Counts the steps of the last progress bar."""
+
+    @contextmanager
+    def progress(self, description: str, total: int, done: int = 0) -> Iterator[Advance]:
+        self.total, self.done = total, done
+
+        def advance(description: str) -> None:
+            self.done += 1
+
+        yield advance
+
+
 def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainingConfig(
         augmentation=Augmentation(),
@@ -65,7 +82,10 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, m
     )
     labels = one_hot(training.labels)
     views = augmented_views(training.images, config.augmentation, 2, seed=3)
-    targets = distilled(labels, views, config, training, training)
+    monkeypatch.setattr(fer_zoo.training.targets, "_CHUNK", 16)
+    steps = Steps()
+    targets = distilled(labels, views, config, training, training, steps)
+    assert (steps.total, steps.done) == (8, 8)
     assert targets.shape == (2, 60, 7)
     np.testing.assert_allclose(targets.sum(-1), 1, atol=1e-5)
     teacher = load_classifier("baseline_cnn")
@@ -79,7 +99,8 @@ def test_teachers_answer_for_each_view_and_its_mirror_image(training: Dataset, m
         raise AssertionError("the next student asks the cache")
 
     monkeypatch.setattr(Classifier, "predict_proba", refuse)
-    np.testing.assert_array_equal(distilled(labels, views, config, training, training), targets)
+    np.testing.assert_array_equal(distilled(labels, views, config, training, training, steps), targets)
+    assert (steps.total, steps.done) == (8, 8)
 
 
 def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +112,8 @@ def test_votes_teach_what_they_say_about_the_labels(monkeypatch: pytest.MonkeyPa
     majority = votes[:, FERPLUS_COLUMNS].argmax(1)
     right = (of_selection.argmax(1) == selection.labels).mean()
     assert right > (majority == selection.labels).mean(), "FER2013 calls many images sad that voters call neutral"
+
+    monkeypatch.setattr(fer_zoo.training.targets, "_CHUNK", len(training))
 
     def answer(_: Classifier, images: np.ndarray, tta: str | None = None) -> np.ndarray:
         assert tta == "mirror"
