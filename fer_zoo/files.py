@@ -170,8 +170,9 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
     write_bytes(path, content.encode(errors="replace"))
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2) -> None:
+    """Write a value as JSON; without `indent` in one line, for files that few people read."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
 
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:

@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
             target = options.output / folder.name / name
             if (folder / name).resolve() != target.resolve():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_json(target, with_portable_paths(json.loads((folder / name).read_text("utf-8"))))
+                copy = with_portable_paths(json.loads((folder / name).read_text("utf-8")))
+                write_json(target, copy, indent=2 if name == "config.json" else None)
     report = ExperimentsReport(tuple(each.row() for each in runs))
     write_record(options.output / "runs.json", report)
     write_csv(options.output / "runs.csv", report.rows)

@@ -65,6 +65,10 @@ def test_tables_hold_the_runs_figures(folder: Path, tmp_path: Path, monkeypatch:
     assert f"{row.test:.2%}" in page
     assert "- first: `python -m fer_zoo.train --data b.zip`" in page
     assert "../a/" not in (output / "first" / "config.json").read_text()
+    for name in ("history.json", "evaluation.json"):  # In one line each: git holds many.
+        copy = (output / "first" / name).read_text()
+        assert copy.count("\n") == 1
+        assert json.loads(copy) == json.loads((folder / name).read_text())
     assert (output / "runs.png").stat().st_size > 10_000
     assert "(runs.png)" in page
     assert not (output / "points.png").exists()  # One run has nothing to be compared with.
