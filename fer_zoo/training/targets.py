@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from fer_zoo.cpu import cores
 from fer_zoo.data import Dataset
 from fer_zoo.data.batches import one_hot
 from fer_zoo.data.ferplus import columns_of, join_ferplus
@@ -70,7 +71,7 @@ def distilled(
     Raises:
         UsageError: A teacher has other classes, or the votes are of none of the images.
     """
-    teachers = [load_classifier(teacher, threads=2) for teacher in config.teachers]
+    teachers = [load_classifier(teacher, threads=cores()) for teacher in config.teachers]
     for teacher in teachers:
         if teacher.labels != training.expressions:
             raise UsageError(

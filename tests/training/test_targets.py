@@ -137,6 +137,21 @@ def test_votes_do_not_teach_what_they_decided() -> None:
         TrainingConfig(**options, ferplus_labels=True)
 
 
+def test_teachers_predict_on_all_cores(training: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def load(teacher: str, **options: int) -> Classifier:
+        threads.append(options["threads"])
+        return load_classifier(teacher)
+
+    monkeypatch.setattr(fer_zoo.training.targets, "load_classifier", load)
+    monkeypatch.setattr(fer_zoo.training.targets, "cores", lambda: 5)
+    config = TrainingConfig(teachers=("baseline_cnn",), distillation_weight=0.5)
+    few = training.take(slice(0, 4))
+    distilled(one_hot(few.labels), [few.images], config, few, few)
+    assert threads == [5]
+
+
 def test_a_teacher_has_the_classes_of_the_data(training: Dataset) -> None:
     config = TrainingConfig(teachers=("fernet_nano:onnx:int8",), distillation_weight=1.0)
     own = replace(training, expressions=("smile", "no smile"))
