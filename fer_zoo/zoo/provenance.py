@@ -13,8 +13,11 @@ from fer_zoo.zoo.find import find_entry, member_path, original_path
 from fer_zoo.zoo.manifest import artifacts_dir
 from fer_zoo.zoo.run_schema import parse_config
 
-# A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip.
-_OUTSIDE = re.compile(r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?([^\s/'\",]+)(?=[\s'\",]|$)")
+# A path that leads out of the checkout, such as ../data/fer2013.zip, ~/fer2013.zip or /data/fer2013.zip. All runs call
+# their model alike: it keeps its folder.
+_OUTSIDE = re.compile(
+    r"(?<![^\s'\"])(?:\.\.|~[^\s/]*)?/[^\s'\",]*?((?:[^\s/'\",]+/(?=model\.keras))?[^\s/'\",]+)(?=[\s'\",]|$)"
+)
 
 
 def run_config(folder: Path) -> dict[str, Any]:
@@ -55,7 +58,10 @@ def training_prior(path: Path) -> tuple[float, ...] | None:
 
 
 def with_portable_paths(value: Any) -> Any:
-    """A copy of a config in which paths that lead out of the checkout are shortened to the file name."""
+    """A copy of a config in which paths that lead out of the checkout are shortened to the file name.
+
+    A run's `model.keras` keeps the name of its folder, too.
+    """
     if isinstance(value, dict):
         return {key: with_portable_paths(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -24,6 +24,12 @@ def test_files_outside_the_checkout_have_their_name_alone() -> None:
     }
 
 
+def test_the_models_of_several_runs_keep_their_folders() -> None:
+    """A mean of runs outside the checkout was once described as that of `model.keras model.keras`."""
+    command = "average /home/a/runs/first/model.keras ../second/model.keras ~/model.keras --output /home/a/mean"
+    assert with_portable_paths(command) == "average first/model.keras second/model.keras model.keras --output mean"
+
+
 def test_weights_that_are_gone_are_named() -> None:
     averaged = [{"command": "train --warm-start tiny --output runs/a"}, {"command": None}]
     config = {"command": "average runs/a/model.keras artifacts/tiny/model.keras --output runs/m", "averaged": averaged}
