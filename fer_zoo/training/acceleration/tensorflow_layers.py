@@ -7,6 +7,7 @@ from keras import layers
 
 from fer_zoo.training.acceleration.tensorflow_winograd import convolve
 from fer_zoo.training.acceleration.winograd import filtering_of
+from fer_zoo.training.precision import uses_accelerator
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
@@ -39,7 +40,7 @@ class FastConv2D(layers.Conv2D):
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         filtering = filtering_of(self, inputs.shape)
-        if filtering is None or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
+        if filtering is None or inputs.dtype != tf.float32 or uses_accelerator():
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, tf.convert_to_tensor(kernel), *filtering)
 
